@@ -1,0 +1,13 @@
+add_library(hark_options INTERFACE)
+target_compile_options(hark_options INTERFACE -Wall -Wextra -Wpedantic -Wshadow -Wnon-virtual-dtor -Woverloaded-virtual -Wimplicit-fallthrough)
+if(HARK_WERROR)
+  target_compile_options(hark_options INTERFACE -Werror)
+endif()
+if(HARK_SANITIZE)
+  target_compile_options(hark_options INTERFACE -fsanitize=${HARK_SANITIZE} -fno-omit-frame-pointer -fno-sanitize-recover=all)
+  target_link_options(hark_options INTERFACE -fsanitize=${HARK_SANITIZE})
+  if(HARK_SANITIZE MATCHES thread)
+    # Asio fences; GCC's TSan does not model atomic_thread_fence. Every hand-over of ours goes through a mutex, which it does.
+    target_compile_options(hark_options INTERFACE -Wno-tsan)
+  endif()
+endif()

@@ -1,0 +1,35 @@
+// The event: an immutable fact that arrived. Its envelope follows CloudEvents 1.0; docs/formats.md shows its JSON form.
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+
+#include "core/payload.h"
+#include "core/time.h"
+
+namespace hark {
+
+struct Event {
+  std::string id;              // unique; made by the engine (core/ids.h) when the source leaves it empty
+  std::string type;            // "file_change", "git_push", "webhook", "schedule", "manual", or a caller's own
+  std::string source;          // the configured source's name
+  std::string subject;         // what it is about within the source: a path, a ref, a forge's event name
+  WallTime time{};             // when it happened, as well as the source can tell
+  Payload data;
+  std::string topic;
+  std::string correlation_id;  // what links events and runs of one story; the engine sets it to `id` when empty
+  std::string causation_id;    // the run that caused this event; empty for what came from outside
+  std::string traceparent;     // W3C trace context, empty or as it arrived
+  std::string dedupe_key;      // two arrivals with one key inside the window are one fact; empty: never a duplicate
+  int priority = 0;            // higher goes first
+  std::optional<std::chrono::seconds> ttl;
+  std::uint64_t sequence = 0;  // the journal's number, strictly rising; 0: not in the journal yet
+};
+
+// Once journaled an event never changes; router, queue, executor and subscribers share it.
+using EventPtr = std::shared_ptr<const Event>;
+
+}  // namespace hark

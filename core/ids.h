@@ -1,0 +1,26 @@
+// Identifiers of events and runs: ULIDs (26 characters of Crockford base32, 48 bits of milliseconds, 80 random bits), so that
+// they sort by time, are selected by a double click, and need no central counter. Strictly rising within one generator.
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <random>
+#include <string>
+
+#include "core/time.h"
+
+namespace hark {
+
+// Not thread-safe: the engine owns one. Unique, not secret: never use an id as a token.
+class IdGenerator {
+ public:
+  explicit IdGenerator(std::uint64_t seed) : random_(seed) {}
+  std::string next(WallTime now);
+
+ private:
+  std::mt19937_64 random_;
+  std::uint64_t last_ms_ = 0;
+  std::array<std::uint8_t, 10> tail_{};
+};
+
+}  // namespace hark

@@ -1,0 +1,73 @@
+// A run: one execution of one handler for one event, and what is known of its steps. Values; the JSON form is docs/formats.md's.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include <nlohmann/json_fwd.hpp>
+
+#include "core/time.h"
+
+namespace hark {
+
+enum class RunState {
+  queued,       // accepted, waiting for a slot
+  running,
+  succeeded,
+  failed,       // a step failed for good, or the run could not start
+  timed_out,
+  cancelled,    // a person or a drain ended it
+  interrupted,  // the daemon died while it ran
+};
+std::string_view to_string(RunState state);
+std::optional<RunState> run_state_from(std::string_view text);
+inline bool is_final(RunState state) { return state != RunState::queued && state != RunState::running; }
+
+enum class StepState { succeeded, failed, timed_out, cancelled, skipped };
+std::string_view to_string(StepState state);
+std::optional<StepState> step_state_from(std::string_view text);
+
+// What one step left behind: its last attempt's outcome.
+struct StepResult {
+  std::string name;
+  StepState state = StepState::succeeded;
+  int attempts = 1;
+  std::optional<int> exit_code;     // of a process (128+n: ended by signal n); the HTTP status of an http step
+  std::string output;               // standard output, or the response's body: the first limits::kOutputInMemory bytes
+  std::string error_output;         // standard error, bounded alike
+  std::uint64_t output_bytes = 0;   // how much there was in all
+  std::uint64_t error_bytes = 0;
+  std::string output_file;          // where the whole of it is, when it was more than `output` holds; else empty
+  std::string error_file;
+  std::string error;                // why it is not `succeeded`, or why it was skipped
+  WallTime started{};
+  Duration duration{};
+};
+
+struct Run {
+  std::string id;
+  std::string handler;
+  std::string event_id;
+  std::uint64_t event_sequence = 0;
+  std::string event_type;
+  std::string source;
+  std::string correlation_id;
+  RunState state = RunState::queued;
+  int attempt = 1;
+  int priority = 0;
+  std::uint64_t sequence = 0;       // the journal's number of this run, strictly rising; 0: not journaled yet
+  WallTime queued{};
+  std::optional<WallTime> started;
+  std::optional<WallTime> finished;
+  std::optional<int> exit_code;     // of the step that decided the run
+  std::string error;                // why it did not succeed: one line
+  std::vector<StepResult> steps;    // filled where one run is shown, empty in lists
+};
+
+nlohmann::json to_json(const StepResult& step);
+nlohmann::json to_json(const Run& run);
+
+}  // namespace hark

@@ -1,0 +1,62 @@
+// Templates: `{name}` and `{name.path.0}` in the strings of handlers; `{{` and `}}` are literal braces. Only a brace pair around a
+// bare dotted name ([A-Za-z_][A-Za-z0-9_-]*, further parts may be numbers) is a template: `{print $1}`, `${HOME}` and `{"a": 1}`
+// stay as they are. A value is put in once: braces inside it are not looked at.
+//
+// For a shell the values never become text: render_shell() puts a reference to an environment variable, quoted by where it stands.
+#pragma once
+
+#include <functional>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include <nlohmann/json_fwd.hpp>
+
+#include "core/result.h"
+
+namespace hark {
+
+class Template {
+ public:
+  // Finds a name's value; nullptr: there is none (an empty text is put in).
+  using Lookup = std::function<const nlohmann::json*(std::string_view name)>;
+
+  Template() = default;
+  static Template parse(std::string_view text);  // every text is a template
+
+  const std::string& text() const { return text_; }
+  std::vector<std::string> names() const;  // each once, in order
+  bool constant() const { return names().empty(); }
+
+  // Plain text: strings as they are, numbers and booleans in JSON's form, null and missing as nothing, a list of scalars joined
+  // by spaces, anything else as compact JSON.
+  std::string render(const Lookup& lookup) const;
+
+  // One element of an argv. When the whole text is one template of a list: one argument an element (an empty list: none).
+  std::vector<std::string> render_arguments(const Lookup& lookup) const;
+
+ private:
+  struct Part {
+    std::string text;   // literal text, or the name
+    bool is_name = false;
+  };
+  std::vector<Part> parts_;
+  std::string text_;
+};
+
+struct ShellCommand {
+  std::string script;                                             // for /bin/sh -c
+  std::vector<std::pair<std::string, std::string>> environment;  // the values it refers to: HARK_V0, HARK_V1, ...
+};
+
+// The text of `script` with every template as a quoted reference: bare -> "${HARK_V0}"; inside double quotes or a here-document
+// -> ${HARK_V0}; inside single quotes -> '"${HARK_V0}"'; a list -> one word an element. An error where a value could still
+// become code (arithmetic, backticks, a quoted here-document, the text of eval or of another shell's -c, a parameter expansion),
+// or does not fit: with a NUL, or larger than limits::kEnvironmentString; it names the way out.
+Result<ShellCommand> render_shell(const Template& script, const Template::Lookup& lookup);
+// The same refusals as far as they follow from the text alone. For the configuration's check.
+Status check_shell(const Template& script);
+
+}  // namespace hark

@@ -1,0 +1,56 @@
+// A whole configuration, checked: what daemon/config makes of TOML. Values; nothing here refers back to the text.
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <string>
+#include <variant>
+#include <vector>
+
+#include "core/time.h"
+#include "handlers/handler.h"
+#include "router/rule.h"
+#include "sources/file_watcher.h"
+#include "sources/git_refs.h"
+#include "sources/schedule.h"
+#include "sources/webhook.h"
+
+namespace hark {
+
+struct ManualOptions {
+  std::string name;
+};
+
+struct SourceSettings {
+  std::string name;
+  std::string type;  // "file_change", "git_push", "webhook", "schedule", "manual"
+  std::variant<FileWatcherOptions, GitRefsOptions, WebhookOptions, ScheduleOptions, ManualOptions> options;
+  Rule rule;
+};
+
+enum class QueueOverflow { queue, drop, error };
+
+struct Settings {
+  std::string mode = "daemon";  // "daemon" | "one-shot"
+  int max_concurrent_handlers = 4;
+  std::size_t queue_limit = 10000;
+  QueueOverflow queue_overflow = QueueOverflow::queue;
+  std::filesystem::path state_file;    // absolute, as all paths here
+  std::filesystem::path journal_file;
+  bool persist_last_run = true;
+  Duration retention = std::chrono::hours(24);
+  std::uint64_t retention_events = 10000;
+  std::string webhook_host = "127.0.0.1";
+  std::uint16_t webhook_port = 8080;
+  bool listen = false;                 // a webhook source, or webhook_port named: the TCP listener is wanted
+  Duration drain_timeout = std::chrono::seconds(30);
+  std::string log_level = "info";
+  std::string log_format = "text";
+  std::filesystem::path log_file;      // empty: standard error
+
+  std::vector<SourceSettings> sources;
+  std::vector<Handler> handlers;
+  std::filesystem::path file;          // the configuration's own file
+};
+
+}  // namespace hark

@@ -1,0 +1,49 @@
+// HTTP messages as values, for server and client alike.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+namespace hark {
+
+// Names compare without case; values are as they came, never decoded.
+class HttpHeaders {
+ public:
+  void add(std::string name, std::string value) { entries_.emplace_back(std::move(name), std::move(value)); }
+  std::optional<std::string_view> get(std::string_view name) const;  // the first of that name
+  std::size_t count(std::string_view name) const;
+  const std::vector<std::pair<std::string, std::string>>& entries() const { return entries_; }
+
+ private:
+  std::vector<std::pair<std::string, std::string>> entries_;
+};
+
+struct HttpRequest {
+  std::string method;   // upper case
+  std::string path;     // percent-decoded and free of dot segments; a target that is not well-formed never gets here
+  std::string query;    // behind '?', not decoded
+  HttpHeaders headers;
+  std::string body;
+  std::string peer;     // address of a TCP peer; "unix:uid=1000" on the control socket
+  bool control = false;  // came over the owner-only Unix socket
+};
+
+struct HttpResponse {
+  int status = 200;
+  HttpHeaders headers;
+  std::string body;
+  std::string content_type = "application/json";
+};
+
+// RFC 9457 problem details; `detail` may hold what a caller sent.
+HttpResponse problem(int status, std::string_view title, std::string_view detail = {});
+
+// One value of an application/x-www-form-urlencoded text (a query, a form body), decoded; nullopt: not there.
+std::optional<std::string> form_value(std::string_view form, std::string_view name);
+std::vector<std::pair<std::string, std::string>> form_values(std::string_view form);
+
+}  // namespace hark

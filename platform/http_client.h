@@ -1,0 +1,39 @@
+// Outgoing HTTP: http steps over TCP and TLS (the system's CAs), the command line over the control socket. Blocks: call it on a
+// worker thread or in the command line, never on the loop.
+#pragma once
+
+#include <memory>
+#include <optional>
+#include <stop_token>
+#include <string>
+
+#include "core/result.h"
+#include "core/time.h"
+#include "platform/http.h"
+
+namespace hark {
+
+struct HttpCall {
+  std::string method = "GET";
+  std::string url;          // "http://host:port/path?query", "https://...", or with `unix_socket` just "/path?query"
+  std::string unix_socket;  // path of a Unix socket to connect to instead
+  HttpHeaders headers;
+  std::string body;
+  std::string content_type;
+  Duration timeout = std::chrono::seconds(30);  // for the whole call
+  std::size_t max_response = 1024 * 1024;       // a longer body is an error
+};
+
+class HttpClient {
+ public:
+  virtual ~HttpClient() = default;
+  // An Error means that no answer came (refused, unknown host, TLS, timeout, cancelled); any status is a value.
+  virtual Result<HttpResponse> call(const HttpCall& call, std::stop_token stop) = 0;
+};
+
+class RealHttpClient final : public HttpClient {
+ public:
+  Result<HttpResponse> call(const HttpCall& call, std::stop_token stop) override;
+};
+
+}  // namespace hark

@@ -1,0 +1,55 @@
+#include "platform/workers.h"
+
+#include <pthread.h>
+
+#include <csignal>
+
+namespace hark {
+
+Workers::~Workers() {
+  {
+    std::lock_guard lock(mutex_);
+    stopping_ = true;
+  }
+  wake_.notify_all();
+  for (auto& thread : threads_) thread.join();
+}
+
+void Workers::post(std::function<void()> job) {
+  std::lock_guard lock(mutex_);
+  jobs_.push_back(std::move(job));
+  if (idle_ >= jobs_.size() || threads_.size() >= limit_) {
+    wake_.notify_one();
+    return;
+  }
+  // A thread inherits the mask of the one that makes it: all signals stay with the loop.
+  sigset_t all, before;
+  sigfillset(&all);
+  pthread_sigmask(SIG_SETMASK, &all, &before);
+  threads_.emplace_back([this] { work(); });
+  pthread_sigmask(SIG_SETMASK, &before, nullptr);
+  pthread_setname_np(threads_.back().native_handle(), name_.c_str());
+}
+
+void Workers::set_limit(std::size_t limit) {
+  std::lock_guard lock(mutex_);
+  limit_ = limit;
+}
+
+void Workers::work() {
+  std::unique_lock lock(mutex_);
+  while (true) {
+    ++idle_;
+    wake_.wait(lock, [this] { return stopping_ || !jobs_.empty(); });
+    --idle_;
+    if (jobs_.empty()) return;
+    auto job = std::move(jobs_.front());
+    jobs_.pop_front();
+    lock.unlock();
+    job();
+    job = nullptr;  // what it captured goes before the lock comes back
+    lock.lock();
+  }
+}
+
+}  // namespace hark

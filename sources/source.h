@@ -1,0 +1,34 @@
+// A source: what produces events. Passive and small: it is started, offers events, is stopped. All of it on the loop thread;
+// what blocks (libgit2, a long scan) it posts to the workers it was given and comes back through Loop::post.
+#pragma once
+
+#include <string>
+
+#include "core/event_sink.h"
+#include "core/result.h"
+
+namespace hark {
+
+// What a running source may say. Owned by the supervisor in daemon/, one per source; outlives the source.
+class SourceHost : public EventSink {
+ public:
+  // "I can no longer do my work": the supervisor stops the source, shows it as degraded with the error's cure, and starts it
+  // again after a growing pause.
+  virtual void failed(Error error) = 0;
+  // "I work, but not as promised" (some folders could not be watched): shown as degraded until healthy() is called.
+  virtual void degraded(Error error) = 0;
+  virtual void healthy() = 0;
+};
+
+class Source {
+ public:
+  virtual ~Source() = default;
+
+  // Called again after stop(), or after an Error (which leaves it as if stop() had been called): the retry is the supervisor's.
+  // The error says what is wrong and, in its cure, what to do.
+  virtual Status start(SourceHost& host) = 0;
+  // After it returns the source offers nothing more, and nothing it posted comes back to touch it. Fine when not started.
+  virtual void stop() = 0;
+};
+
+}  // namespace hark

@@ -1,0 +1,95 @@
+// The journal: the durable record of events, decisions, runs and steps. What is not in it did not happen.
+//
+// One thread (the loop) writes, in transactions that it opens once a turn: all that a turn decided is one commit. A commit
+// survives the death of the process at once and power loss after sync(). Reading may be done from any thread through a Reader.
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "core/decision.h"
+#include "core/event.h"
+#include "core/result.h"
+#include "core/run.h"
+
+namespace hark {
+
+// Who owns a run that is under way: finds the runs of a daemon that died.
+struct Owner {
+  std::string boot_id;
+  int pid = 0;
+  std::uint64_t start_time = 0;  // field 22 of /proc/PID/stat: tells a reused pid apart
+};
+
+struct RunQuery {
+  std::size_t limit = 20;
+  std::optional<std::uint64_t> before;   // sequence: the page before
+  std::optional<std::uint64_t> after;    // sequence: what is newer (oldest first)
+  std::string handler;
+  std::string event_id;
+};
+
+// Any thread may have one of its own; short transactions, so that the writer's checkpoints are not held up.
+class JournalReader {
+ public:
+  virtual ~JournalReader() = default;
+  virtual Result<std::vector<Run>> runs(const RunQuery& query) = 0;            // newest first (with `after`: oldest first), without steps
+  virtual Result<std::optional<Run>> run(std::string_view id_or_prefix) = 0;   // with steps
+  virtual Result<std::optional<Event>> event(std::string_view id_or_prefix) = 0;
+  virtual Result<std::vector<Decision>> decisions(std::uint64_t event_sequence) = 0;  // in the order they were made
+};
+
+class Journal : public JournalReader {
+ public:
+  // Writing. Loop thread only; between begin() and commit() or rollback(). After an Error the transaction is to be rolled back.
+  virtual Status begin() = 0;
+  virtual Status commit() = 0;   // in the WAL: survives this process
+  virtual void rollback() = 0;   // never fails: what it cannot undo SQLite undoes at the next open
+
+  // Stores the event under a new sequence and returns it. It counts as unrouted until set_routed(): after a crash it is routed again.
+  virtual Result<std::uint64_t> add_event(const Event& event) = 0;
+  virtual Status set_routed(std::uint64_t event_sequence) = 0;
+  virtual Status add_decision(const Decision& decision) = 0;
+  virtual Result<std::uint64_t> add_run(const Run& run, const Owner& owner) = 0;  // returns its sequence
+  virtual Status update_run(const Run& run, const Owner& owner) = 0;              // state, attempt, times, exit code, error
+  virtual Status add_step(std::uint64_t run_sequence, std::size_t index, const StepResult& step) = 0;
+
+  // Dedupe, inside the same transaction as add_event: who holds the key at `now`, if anybody.
+  struct Seen {
+    std::string event_id;
+    std::uint64_t sequence = 0;
+  };
+  virtual Result<std::optional<Seen>> seen(std::string_view key, WallTime now) = 0;
+  virtual Status remember(std::string_view key, const Seen& seen, WallTime until) = 0;
+
+  // After a start: what a dead process left.
+  virtual Result<std::vector<EventPtr>> unrouted_events() = 0;  // in order
+  virtual Result<std::vector<std::pair<Run, Owner>>> unfinished_runs() = 0;   // queued or running, in order
+  // When each handler last succeeded, from finished runs: makes good what a lost state.json would know.
+  virtual Result<std::vector<std::pair<std::string, WallTime>>> last_successes() = 0;
+
+  // Deletes finished events (with their decisions, runs, steps) older than `before` or beyond the newest `keep`, at most `batch` of
+  // them; returns how many went. Small batches: the loop calls it between turns.
+  virtual Result<std::size_t> prune(WallTime before, std::uint64_t keep, std::size_t batch) = 0;
+
+  // Calls `durable` on the sync thread once everything committed before this call survives power loss, or with the error why it
+  // might not. Callers that gather meanwhile share one fdatasync. Any order of callbacks among them is the order of the calls.
+  virtual void sync(std::function<void(Status)> durable) = 0;
+};
+
+// Opens or makes the journal (0600, its folder 0700), WAL mode, schema brought up to date. A journal from a newer hark is an error.
+Result<std::unique_ptr<Journal>> open_journal(const std::filesystem::path& file);
+// For history and the API's threads: read only. nullopt: there is no journal yet.
+Result<std::optional<std::unique_ptr<JournalReader>>> open_journal_reader(const std::filesystem::path& file);
+
+// This process, for the runs it starts, and whether the owner of a run still lives.
+Owner this_process();
+bool is_alive(const Owner& owner);
+
+}  // namespace hark
