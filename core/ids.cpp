@@ -1,0 +1,37 @@
+#include "core/ids.h"
+
+namespace hark {
+
+namespace {
+constexpr char kCrockford[] = "0123456789ABCDEFGHJKMNPQRSTVWXYZ";
+}
+
+std::string IdGenerator::next(WallTime now) {
+  const auto ms = std::uint64_t(std::chrono::floor<std::chrono::milliseconds>(now).time_since_epoch().count());
+  if (ms > last_ms_) {
+    last_ms_ = ms;
+    for (std::size_t i = 0; i < tail_.size(); i += 8) {
+      auto word = random_();
+      for (std::size_t j = i; j < tail_.size() && j < i + 8; ++j, word >>= 8) tail_[j] = std::uint8_t(word);
+    }
+    tail_[0] &= 0x7f;  // room to count upward within a millisecond
+  } else {
+    // The same millisecond, or a clock that went back: count up, as the ULID specification's monotonic mode does.
+    for (auto byte = tail_.rbegin(); byte != tail_.rend() && ++*byte == 0; ++byte) {
+    }
+  }
+
+  std::string id(26, '0');
+  auto time = last_ms_;
+  for (int i = 9; i >= 0; --i, time >>= 5) id[std::size_t(i)] = kCrockford[time & 31];
+  // 80 bits as sixteen digits of five bits.
+  for (std::size_t digit = 0; digit < 16; ++digit) {
+    const std::size_t bit = digit * 5;
+    const auto high = unsigned(tail_[bit / 8]) << 8;
+    const auto low = bit / 8 + 1 < tail_.size() ? unsigned(tail_[bit / 8 + 1]) : 0u;
+    id[10 + digit] = kCrockford[((high | low) >> (11 - bit % 8)) & 31];
+  }
+  return id;
+}
+
+}  // namespace hark

@@ -1,0 +1,6 @@
+// What `hark --version` says.
+#pragma once
+
+namespace hark {
+const char* version();
+}

@@ -1,0 +1,107 @@
+#include <doctest/doctest.h>
+
+#include <set>
+
+#include <nlohmann/json.hpp>
+
+#include "core/backoff.h"
+#include "core/event_json.h"
+#include "core/ids.h"
+#include "core/time.h"
+
+using namespace hark;
+using namespace std::chrono_literals;
+
+TEST_CASE("time: RFC 3339 in both directions, with offsets and fractions") {
+  const auto time = from_rfc3339("2026-11-21T07:17:07.123Z");
+  REQUIRE(time);
+  CHECK(to_rfc3339(*time) == "2026-11-21T07:17:07.123Z");
+  CHECK(from_rfc3339("2026-11-21T08:17:07.123+01:00") == time);
+  CHECK(from_rfc3339("1969-12-31T23:59:59Z")->time_since_epoch() == -1s);
+  for (const auto* wrong : {"", "2026-11-21", "2026-13-01T00:00:00Z", "2026-02-30T00:00:00Z", "2026-11-21T07:17:07", "2026-11-21T24:00:00Z",
+                            "2026-11-21T07:17:07Zx", "2026-11-21T07:17:07.Z"}) {
+    CAPTURE(wrong);
+    CHECK(!from_rfc3339(wrong));
+  }
+}
+
+TEST_CASE("duration: the forms of the configuration, and nothing else") {
+  CHECK(parse_duration("250ms") == 250ms);
+  CHECK(parse_duration("1m30s") == 90s);
+  CHECK(parse_duration("24h") == 24h);
+  CHECK(parse_duration("7d") == 168h);
+  CHECK(parse_duration("0s") == 0s);
+  for (const auto* wrong : {"", "5", "s", "-5s", "5 s", "5x", "1.5s", "99999999999999999999s", "9000000000000000d", "5ms3"}) {
+    CAPTURE(wrong);
+    CHECK(!parse_duration(wrong));
+  }
+  for (const auto duration : {Duration(1ms), Duration(90s), Duration(25h), Duration(0s)}) CHECK(parse_duration(to_string(duration)) == duration);
+  CHECK(to_string(90s) == "1m30s");
+}
+
+TEST_CASE("ids: rise strictly, also within a millisecond and when the clock goes back") {
+  IdGenerator ids(42);
+  const WallTime now{std::chrono::sys_days{std::chrono::year{2026} / 11 / 21}};
+  std::string last;
+  for (int i = 0; i < 10'000; ++i) {
+    const auto id = ids.next(i < 5'000 ? now + 1h : now);
+    CHECK(id.size() == 26);
+    CHECK(id > last);
+    last = id;
+  }
+}
+
+TEST_CASE("ids: the first ten characters are the time") {
+  // 2016-07-30T23:54:10.259Z is 01ARZ3NDEK in the ULID specification's example.
+  CHECK(IdGenerator(1).next(WallTime{1469922850259ms}).substr(0, 10) == "01ARZ3NDEK");
+}
+
+TEST_CASE("payload: keeps the text it was given and refuses what is no JSON") {
+  auto payload = Payload::parse(R"({"a" : [1, 2.50]})");
+  REQUIRE(payload);
+  CHECK(payload->text() == R"({"a" : [1, 2.50]})");
+  CHECK(payload->json()["a"][0] == 1);
+  for (const auto* wrong : {"", "{", "{\"a\":}", "[1,]", "nul", "1 2", "\"\xff\"", "{\"a\":1}x"}) {
+    CAPTURE(wrong);
+    const auto refused = Payload::parse(wrong);
+    CHECK(!refused);
+  }
+  CHECK(!Payload::parse(std::string(200, '[') + std::string(200, ']')));
+  CHECK(Payload::parse(std::string(100, '[') + std::string(100, ']')));
+  CHECK(Payload().text() == "null");
+  CHECK(Payload(nlohmann::json{{"name", "\xff"}}).text() == "{\"name\":\"\xef\xbf\xbd\"}");
+}
+
+TEST_CASE("event: one JSON form, there and back") {
+  Event event;
+  event.id = "01ARZ3NDEKTSV4RRFFQ69G5FAV";
+  event.type = "webhook";
+  event.source = "deploy";
+  event.subject = "push";
+  event.time = *from_rfc3339("2026-11-21T07:17:07.123Z");
+  event.sequence = 7;
+  event.correlation_id = event.id;
+  event.ttl = 60s;
+  event.priority = -2;
+  event.dedupe_key = "webhook/deploy/1";
+  event.data = *Payload::parse(R"({"ref":"refs/heads/main"})");
+  const auto text = to_json_text(event);
+  CHECK(nlohmann::json::parse(text) == to_json(event));
+  const auto back = event_from_json(nlohmann::json::parse(text));
+  REQUIRE(back);
+  CHECK(to_json_text(*back) == text);
+
+  CHECK(!event_from_json(nlohmann::json::parse(R"([])")));
+  CHECK(!event_from_json(nlohmann::json::parse(R"({"id":"x"})")));
+  CHECK(!event_from_json(nlohmann::json::parse(R"({"type":5})")));
+  CHECK(!event_from_json(nlohmann::json::parse(R"({"type":"a","time":"yesterday"})")));
+}
+
+TEST_CASE("backoff: doubles up to the most, and jitter takes away at most half") {
+  const Backoff backoff{1s, 10s};
+  CHECK(backoff.pause(1, 0.0) == 500ms);
+  CHECK(backoff.pause(2, 0.0) == 1s);
+  CHECK(backoff.pause(100, 0.0) == 5s);
+  CHECK(backoff.pause(3, 0.999) > 3900ms);
+  CHECK(backoff.pause(3, 0.999) < 4s);
+}
