@@ -4,11 +4,11 @@
 // What other crons read in silence or never fire is refused with the right spelling.
 #pragma once
 
-#include <array>
 #include <bitset>
 #include <optional>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "core/result.h"
 #include "core/time.h"
@@ -18,16 +18,25 @@ namespace hark {
 
 class Cron {
  public:
+  // The error names the field and the column (from 1) in `expression`; its cure is the right spelling, where there is one.
   static Result<Cron> parse(std::string_view expression);
 
   const std::string& text() const { return text_; }
 
-  // The first slot strictly after `after`; nullopt: none within 8 years (29 February's longest pause).
-  // Daylight saving as Debian's cron(8): a fixed time that a jump forward skips runs right after the jump; one that is repeated by a
-  // jump back runs once; a wildcard hour or minute follows real time.
+  // The first slot strictly after `after`. nullopt: none before the year 9900; every expression that parses fires at least once
+  // in 40 years (29 February on a given weekday).
+  // Daylight saving as Debian's cron(8): a fixed time that a jump forward skips runs right after the jump (several of them:
+  // once); one that is repeated by a jump back runs once, the first time; a wildcard hour or minute follows real time. At a
+  // change of three hours or more everything follows real time.
   std::optional<WallTime> next(WallTime after, const TimeZone& zone) const;
 
  private:
+  friend class CronParser;
+
+  std::optional<LocalTime> next_reading(LocalTime from) const;
+  std::optional<int> time_of_day(int from) const;
+  bool runs_on(std::chrono::local_days day) const;
+
   std::string text_;
   std::bitset<60> seconds_;
   std::bitset<60> minutes_;
@@ -39,5 +48,8 @@ class Cron {
   bool weekday_is_star_ = false;
   bool follows_real_time_ = false;  // hour or minute begins with '*'
 };
+
+// The next `count` slots after `after`, ascending: what `hark cron next` prints.
+std::vector<WallTime> next_slots(const Cron& cron, WallTime after, const TimeZone& zone, std::size_t count);
 
 }  // namespace hark

@@ -1,6 +1,12 @@
 // The filter language, one for `where`, `if`, history and the API:
 //   field:value  field:  field:>90  >= < <=  a,b (and)  a|b (or, looser)  !a  (a)  * ? in a value  "quoted value"
 // A field is looked up by the caller; dots walk into objects, numbers index lists. Pure; safe from any thread once parsed.
+//
+// A field's name is letters, digits, `_ - . / @` and any byte beyond ASCII. A value with a blank or one of the signs above is
+// quoted: `\"` and `\\` are the only escapes, and nothing in it is a glob. Numbers are equal as numbers (1.0 is 1), and a text
+// that is a number compares as one; what is no number never satisfies a comparison. true, false and null are written so. `field:`
+// holds for whatever is there, null as well. A list satisfies a term when one of its elements does; an object satisfies presence
+// only.
 #pragma once
 
 #include <functional>
@@ -13,6 +19,7 @@
 #include <nlohmann/json_fwd.hpp>
 
 #include "core/event.h"
+#include "core/event_field.h"
 #include "core/result.h"
 
 namespace hark {
@@ -29,22 +36,27 @@ class Filter {
 
   Filter();  // matches everything
   // The error names the column (from 1) and what was expected there.
+  // Bounded by limits::kFilterLength and kFilterDepth.
   static Result<Filter> parse(std::string_view text);
 
-  bool empty() const;                    // matches everything
-  const std::string& text() const;       // as written
+  bool empty() const;                       // matches everything
+  const std::string& text() const;          // as written
   std::vector<std::string> fields() const;  // the fields it looks at, for a check of names
   Verdict evaluate(const Lookup& lookup) const;
-  // Fields of an event: `event.x`, `payload.x`; without a prefix the envelope first, then the data.
+  // Fields of an event, as core/event_field.h names them: `event.x`, `payload.x`; without a prefix the envelope, then the data.
   Verdict evaluate(const Event& event) const;
 
  private:
   struct Node;
+  class Parser;
   std::string text_;
   std::shared_ptr<const Node> root_;
 };
 
-// Walks "a.b.0.c" into a value; nullptr when something on the way is not there.
-const nlohmann::json* json_at(const nlohmann::json& value, std::string_view dotted_path);
+// An Error for a field that no event can have (`event.tpye`), with the nearest one that it has. For the configuration's check.
+Status check_event_fields(const Filter& filter);
+
+// `text` as a quoted value: for a filter that is put together from event data, which must not become signs of the language.
+std::string quote_filter_value(std::string_view text);
 
 }  // namespace hark

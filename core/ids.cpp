@@ -34,4 +34,8 @@ std::string IdGenerator::next(WallTime now) {
   return id;
 }
 
+bool is_id(std::string_view text) {
+  return text.size() == 26 && text.find_first_not_of(kCrockford) == std::string_view::npos;
+}
+
 }  // namespace hark

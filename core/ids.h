@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <random>
 #include <string>
+#include <string_view>
 
 #include "core/time.h"
 
@@ -22,5 +23,7 @@ class IdGenerator {
   std::uint64_t last_ms_ = 0;
   std::array<std::uint8_t, 10> tail_{};
 };
+
+bool is_id(std::string_view text);  // is it written as one? Pure.
 
 }  // namespace hark

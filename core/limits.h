@@ -12,6 +12,9 @@ using namespace std::chrono_literals;
 // JSON deeper than this is refused: nlohmann parses by recursion, and nobody's payload nests this far.
 inline constexpr int kJsonDepth = 128;
 
+// Documents up to this size are checked by simdjson, whose buffers (some fifteen times as large) stay with each thread.
+inline constexpr std::size_t kQuickJson = 64 * 1024;
+
 // Of each of a step's streams this much is kept with the run (history, templates, API); beyond it the stream goes to a file.
 inline constexpr std::size_t kOutputInMemory = 64 * 1024;
 // ... and the file ends here: a command that writes for ever must not fill the disk. What came after is counted, not kept.
@@ -22,6 +25,28 @@ inline constexpr std::size_t kEnvironmentString = 128 * 1024 - 64;
 
 // A process that was asked to end (SIGTERM) has this long before SIGKILL.
 inline constexpr auto kTerminationGrace = 5s;
+
+// ... and after SIGKILL this long, in which new members are still looked for (a fork bomb) and a process that sits in the kernel (a
+// dead NFS server) is waited for. What is left then is named in the run's note.
+inline constexpr auto kKillPatience = 10s;
+
+// Before SIGTERM all members of a tree are looked up, over and over while new ones are born, but no longer than this.
+inline constexpr auto kFreezePatience = 2s;
+
+// How far up a process's line is followed: /proc is read while it changes, and may show a circle.
+inline constexpr int kTreeDepth = 1000;
+
+// The environment of a foreign process is read this far to find the mark of its run: Linux allows 3/4 of 8 MiB by default.
+inline constexpr std::size_t kProcessEnvironment = 6 * 1024 * 1024;
+
+// A step's error is one line for people; what a library says in it may be of any length.
+inline constexpr std::size_t kStepError = 1000;
+
+// {steps.NAME.json} reads the whole of an output that went to a file, but no larger one: it is parsed into memory.
+inline constexpr std::size_t kStepJson = 16 * 1024 * 1024;
+
+// An http step's response is held in memory whole; beyond this it is an error. Larger things are fetched by a command.
+inline constexpr std::size_t kHttpStepResponse = 16 * 1024 * 1024;
 
 // Handlers, steps and sources a configuration may hold: far beyond use, small enough that no loop over them is felt.
 inline constexpr std::size_t kSources = 1000;
@@ -37,15 +62,172 @@ inline constexpr auto kHttpHeadDeadline = 10s;
 inline constexpr auto kHttpBodyDeadline = 30s;
 inline constexpr auto kHttpWriteDeadline = 30s;
 inline constexpr auto kHttpIdleDeadline = 75s;
+// A sender that was refused in mid-body reads the answer only if what it still sends is taken off the wire; for so long.
+inline constexpr auto kHttpDrainDeadline = 2s;
+// Bytes of further requests that are read while one waits for its answer; beyond, the kernel's buffer holds the sender back.
+inline constexpr std::size_t kHttpPipelined = 64 * 1024;
+// Bodies on their way in, over all connections: 4096 senders of a MiB each must not fill the memory. Beyond it: 503.
+inline constexpr std::uint64_t kHttpBuffered = 256ull * 1024 * 1024;
+// Connections over the bound that are told so (503) at once; more than these are closed without a word.
+inline constexpr std::size_t kHttpTurnedAway = 64;
+// Without a free descriptor nothing can be accepted; asking again sooner would only turn the loop.
+inline constexpr auto kHttpAcceptPause = 100ms;
+// Connections the kernel completes ahead of accept(); a burst beyond waits for a retransmitted SYN (1 s).
+inline constexpr int kHttpBacklog = 1024;
+// A server's answer: its head, and one line of it (cpp-httplib matches the status line by recursion, a frame a character).
+inline constexpr std::size_t kHttpAnswerHead = 64 * 1024;
+inline constexpr std::size_t kHttpAnswerLine = 8 * 1024;
+inline constexpr std::size_t kHttpAnswerStatusLine = 512;
+// A caller's own delivery id; a longer one is none and is ignored.
+inline constexpr std::size_t kDeliveryId = 255;
+// When a sender refused for now (queue full, disk full, drain) may come again.
+inline constexpr auto kWebhookRetryAfter = 5s;
+
+// When hark stops, answers on their way have this long to reach their readers.
+inline constexpr auto kLastAnswers = 2s;
 
 // A source that failed is started again after 1 s, then twice that, and so on up to this.
 inline constexpr auto kSourceRetryFirst = 1s;
 inline constexpr auto kSourceRetryMax = 60s;
 
+// An event that was refused (queue full, disk full) is offered again after 1 s, then twice that, and so on up to this.
+inline constexpr auto kOfferRetryFirst = 1s;
+inline constexpr auto kOfferRetryMax = 30s;
+
 // Events the journal takes in one transaction: bounds how long the loop is away from its sockets (about 2 ms).
 inline constexpr std::size_t kEventsPerTurn = 256;
 
-// Lifecycle events that wait for one subscriber on a thread of its own; beyond, the oldest are dropped and counted.
+// Events one debounce gathers; at that many it fires without waiting for quiet, so that a flood cannot fill the memory.
+inline constexpr std::size_t kDebounceEvents = 10'000;
+
+// After a write to the journal failed (disk full), offers are refused this long before the next one is tried.
+inline constexpr auto kJournalRetry = 1s;
+
+// One value in a line of the log; whole values stand in the journal.
+inline constexpr std::size_t kLogText = 4096;
+
+// Lifecycle events that wait for one subscriber on a thread of its own; beyond, the newest are dropped and counted.
 inline constexpr std::size_t kSubscriberBacklog = 8192;
+
+// inotify: one read takes this much (about 2,000 events), and a turn of the loop makes at most so many reads before it looks at
+// its other work. A full queue of the kernel (16,384 events as a rule) is emptied in one or two turns.
+inline constexpr std::size_t kInotifyRead = 64 * 1024;
+inline constexpr int kInotifyReadsPerTurn = 16;
+
+// A file that is written to but stays open (a log) is told after this long, and again as it goes on: twice a second is live to a
+// person, and a copy of a small file is done by then.
+inline constexpr auto kOpenFileWait = 500ms;
+// A file found in a folder that was just made may still be open or closed already: nobody can tell. A close that comes within this
+// time is taken as part of its creation.
+inline constexpr auto kFoundFileWait = 50ms;
+// The kernel queues the two halves of a move one right after the other; a reader may wake up between. Later than this the file has
+// left the tree.
+inline constexpr auto kMoveWait = 10ms;
+
+// Files named by one file_change event, and the bytes of their names; what is more goes into further events.
+inline constexpr std::size_t kFilesPerEvent = 10'000;
+inline constexpr std::size_t kFileNamesPerEvent = 1024 * 1024;
+// Up to so many changed files are looked at (a microsecond each) after they were offered, so that the offer does not wait for it.
+inline constexpr std::size_t kStampsAfterOffer = 64;
+// Folders that could not be watched are tried and scanned again after half of this at first: soon enough to be of use, rare enough for a large tree.
+inline constexpr auto kUnwatchedRetryFirst = 30s;
+inline constexpr auto kUnwatchedRetryMax = 10min;
+// Filters and globs are parsed for every request of the API that brings one: bounded so that parsing and matching stay far below a
+// millisecond, and recursion (a filter's parentheses and `!`) far from the stack's end.
+inline constexpr std::size_t kFilterLength = 4096;
+inline constexpr int kFilterDepth = 32;
+inline constexpr std::size_t kGlobLength = 1000;
+inline constexpr std::size_t kGlobAlternatives = 256;  // of one pattern, after `{a,b}` is expanded: pairs multiply
+
+// How much of a value is shown in a reason or an error: enough to recognise it, one line of a terminal.
+inline constexpr std::size_t kShownValue = 80;
+
+// All values that a shell script refers to, names included. Linux allows argv and environment together a quarter of the stack
+// (2 MiB by default); the rest is for what the process inherits.
+inline constexpr std::size_t kEnvironmentTotal = 1024 * 1024;
+
+// Substitutions and compound commands nested in a shell script: the reader recurses, and nobody's script goes deeper.
+inline constexpr int kShellDepth = 64;
+// A configuration file, and one string of it with its variables put in: far beyond what people write, small enough to read whole.
+inline constexpr std::uint64_t kConfigFile = 4 * 1024 * 1024;
+inline constexpr std::size_t kConfigString = 1024 * 1024;
+// Tables within tables: whoever walks the configuration recurses.
+inline constexpr int kConfigDepth = 128;
+// Variables of one handler, headers of one request.
+inline constexpr std::size_t kConfigTable = 1000;
+// ${A:-${B:-...}}: each level is a call.
+inline constexpr int kVariableDepth = 16;
+// A secret's file. Keys are some dozen bytes; this catches the path of something else.
+inline constexpr std::uint64_t kSecretFile = 64 * 1024;
+// Names of sources and handlers: they stand in paths of the API, in metrics and in lists.
+inline constexpr std::size_t kNameLength = 64;
+// Handlers at once, attempts of a step: a larger number is a typing error, not a wish.
+inline constexpr int kConcurrentHandlers = 1024;
+inline constexpr int kAttempts = 1000;
+inline constexpr int kPriority = 1'000'000;
+// Events waiting in memory (about 2 KB each), and events kept.
+inline constexpr std::int64_t kQueueLimit = 10'000'000;
+inline constexpr std::int64_t kRetentionEvents = 1'000'000'000'000;
+// The largest body a webhook may be told to take: it is held in memory whole.
+inline constexpr std::int64_t kHttpBodyMax = 1024 * 1024 * 1024;
+// A cron expression: all six fields spelled out as lists stay below; longer is no schedule but a mistake or an attack.
+inline constexpr std::size_t kCronExpression = 1024;
+// A TZif file: the largest of the IANA database has about 4 KiB, its fattest form about 10.
+inline constexpr std::size_t kZoneFile = 256 * 1024;
+
+// Slots of one schedule that wait because the sink refused them. The schedule is not asked for more until there is room; what
+// passes meanwhile is a missed slot.
+inline constexpr std::size_t kSlotsWaiting = 1000;
+// Slots that one catch-up may offer, whatever the configuration says, and how far missed ones are counted: bounds a start after years.
+inline constexpr int kCatchUpSlots = 10'000;
+inline constexpr int kMissedCounted = 1000;
+// Characters of an id that may stand for the whole: shorter ones of a ULID are the same for all that happened within months.
+inline constexpr std::size_t kIdPrefix = 6;
+
+// The journal. Another process (`hark event`) holds the write lock for milliseconds; one that holds it longer than this hangs.
+inline constexpr auto kJournalBusy = 5s;
+// Pages kept in memory by the writer and by each reader: the indexes' ends and a page of history, within the daemon's 20 MB.
+inline constexpr int kJournalCacheKiB = 4096;
+inline constexpr int kJournalReaderCacheKiB = 1024;
+// The -wal is copied into the database when it holds this many pages (4 KiB each): seldom enough that the copying does not
+// matter, often enough that the loop is not away for long (about 10 ms) and recovery is quick.
+inline constexpr int kJournalCheckpointPages = 1000;
+// A -wal that a long reader made grow is cut back to this when it starts afresh.
+inline constexpr int kJournalWalKept = 16 * 1024 * 1024;
+// Retention looks for what is to go this often, and deletes so much at a time: about 20 ms of the loop.
+inline constexpr auto kPruneInterval = 10min;
+inline constexpr std::size_t kPruneBatch = 250;
+// Events one call of prune() looks at, when most of them wait and cannot go: about a millisecond.
+inline constexpr std::size_t kPruneScan = 1000;
+// Free pages below which a journal is not made smaller (4 MiB), and how many are given back a call (1 MiB).
+inline constexpr int kJournalFreePages = 1024;
+inline constexpr int kJournalVacuumPages = 256;
+
+// state.json is written again no sooner than this: what a crash takes from it stands in the journal.
+inline constexpr auto kStateSave = 1s;
+
+// state.json of kHandlers handlers and kSources schedules is below 1 MiB; what is larger was not written by hark.
+inline constexpr std::uint64_t kStateFile = 4 * 1024 * 1024;
+// Source git_push. A push of a thousand commits is told by its newest ones, as the forges do; the repository has the rest. Paths and
+// messages are a stranger's text: each is bounded, and so are all of an event's together.
+inline constexpr std::size_t kGitCommits = 100;
+inline constexpr std::size_t kGitFiles = 3000;
+inline constexpr std::size_t kGitFileBytes = 1024 * 1024;
+inline constexpr std::size_t kGitMessage = 64 * 1024;
+inline constexpr std::size_t kGitMessageBytes = 1024 * 1024;
+inline constexpr std::size_t kGitName = 1024;
+// Branches and folders of branches: every read lists them all, and each folder is one of the kernel's watches (often 8192 a user).
+inline constexpr std::size_t kGitBranches = 100'000;
+inline constexpr std::size_t kGitRefFolders = 4096;
+// Movements one read describes, and the bytes it may gather for them; what is left follows with the next read.
+inline constexpr std::size_t kGitMovements = 256;
+inline constexpr std::size_t kGitMovementBytes = 16 * 1024 * 1024;
+// A shallow clone lacks the parents libgit2's own walk insists on; ours stops here.
+inline constexpr std::size_t kGitShallowWalk = 10'000;
+// How long changes are gathered before a read: git renames a lock file into place for each reference it moves, within a millisecond or so.
+inline constexpr auto kGitGather = 10ms;
+// A read that failed is tried again after 100 ms, then twice that, and so on: together 1.5 s, longer than a repack is in anybody's way.
+inline constexpr int kGitReadTries = 5;
+inline constexpr auto kGitReadRetry = 100ms;
 
 }  // namespace hark::limits

@@ -4,6 +4,7 @@
 #include <optional>
 
 #include <nlohmann/json.hpp>
+#include <simdjson.h>
 
 #include "core/limits.h"
 
@@ -58,6 +59,15 @@ class Validator final : public json::json_sax_t {
   int depth_ = 0;
 };
 
+// Small documents are most, and every webhook's body is looked at: simdjson does it ten times as fast. It only ever says yes; what it
+// does not take (or is too deep, or large) nlohmann judges, which also names the place of a mistake.
+bool quickly_valid(const std::string& text) {
+  if (text.size() > limits::kQuickJson) return false;
+  thread_local simdjson::dom::parser parser;
+  if (parser.max_depth() != limits::kJsonDepth && parser.allocate(limits::kQuickJson, limits::kJsonDepth) != simdjson::SUCCESS) return false;
+  return parser.parse(text).error() == simdjson::SUCCESS;
+}
+
 }  // namespace
 
 struct Payload::State {
@@ -80,8 +90,10 @@ Payload::Payload() {
 Payload::Payload(const nlohmann::json& value) : state_(std::make_shared<State>()) { state_->text = write_json(value); }
 
 Result<Payload> Payload::parse(std::string text) {
-  Validator validator;
-  if (!json::sax_parse(text, &validator)) return Error{std::move(validator.error), {}};
+  if (!quickly_valid(text)) {
+    Validator validator;
+    if (!json::sax_parse(text, &validator)) return Error{std::move(validator.error), {}};
+  }
   auto state = std::make_shared<State>();
   state->text = std::move(text);
   return Payload(std::move(state));

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -66,6 +67,8 @@ struct Run {
   std::string error;                // why it did not succeed: one line
   std::vector<StepResult> steps;    // filled where one run is shown, empty in lists
 };
+
+using RunPtr = std::shared_ptr<const Run>;  // a run as it was at one moment, for those who only look
 
 nlohmann::json to_json(const StepResult& step);
 nlohmann::json to_json(const Run& run);

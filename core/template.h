@@ -1,10 +1,13 @@
-// Templates: `{name}` and `{name.path.0}` in the strings of handlers; `{{` and `}}` are literal braces. Only a brace pair around a
-// bare dotted name ([A-Za-z_][A-Za-z0-9_-]*, further parts may be numbers) is a template: `{print $1}`, `${HOME}` and `{"a": 1}`
-// stay as they are. A value is put in once: braces inside it are not looked at.
+// Templates: `{name}` and `{name.path.0}` in the strings of handlers; `{{` and `}}` are literal braces. Only a brace pair around
+// a bare dotted name ([A-Za-z_][A-Za-z0-9_-]*, further parts may be numbers) is a template: `{print $1}`, `${HOME}` and `{"a":
+// 1}` stay as they are. A value is put in once: braces inside it are not looked at. `}}` is a literal brace unless its first
+// brace closes a `{` that stands in the text by itself, so that {"a": {"b": 1}} keeps both.
 //
-// For a shell the values never become text: render_shell() puts a reference to an environment variable, quoted by where it stands.
+// For a shell the values never become text: render_shell() puts a reference to an environment variable, quoted by where it
+// stands.
 #pragma once
 
+#include <cstddef>
 #include <functional>
 #include <optional>
 #include <string>
@@ -37,24 +40,35 @@ class Template {
   // One element of an argv. When the whole text is one template of a list: one argument an element (an empty list: none).
   std::vector<std::string> render_arguments(const Lookup& lookup) const;
 
- private:
   struct Part {
-    std::string text;   // literal text, or the name
+    std::string text;  // literal text as it is put out, or the name
     bool is_name = false;
+    std::size_t offset = 0;  // where it stands in text(); literal text runs on from there byte by byte
   };
+  const std::vector<Part>& parts() const { return parts_; }
+
+ private:
   std::vector<Part> parts_;
   std::string text_;
 };
 
+// A value as plain text, by the rules of Template::render().
+std::string template_text(const nlohmann::json* value);
+
 struct ShellCommand {
-  std::string script;                                             // for /bin/sh -c
+  std::string script;                                            // for /bin/sh -c
   std::vector<std::pair<std::string, std::string>> environment;  // the values it refers to: HARK_V0, HARK_V1, ...
 };
 
 // The text of `script` with every template as a quoted reference: bare -> "${HARK_V0}"; inside double quotes or a here-document
-// -> ${HARK_V0}; inside single quotes -> '"${HARK_V0}"'; a list -> one word an element. An error where a value could still
-// become code (arithmetic, backticks, a quoted here-document, the text of eval or of another shell's -c, a parameter expansion),
-// or does not fit: with a NUL, or larger than limits::kEnvironmentString; it names the way out.
+// -> ${HARK_V0}; inside single quotes -> '"${HARK_V0}"'; in a comment -> nothing. A list that stands bare is one word an element
+// ("${HARK_V0_0}" "${HARK_V0_1}"; empty: no word); elsewhere, and where a second word would be something else than an argument
+// (an assignment, the target of a redirection), it is joined by spaces.
+//
+// An Error where a value could still become code or choose the program, as far as the text tells (core/shell_lexer.h has the
+// list), or does not fit: with a NUL, or larger than limits::kEnvironmentString; it names the way out. What a program makes of
+// its arguments stays with the author: a value may begin with '-' (put `--` before it), name any file, and some programs read
+// code from an argument (SQL, jq, make VAR=...). A script without templates is left alone.
 Result<ShellCommand> render_shell(const Template& script, const Template::Lookup& lookup);
 // The same refusals as far as they follow from the text alone. For the configuration's check.
 Status check_shell(const Template& script);

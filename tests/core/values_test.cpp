@@ -1,5 +1,6 @@
 #include <doctest/doctest.h>
 
+#include <random>
 #include <set>
 
 #include <nlohmann/json.hpp>
@@ -7,6 +8,7 @@
 #include "core/backoff.h"
 #include "core/event_json.h"
 #include "core/ids.h"
+#include "core/limits.h"
 #include "core/time.h"
 
 using namespace hark;
@@ -18,8 +20,8 @@ TEST_CASE("time: RFC 3339 in both directions, with offsets and fractions") {
   CHECK(to_rfc3339(*time) == "2026-11-21T07:17:07.123Z");
   CHECK(from_rfc3339("2026-11-21T08:17:07.123+01:00") == time);
   CHECK(from_rfc3339("1969-12-31T23:59:59Z")->time_since_epoch() == -1s);
-  for (const auto* wrong : {"", "2026-11-21", "2026-13-01T00:00:00Z", "2026-02-30T00:00:00Z", "2026-11-21T07:17:07", "2026-11-21T24:00:00Z",
-                            "2026-11-21T07:17:07Zx", "2026-11-21T07:17:07.Z"}) {
+  for (const auto* wrong : {"", "2026-11-21", "2026-13-01T00:00:00Z", "2026-02-30T00:00:00Z", "2026-11-21T07:17:07",
+                            "2026-11-21T24:00:00Z", "2026-11-21T07:17:07Zx", "2026-11-21T07:17:07.Z"}) {
     CAPTURE(wrong);
     CHECK(!from_rfc3339(wrong));
   }
@@ -35,7 +37,8 @@ TEST_CASE("duration: the forms of the configuration, and nothing else") {
     CAPTURE(wrong);
     CHECK(!parse_duration(wrong));
   }
-  for (const auto duration : {Duration(1ms), Duration(90s), Duration(25h), Duration(0s)}) CHECK(parse_duration(to_string(duration)) == duration);
+  for (const auto duration : {Duration(1ms), Duration(90s), Duration(25h), Duration(0s)})
+    CHECK(parse_duration(to_string(duration)) == duration);
   CHECK(to_string(90s) == "1m30s");
 }
 
@@ -70,6 +73,42 @@ TEST_CASE("payload: keeps the text it was given and refuses what is no JSON") {
   CHECK(Payload::parse(std::string(100, '[') + std::string(100, ']')));
   CHECK(Payload().text() == "null");
   CHECK(Payload(nlohmann::json{{"name", "\xff"}}).text() == "{\"name\":\"\xef\xbf\xbd\"}");
+}
+
+TEST_CASE("payload: depth is bounded to the level, in small documents and large ones") {
+  const auto nested = [](int depth, std::size_t padding) {
+    return std::string(padding, ' ') + std::string(static_cast<std::size_t>(depth), '[') + std::string(static_cast<std::size_t>(depth), ']');
+  };
+  for (const std::size_t padding : {0u, 100'000u}) {
+    CHECK(Payload::parse(nested(limits::kJsonDepth, padding)).ok());
+    CHECK_FALSE(Payload::parse(nested(limits::kJsonDepth + 1, padding)).ok());
+  }
+}
+
+TEST_CASE("payload: what is taken is what nlohmann reads, whatever bytes come") {
+  const auto seed = std::random_device{}();
+  MESSAGE("seed " << seed);
+  std::mt19937 random(seed);
+  const std::vector<std::string> sound = {
+      R"({"a": [1, -0, 2.5e-3, 1E400, 18446744073709551616, true, false, null], "b": {"\u00e4\n\ud83d\ude00": "\ud800"}})",
+      R"(["", "\u0000", "caf\u00e9 é 漢", {"k": {}}, [], [[]], -1.0, 0.1e+5])", "\"text\"", " 12 ", "\xef\xbb\xbf{}", "{\"a\":1,\"a\":2}"};
+  const std::string bytes = "{}[]\",:\\ue+-.0123456789tfnrlsa \n\t\x01\x7f\x80\xc3\xed\xa0\xef\xf4\xff";
+  int taken = 0;
+  for (int round = 0; round < 40'000; ++round) {
+    std::string text = sound[random() % sound.size()];
+    for (auto changes = random() % 4; changes > 0 && !text.empty(); --changes) {
+      const auto at = random() % text.size();
+      const char byte = bytes[random() % bytes.size()];
+      if (random() % 3 == 0) text.erase(at, 1);
+      else if (random() % 2 == 0) text.insert(at, 1, byte);
+      else text[at] = byte;
+    }
+    CAPTURE(text);
+    const bool ok = Payload::parse(text).ok();
+    CHECK(ok == nlohmann::json::accept(text));
+    taken += ok ? 1 : 0;
+  }
+  CHECK(taken > 1000);
 }
 
 TEST_CASE("event: one JSON form, there and back") {

@@ -1,0 +1,34 @@
+#include "core/lifecycle.h"
+
+#include <algorithm>
+#include <exception>
+
+namespace hark::lifecycle {
+
+std::string_view name(const Any& any) {
+  return std::visit([](const auto& event) { return std::decay_t<decltype(event)>::kName; }, any);
+}
+
+void Emitter::subscribe(std::string subscriber_name, Subscriber subscriber) {
+  subscribers_.push_back({std::move(subscriber_name), std::move(subscriber)});
+}
+
+void Emitter::emit(const Any& event) {
+  for (const auto& subscriber : subscribers_) {
+    std::string what;
+    try {
+      subscriber.call(event);
+      continue;
+    } catch (const std::exception& failure) {
+      what = failure.what();
+    } catch (...) {
+      what = "an exception of unknown type";
+    }
+    auto fault = std::find_if(faults_.begin(), faults_.end(), [&](const Fault& f) { return f.subscriber == subscriber.name; });
+    if (fault == faults_.end()) fault = faults_.insert(faults_.end(), {subscriber.name, {}, 0});
+    fault->what = std::move(what);
+    ++fault->count;
+  }
+}
+
+}  // namespace hark::lifecycle

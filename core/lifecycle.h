@@ -1,0 +1,136 @@
+// Lifecycle events: what hark says about itself while it works. One struct a name, so that a payload that does not fit its name
+// does not compile. Values: a subscriber on another thread may keep them.
+//
+// The emitter is the loop's. A subscriber either runs on the loop (it must only count or copy) or is handed to a thread of its own by
+// reporters/detached.h. One that throws is counted and the next one is called.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <variant>
+#include <vector>
+
+#include "core/decision.h"
+#include "core/event.h"
+#include "core/run.h"
+
+namespace hark::lifecycle {
+
+struct EventReceived {
+  static constexpr std::string_view kName = "event:received";
+  EventPtr event;
+};
+struct EventQueued {  // a handler will run for it
+  static constexpr std::string_view kName = "event:queued";
+  EventPtr event;
+  std::string handler;
+};
+struct EventDropped {  // it goes no further, wholly or for one handler: `decision` says where and why
+  static constexpr std::string_view kName = "event:dropped";
+  EventPtr event;
+  Decision decision;
+};
+struct HandlerStart {
+  static constexpr std::string_view kName = "event:handler:start";
+  RunPtr run;
+};
+struct HandlerEnd {
+  static constexpr std::string_view kName = "event:handler:end";
+  RunPtr run;
+};
+struct SourceStarted {
+  static constexpr std::string_view kName = "source:started";
+  std::string source;
+};
+struct SourceStopped {
+  static constexpr std::string_view kName = "source:stopped";
+  std::string source;
+};
+struct SourceError {
+  static constexpr std::string_view kName = "source:error";
+  std::string source;
+  std::string message;
+  std::string cure;
+};
+struct RunQueued {
+  static constexpr std::string_view kName = "run:queued";
+  RunPtr run;
+};
+struct RunStarted {
+  static constexpr std::string_view kName = "run:started";
+  RunPtr run;
+};
+struct RunComplete {
+  static constexpr std::string_view kName = "run:complete";
+  RunPtr run;
+};
+struct RunFailed {  // failed, timed out, cancelled or interrupted: run.state tells
+  static constexpr std::string_view kName = "run:failed";
+  RunPtr run;
+};
+struct IterationStarted {
+  static constexpr std::string_view kName = "iteration:started";
+  RunPtr run;
+  int iteration = 1;
+};
+struct IterationComplete {
+  static constexpr std::string_view kName = "iteration:complete";
+  RunPtr run;
+  int iteration = 1;
+};
+struct PhaseStarted {  // a phase is one step of the pipeline
+  static constexpr std::string_view kName = "phase:started";
+  std::string run_id;
+  std::string handler;
+  std::string correlation_id;
+  std::string phase;
+};
+struct PhaseComplete {
+  static constexpr std::string_view kName = "phase:complete";
+  std::string run_id;
+  std::string handler;
+  std::string correlation_id;
+  StepResult step;
+};
+
+struct Note {  // what else there is to say, for people: "hark is ready"
+  static constexpr std::string_view kName = "daemon:note";
+  std::string_view level;  // "info" | "warn" | "error"
+  std::string message;
+};
+
+using Any = std::variant<EventReceived, EventQueued, EventDropped, HandlerStart, HandlerEnd, SourceStarted, SourceStopped, SourceError, RunQueued,
+                         RunStarted, RunComplete, RunFailed, IterationStarted, IterationComplete, PhaseStarted, PhaseComplete, Note>;
+
+std::string_view name(const Any& any);
+
+// Loop thread only.
+class Emitter {
+ public:
+  using Subscriber = std::function<void(const Any&)>;
+
+  void subscribe(std::string subscriber_name, Subscriber subscriber);
+
+  void emit(const Any& event);
+
+  struct Fault {
+    std::string subscriber;
+    std::string what;         // of the last exception
+    std::uint64_t count = 0;
+  };
+  const std::vector<Fault>& faults() const { return faults_; }  // one a subscriber that ever threw
+
+ private:
+  struct Entry {
+    std::string name;
+    Subscriber call;
+  };
+  std::vector<Entry> subscribers_;
+  std::vector<Fault> faults_;
+};
+
+}  // namespace hark::lifecycle

@@ -1,0 +1,13 @@
+// The known name that a misspelt one was probably meant to be. Pure.
+#pragma once
+
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace hark {
+
+// Empty when none is near: at most a third of the letters, and at least one, may be wrong, missing, added or swapped.
+std::string nearest(std::string_view word, const std::vector<std::string>& known);
+
+}  // namespace hark
