@@ -14,6 +14,7 @@ namespace hark {
 class HttpHeaders {
  public:
   void add(std::string name, std::string value) { entries_.emplace_back(std::move(name), std::move(value)); }
+  void reserve(std::size_t count) { entries_.reserve(count); }
   std::optional<std::string_view> get(std::string_view name) const;  // the first of that name
   std::size_t count(std::string_view name) const;
   const std::vector<std::pair<std::string, std::string>>& entries() const { return entries_; }
@@ -23,12 +24,12 @@ class HttpHeaders {
 };
 
 struct HttpRequest {
-  std::string method;   // upper case
-  std::string path;     // percent-decoded and free of dot segments; a target that is not well-formed never gets here
-  std::string query;    // behind '?', not decoded
+  std::string method;  // upper case
+  std::string path;    // percent-decoded and free of dot segments; a target that is not well-formed never gets here
+  std::string query;   // behind '?', not decoded
   HttpHeaders headers;
   std::string body;
-  std::string peer;     // address of a TCP peer; "unix:uid=1000" on the control socket
+  std::string peer;      // address of a TCP peer; "unix:uid=1000" on the control socket
   bool control = false;  // came over the owner-only Unix socket
 };
 
@@ -41,6 +42,20 @@ struct HttpResponse {
 
 // RFC 9457 problem details; `detail` may hold what a caller sent.
 HttpResponse problem(int status, std::string_view title, std::string_view detail = {});
+
+// False for a request that a web page of somebody else's made a browser send: its Origin is not the host it was sent to, or the
+// host is a name that could have been pointed here (DNS rebinding) rather than localhost or a literal address. What guards the
+// API where it listens on loopback without a token. Always true on the control socket, which no browser can reach.
+bool same_site(const HttpRequest& request);
+
+// The value of a traceparent header that is well-formed (W3C Trace Context, 3.2), else empty: what is handed on is then known to
+// be harmless.
+std::string traceparent_of(const HttpHeaders& headers);
+
+// "a" and "A" are one letter, as in names of headers and hosts (ASCII only, no locale).
+bool equal_ignoring_case(std::string_view a, std::string_view b);
+// What a hex digit stands for; -1: it is none.
+int hex_value(char digit);
 
 // One value of an application/x-www-form-urlencoded text (a query, a form body), decoded; nullopt: not there.
 std::optional<std::string> form_value(std::string_view form, std::string_view name);

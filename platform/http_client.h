@@ -1,5 +1,8 @@
 // Outgoing HTTP: http steps over TCP and TLS (the system's CAs), the command line over the control socket. Blocks: call it on a
-// worker thread or in the command line, never on the loop.
+// worker thread or in the command line, never on the loop; one client serves any number of threads.
+//
+// A server at the other end is not trusted more than a client is: its certificate must fit the host, its answer is bounded in
+// bytes and in time as a whole, redirects are answers and not followed.
 #pragma once
 
 #include <memory>
@@ -27,13 +30,21 @@ struct HttpCall {
 class HttpClient {
  public:
   virtual ~HttpClient() = default;
-  // An Error means that no answer came (refused, unknown host, TLS, timeout, cancelled); any status is a value.
+  // An Error means that no answer came (refused, unknown host, TLS, timeout, cancelled, too large); any status is a value. It
+  // names host and port, never path, query or headers, where secrets stand.
   virtual Result<HttpResponse> call(const HttpCall& call, std::stop_token stop) = 0;
 };
 
 class RealHttpClient final : public HttpClient {
  public:
+  // `ca_file`: a PEM file of authorities to believe instead of the system's; empty: the system's (and $SSL_CERT_FILE).
+  explicit RealHttpClient(std::string ca_file = {});
+  ~RealHttpClient() override;
+
   Result<HttpResponse> call(const HttpCall& call, std::stop_token stop) override;
+
+ private:
+  std::unique_ptr<class TlsSettings> tls_;
 };
 
 }  // namespace hark

@@ -6,57 +6,58 @@
 
 #include <cstdint>
 #include <filesystem>
-#include <functional>
 #include <memory>
 #include <string>
 #include <string_view>
 
 #include "core/limits.h"
 #include "core/result.h"
+#include "core/time.h"
 #include "platform/http.h"
+#include "platform/http_routes.h"
 
 namespace hark {
 
 class Loop;
 
-// Answers one request, at once or later, on the loop thread, exactly once. Dropping it unanswered sends 500.
-using HttpResponder = std::function<void(HttpResponse)>;
-
-struct HttpRoute {
-  std::string method;  // "GET", "POST", ...; another method on the same path is answered 405 with Allow
-  std::string path;    // exact, or with {name} segments: "/api/runs/{id}" (read them with path_parameter)
-  std::uint64_t max_body = limits::kHttpBodyDefault;  // larger: 413, whether announced, chunked or lied about
-  std::function<void(HttpRequest, HttpResponder)> handle;
+// The bounds of core/limits.h; tests set shorter ones.
+struct HttpServerOptions {
+  Duration head_deadline = limits::kHttpHeadDeadline;      // from a request's first byte to the end of its head
+  Duration body_deadline = limits::kHttpBodyDeadline;      // from there to the end of its body
+  Duration write_deadline = limits::kHttpWriteDeadline;    // a peer that does not read its answer
+  Duration idle_deadline = limits::kHttpIdleDeadline;      // between requests, and before the first
+  Duration drain_deadline = limits::kHttpDrainDeadline;    // what a refused sender still sends is thrown away for so long
+  std::size_t max_connections = limits::kHttpConnections;  // of TCP, and as many on the Unix socket; one more is answered 503
+  std::size_t max_head = limits::kHttpHead;
 };
-
-// The segment of `path` that stands where `pattern` has {name}; empty when they do not fit.
-std::string path_parameter(std::string_view pattern, std::string_view path, std::string_view name);
 
 class HttpServer {
  public:
-  explicit HttpServer(Loop& loop);
+  explicit HttpServer(Loop& loop, HttpServerOptions options = {});
   ~HttpServer();  // closes everything, removes the socket file it made
   HttpServer(const HttpServer&) = delete;
   HttpServer& operator=(const HttpServer&) = delete;
 
-  // Starts to listen; fine when it already does. Port 0 takes a free one: see port().
+  // Starts to listen; fine when it already does on this host and port. Port 0 takes a free one: see port().
   Status listen(const std::string& host, std::uint16_t port);
   std::uint16_t port() const;  // 0: not listening on TCP
   // Owner only (0600), peer's uid checked against this process's and root's. A socket file nobody listens on is replaced.
   Status listen_unix(const std::filesystem::path& path);
 
-  // Adds a route; false when method and path are taken. `control_only` routes exist on the Unix socket alone.
+  // Adds a route (a GET route serves HEAD too); false when method and path are taken. `control_only` routes exist on the Unix
+  // socket alone.
   bool add(HttpRoute route, bool control_only = false);
   void remove(std::string_view method, std::string_view path);
 
-  // Takes no new connections; those that wait for an answer still get it. For a drain.
-  void stop_accepting();
+  // Takes no new connections, on neither listener, and closes the idle ones; those that wait for an answer still get it. `closed` is
+  // called when the last of them is gone.
+  void stop_accepting(std::function<void()> closed = nullptr);
 
   std::size_t connections() const;
 
  private:
   struct State;
-  std::shared_ptr<State> state_;
+  std::shared_ptr<State> state_;  // shared with its connections, which may end later
 };
 
 }  // namespace hark

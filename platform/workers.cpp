@@ -16,9 +16,10 @@ Workers::~Workers() {
 }
 
 void Workers::post(std::function<void()> job) {
-  std::lock_guard lock(mutex_);
+  std::unique_lock lock(mutex_);
   jobs_.push_back(std::move(job));
   if (idle_ >= jobs_.size() || threads_.size() >= limit_) {
+    lock.unlock();  // first: whom it wakes would only wait for it
     wake_.notify_one();
     return;
   }

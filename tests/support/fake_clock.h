@@ -25,7 +25,8 @@ class FakeClock final : public Clock {
 
  private:
   mutable std::mutex mutex_;
-  Now now_{WallTime{std::chrono::seconds{1'790'000'000}}, SteadyTime{std::chrono::hours{1}}};
+  // The real steady time of its making: a real loop's timers that are set by it lie in the future, as they should.
+  Now now_{WallTime{std::chrono::seconds{1'790'000'000}}, std::chrono::steady_clock::now()};
 };
 
 }  // namespace hark::test

@@ -1,0 +1,323 @@
+#include "platform/http_connection.h"
+
+#include <sys/socket.h>
+
+#include <cerrno>
+#include <exception>
+
+#include <boost/asio/posix/descriptor_base.hpp>
+
+#include "core/limits.h"
+#include "platform/http_response.h"
+
+namespace hark {
+namespace asio = boost::asio;
+
+namespace {
+
+// Answers are gathered up to this and then written: a client that pipelines small requests for large answers must read them.
+constexpr std::size_t kGatherAnswers = 256 * 1024;
+// Buffers of a connection that grew beyond this are given back.
+constexpr std::size_t kKeepBuffer = 16 * 1024;
+
+// Owned by the responder and all its copies: whoever drops the last one unanswered has answered 500.
+class PendingAnswer {
+ public:
+  PendingAnswer(std::weak_ptr<HttpConnection> connection, std::uint64_t turn) : connection_(std::move(connection)), turn_(turn) {}
+  ~PendingAnswer() {
+    try {
+      answer(problem(500, "Internal Server Error", "the request was not answered"));
+    } catch (const std::exception&) {
+      // Out of memory: the connection stays unanswered and its client gives up.
+    }
+  }
+  PendingAnswer(const PendingAnswer&) = delete;
+  PendingAnswer& operator=(const PendingAnswer&) = delete;
+
+  void answer(const HttpResponse& response) {
+    const auto connection = std::exchange(connection_, {}).lock();
+    if (connection) connection->respond(turn_, response);
+  }
+
+ private:
+  std::weak_ptr<HttpConnection> connection_;
+  std::uint64_t turn_;
+};
+
+void give_back(std::string& buffer) {
+  buffer.clear();
+  if (buffer.capacity() > kKeepBuffer) std::string().swap(buffer);
+}
+
+}  // namespace
+
+HttpConnection::HttpConnection(asio::io_context& context, int fd, std::shared_ptr<HttpConnectionHost> host, std::string peer,
+                               bool control)
+    : descriptor_(context, fd),
+      host_(std::move(host)),
+      parser_(host_->options().max_head),
+      peer_(std::move(peer)),
+      control_(control) {}
+
+void HttpConnection::start() {
+  host_->enter(*this, HttpPhase::idle);
+  wait_readable();
+}
+
+void HttpConnection::turn_away() {
+  HttpResponse response = problem(503, "Service Unavailable", "too many connections");
+  response.headers.add("Retry-After", "1");
+  refuse(response);
+  go_on();
+}
+
+void HttpConnection::expired() {
+  if (phase == HttpPhase::head || phase == HttpPhase::body) {
+    refuse(problem(408, "Request Timeout", "the request did not arrive in time"));
+    go_on();
+  } else {
+    close();
+  }
+}
+
+void HttpConnection::stop_if_idle() {
+  if (phase == HttpPhase::idle) close();
+}
+
+void HttpConnection::close() {
+  if (closed_) return;
+  closed_ = true;
+  release_body();
+  boost::system::error_code ignored;
+  descriptor_.close(ignored);
+  route_.reset();
+  host_->closed(*this);
+}
+
+void HttpConnection::wait_readable() {
+  if (closed_ || reading_ || end_of_input_) return;
+  if (in_.size() - in_used_ >= limits::kHttpPipelined) return;
+  reading_ = true;
+  descriptor_.async_wait(asio::posix::descriptor_base::wait_read, [self = shared_from_this()](boost::system::error_code error) {
+    self->reading_ = false;
+    if (!error && !self->closed_) self->on_readable();
+  });
+}
+
+void HttpConnection::wait_writable() {
+  if (closed_ || writing_) return;
+  writing_ = true;
+  descriptor_.async_wait(asio::posix::descriptor_base::wait_write, [self = shared_from_this()](boost::system::error_code error) {
+    self->writing_ = false;
+    if (error || self->closed_) return;
+    self->flush();
+    self->go_on();
+  });
+}
+
+void HttpConnection::on_readable() {
+  const auto size = ::recv(descriptor_.native_handle(), host_->scratch.data(), host_->scratch.size(), MSG_DONTWAIT);
+  if (size < 0) {
+    if (errno != EAGAIN && errno != EINTR) return close();
+    return wait_readable();
+  }
+  if (size == 0) end_of_input_ = true;
+  if (draining_) return end_of_input_ ? close() : wait_readable();
+  consume(std::string_view(host_->scratch.data(), static_cast<std::size_t>(size)));
+}
+
+// Parses from the shared buffer where nothing was left over, which is the usual case, and keeps what is left.
+void HttpConnection::consume(std::string_view bytes) {
+  if (in_.empty()) {
+    const auto used = process(bytes);
+    in_.append(bytes.substr(used));
+  } else {
+    in_.append(bytes);
+    process_kept();
+  }
+  write_and_wait();
+}
+
+// Something changed: an answer is there, or the peer reads again.
+void HttpConnection::go_on() {
+  if (closed_ || processing_) return;
+  const auto self = shared_from_this();
+  process_kept();
+  write_and_wait();
+}
+
+void HttpConnection::process_kept() {
+  if (in_.empty()) return;
+  in_used_ += process(std::string_view(in_).substr(in_used_));
+  if (in_used_ == in_.size()) {
+    give_back(in_);
+    in_used_ = 0;
+  } else if (in_used_ > kKeepBuffer) {
+    in_.erase(0, in_used_);
+    in_used_ = 0;
+  }
+}
+
+void HttpConnection::write_and_wait() {
+  while (!closed_ && out_.size() > kGatherAnswers) {
+    flush();
+    if (closed_ || !out_.empty()) break;
+    process_kept();  // it had stopped for the answers it had gathered
+  }
+  if (!closed_) flush();
+  if (closed_) return;
+  if (end_of_input_ && !answering_ && out_.empty()) return close();
+  settle();
+  wait_readable();
+}
+
+std::size_t HttpConnection::process(std::string_view bytes) {
+  processing_ = true;
+  std::size_t used = 0;
+  while (!closed_ && !answering_ && !finishing_ && !writing_ && out_.size() <= kGatherAnswers) {
+    if (used == bytes.size()) break;
+    const auto taken = parser_.put(bytes.substr(used));
+    used += taken;
+    count_body();
+    if (parser_.failure() != 0) {
+      refuse(problem(parser_.failure(), {}, parser_.failure_text()));
+      break;
+    }
+    if (parser_.head_done() && !head_taken_) {
+      if (!take_head()) continue;
+      head_taken_ = true;
+      if (!parser_.complete()) continue;
+    }
+    if (parser_.complete()) {
+      dispatch();
+    } else if (taken == 0 || host_->buffered > limits::kHttpBuffered) {
+      break;
+    }
+  }
+  if (!closed_ && !finishing_ && host_->buffered > limits::kHttpBuffered && counted_ > 0) {
+    HttpResponse response = problem(503, "Service Unavailable", "too many requests at once");
+    response.headers.add("Retry-After", "1");
+    refuse(response);
+  }
+  processing_ = false;
+  return closed_ || finishing_ ? bytes.size() : used;
+}
+
+// Chooses the route as soon as the head is there. False: answered, or refused.
+bool HttpConnection::take_head() {
+  const auto& request = parser_.request();
+  auto match = host_->routes().find(request.method, request.path, control_);
+  HttpResponse refusal;
+  if (match.entry) {
+    const auto max_body = match.entry->route.max_body;
+    if (parser_.content_length().value_or(0) <= max_body) {
+      parser_.set_max_body(max_body);
+      route_ = std::move(match.entry);
+      if (parser_.expects_continue() && parser_.has_body()) out_.append("HTTP/1.1 100 Continue\r\n\r\n");
+      return true;
+    }
+    refusal = problem(413, {}, "the body is larger than " + std::to_string(max_body) + " bytes");
+  } else if (match.allow.empty()) {
+    refusal = problem(404, {}, {});
+  } else {
+    refusal = problem(405, {}, "allowed here: " + match.allow);
+    refusal.headers.add("Allow", match.allow);
+  }
+  head_only_ = request.method == "HEAD";
+  if (parser_.has_body()) {
+    refuse(refusal);
+  } else {
+    answering_ = true;
+    respond(turn_, refusal);
+  }
+  return false;
+}
+
+void HttpConnection::dispatch() {
+  release_body();
+  HttpRequest request = std::move(parser_.request());
+  request.peer = peer_;
+  request.control = control_;
+  head_only_ = request.method == "HEAD";
+  answering_ = true;
+  const auto entry = std::exchange(route_, nullptr);
+  if (entry->removed) return respond(turn_, problem(404, {}, {}));
+  auto pending = std::make_shared<PendingAnswer>(weak_from_this(), turn_);
+  HttpResponder responder = [pending = std::move(pending)](const HttpResponse& response) { pending->answer(response); };
+  try {
+    entry->route.handle(std::move(request), std::move(responder));
+  } catch (const std::exception&) {
+    // The responder, dropped on the way here, has answered 500; the server goes on.
+  }
+}
+
+void HttpConnection::respond(std::uint64_t turn, const HttpResponse& response) {
+  if (closed_ || !answering_ || turn != turn_) return;
+  const bool keep = parser_.keep_alive() && !host_->stopping();
+  append_response(out_, response, {keep, parser_.http_1_0(), head_only_, host_->date()});
+  answering_ = false;
+  head_taken_ = false;
+  finishing_ = !keep;
+  ++turn_;
+  parser_.reset();
+  go_on();
+}
+
+// Answers what cannot be read to its end; the connection ends with it.
+void HttpConnection::refuse(const HttpResponse& response) {
+  release_body();
+  append_response(out_, response, {false, false, head_only_, host_->date()});
+  finishing_ = true;
+  lingering_ = true;
+}
+
+void HttpConnection::flush() {
+  if (writing_) return;
+  while (out_used_ < out_.size()) {
+    const auto size =
+        ::send(descriptor_.native_handle(), out_.data() + out_used_, out_.size() - out_used_, MSG_DONTWAIT | MSG_NOSIGNAL);
+    if (size < 0 && errno == EINTR) continue;
+    if (size < 0 && errno == EAGAIN) return wait_writable();
+    if (size < 0) return close();
+    out_used_ += static_cast<std::size_t>(size);
+  }
+  give_back(out_);
+  out_used_ = 0;
+  if (!finishing_ || draining_) return;
+  if (!lingering_ || end_of_input_) return close();
+  // Closing now, with bytes unread, would send a reset that can overtake the answer.
+  draining_ = true;
+  ::shutdown(descriptor_.native_handle(), SHUT_WR);
+}
+
+// Says which deadline runs. One that runs is not wound up again by mere bytes: a phase has so long as a whole.
+void HttpConnection::settle() {
+  HttpPhase next = HttpPhase::idle;
+  if (draining_) {
+    next = HttpPhase::drain;
+  } else if (!out_.empty()) {
+    next = HttpPhase::write;
+  } else if (answering_) {
+    next = HttpPhase::answer;
+  } else if (head_taken_) {
+    next = HttpPhase::body;
+  } else if (parser_.started()) {
+    next = HttpPhase::head;
+  }
+  if (next == phase && turn_ == settled_turn_) return;
+  settled_turn_ = turn_;
+  host_->enter(*this, next);
+}
+
+void HttpConnection::count_body() {
+  const auto now = parser_.body_size();
+  host_->buffered += now - counted_;
+  counted_ = now;
+}
+
+void HttpConnection::release_body() {
+  host_->buffered -= counted_;
+  counted_ = 0;
+}
+
+}  // namespace hark

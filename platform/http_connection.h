@@ -1,0 +1,109 @@
+// One connection of the server, from its first byte to its close. For http_server.cpp and http_connection.cpp only, which are
+// where Asio is.
+//
+// At any time it waits to read (also while a handler has the request, so that a client who goes is noticed), or to write, or is
+// closed; requests of one connection are answered one after another.
+#pragma once
+
+#include <utility>  // Asio 1.74 needs it before its own headers in C++20
+
+#include <array>
+#include <list>
+#include <memory>
+#include <string>
+#include <string_view>
+
+#include <boost/asio/io_context.hpp>
+#include <boost/asio/posix/basic_stream_descriptor.hpp>
+
+#include "platform/http_parser.h"
+#include "platform/http_routes.h"
+#include "platform/http_server.h"
+
+namespace hark {
+
+class HttpConnection;
+
+// What a connection waits for, each with a deadline of its own. `answer` has none: how long a handler takes is its affair.
+enum class HttpPhase { idle, head, body, answer, write, drain };
+inline constexpr std::size_t kHttpPhases = 6;
+
+// What the connections of one server share. The server implements it.
+class HttpConnectionHost {
+ public:
+  virtual ~HttpConnectionHost() = default;
+  virtual const HttpRoutes& routes() const = 0;
+  virtual const HttpServerOptions& options() const = 0;
+  virtual std::string_view date() = 0;
+  virtual bool stopping() const = 0;  // answer what is there, then close
+  virtual void enter(HttpConnection& connection, HttpPhase phase) = 0;
+  virtual void closed(HttpConnection& connection) = 0;
+  std::uint64_t buffered = 0;             // bytes of bodies on their way in, over all connections
+  std::array<char, 64 * 1024> scratch{};  // what was just read: only what is left over is kept by its connection
+};
+
+class HttpConnection : public std::enable_shared_from_this<HttpConnection> {
+ public:
+  HttpConnection(boost::asio::io_context& context, int fd, std::shared_ptr<HttpConnectionHost> host, std::string peer,
+                 bool control);
+
+  void start();
+  void turn_away();  // answers 503 and closes: the server is full
+  void expired();    // the deadline of its phase has passed
+  void stop_if_idle();
+  void close();
+
+  // The answer to request number `turn`; nothing happens when it was answered or the client is gone.
+  void respond(std::uint64_t turn, const HttpResponse& response);
+
+  bool control() const { return control_; }
+
+  // Of the server's list of the phase this connection is in.
+  HttpPhase phase = HttpPhase::idle;
+  std::list<std::shared_ptr<HttpConnection>>::iterator place;
+  SteadyTime deadline{};
+
+ private:
+  void wait_readable();
+  void wait_writable();
+  void on_readable();
+  void consume(std::string_view bytes);
+  std::size_t process(std::string_view bytes);
+  bool take_head();
+  void dispatch();
+  void refuse(const HttpResponse& response);
+  void flush();
+  void settle();
+  void go_on();
+  void process_kept();
+  void write_and_wait();
+  void count_body();
+  void release_body();
+
+  boost::asio::posix::basic_stream_descriptor<boost::asio::io_context::executor_type> descriptor_;
+  std::shared_ptr<HttpConnectionHost> host_;
+  HttpParser parser_;
+  HttpRoutes::EntryPtr route_;
+  std::string peer_;
+  std::string in_;  // read and not yet parsed, from in_used_ on
+  std::size_t in_used_ = 0;
+  std::string out_;  // to be written, from out_used_ on
+  std::size_t out_used_ = 0;
+  std::uint64_t turn_ = 0;  // number of the request that is read or answered
+  std::uint64_t settled_turn_ = 0;
+  std::uint64_t counted_ = 0;  // of host_->buffered
+  bool control_;
+  bool head_taken_ = false;  // the route was chosen
+  bool answering_ = false;   // a handler has the request
+  bool head_only_ = false;   // ... which is a HEAD
+  bool processing_ = false;
+  bool reading_ = false;  // a wait is under way
+  bool writing_ = false;
+  bool end_of_input_ = false;
+  bool finishing_ = false;  // close when out_ is written
+  bool lingering_ = false;  // ... but first throw away what the sender still sends
+  bool draining_ = false;   // that is under way
+  bool closed_ = false;
+};
+
+}  // namespace hark

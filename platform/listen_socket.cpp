@@ -1,0 +1,185 @@
+#include "platform/listen_socket.h"
+
+#include <fcntl.h>
+#include <netdb.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <sys/file.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <cstring>
+#include <memory>
+#include <system_error>
+#include <utility>
+
+#include "core/limits.h"
+
+namespace hark {
+
+namespace {
+
+class Descriptor {
+ public:
+  explicit Descriptor(int fd) : fd_(fd) {}
+  ~Descriptor() {
+    if (fd_ >= 0) ::close(fd_);
+  }
+  Descriptor(const Descriptor&) = delete;
+  Descriptor& operator=(const Descriptor&) = delete;
+  int get() const { return fd_; }
+  int release() { return std::exchange(fd_, -1); }
+
+ private:
+  int fd_;
+};
+
+std::string errno_text(int number) { return std::generic_category().message(number); }
+
+std::string place(const std::string& host, std::uint16_t port) {
+  return (host.find(':') == std::string::npos ? host : "[" + host + "]") + ":" + std::to_string(port);
+}
+
+Error cannot_listen(const std::string& host, std::uint16_t port, int number) {
+  const auto text = std::to_string(port);
+  Error error{"cannot listen on " + place(host, port) + ": " + errno_text(number), ""};
+  if (number == EADDRINUSE) {
+    error.cure = "stop the program that holds it (ss -ltnp 'sport = :" + text + "'), or set webhook_port";
+  } else if (number == EACCES) {
+    error.cure = "take a port above 1023 (webhook_port), or give the program CAP_NET_BIND_SERVICE";
+  } else if (number == EADDRNOTAVAIL) {
+    error.cure = "set webhook_host to an address of this machine (ip address), or to 0.0.0.0 for all";
+  }
+  return error;
+}
+
+using Addresses = std::unique_ptr<addrinfo, decltype(&freeaddrinfo)>;
+
+// AI_NUMERICHOST first: an address never waits for a name server.
+int resolve(const std::string& host, std::uint16_t port, Addresses& addresses) {
+  addrinfo hints{};
+  hints.ai_socktype = SOCK_STREAM;
+  hints.ai_flags = AI_PASSIVE | AI_NUMERICSERV | AI_NUMERICHOST;
+  addrinfo* found = nullptr;
+  const auto service = std::to_string(port);
+  int code = getaddrinfo(host.c_str(), service.c_str(), &hints, &found);
+  if (code == EAI_NONAME) {
+    hints.ai_flags &= ~AI_NUMERICHOST;
+    code = getaddrinfo(host.c_str(), service.c_str(), &hints, &found);
+  }
+  if (code == 0) addresses.reset(found);
+  return code;
+}
+
+int open_listener(const addrinfo& address) {
+  Descriptor socket(::socket(address.ai_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
+  if (socket.get() < 0) return -1;
+  const int on = 1;
+  ::setsockopt(socket.get(), SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);
+  ::setsockopt(socket.get(), IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);  // Linux hands it down to accepted sockets
+  if (::bind(socket.get(), address.ai_addr, address.ai_addrlen) != 0) return -1;
+  if (::listen(socket.get(), limits::kHttpBacklog) != 0) return -1;
+  return socket.release();
+}
+
+std::uint16_t bound_port(int fd) {
+  sockaddr_storage address{};
+  socklen_t size = sizeof address;
+  if (::getsockname(fd, reinterpret_cast<sockaddr*>(&address), &size) != 0) return 0;
+  if (address.ss_family == AF_INET6) return ntohs(reinterpret_cast<sockaddr_in6*>(&address)->sin6_port);
+  return ntohs(reinterpret_cast<sockaddr_in*>(&address)->sin_port);
+}
+
+// Whether somebody answers on the socket file. A full queue (EAGAIN) is somebody.
+bool is_alive(const sockaddr_un& address) {
+  Descriptor socket(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
+  if (socket.get() < 0) return true;
+  if (::connect(socket.get(), reinterpret_cast<const sockaddr*>(&address), sizeof address) == 0) return true;
+  return errno != ECONNREFUSED && errno != ENOENT;
+}
+
+}  // namespace
+
+Result<TcpListenSocket> listen_tcp(const std::string& host, std::uint16_t port) {
+  std::string name = host;
+  if (name.size() > 2 && name.front() == '[' && name.back() == ']') name = name.substr(1, name.size() - 2);
+  Addresses addresses(nullptr, &freeaddrinfo);
+  if (const int code = resolve(name, port, addresses); code != 0) {
+    return Error{"cannot listen on " + place(name, port) + ": " + gai_strerror(code),
+                 "set webhook_host to an address of this machine, such as 127.0.0.1"};
+  }
+  int number = 0;
+  for (const addrinfo* address = addresses.get(); address != nullptr; address = address->ai_next) {
+    const int fd = open_listener(*address);
+    if (fd >= 0) return TcpListenSocket{fd, bound_port(fd)};
+    if (number == 0) number = errno;
+  }
+  return cannot_listen(name, port, number);
+}
+
+Result<UnixListenSocket> listen_unix_socket(const std::filesystem::path& path) {
+  const std::string name = path.string();
+  const auto failed = [&](const std::string& why, std::string cure) {
+    return Error{"cannot listen on " + name + ": " + why, std::move(cure)};
+  };
+  sockaddr_un address{};
+  address.sun_family = AF_UNIX;
+  if (name.empty() || name.size() >= sizeof address.sun_path) {
+    return failed("the path has " + std::to_string(name.size()) + " bytes, a Unix socket's may have " +
+                      std::to_string(sizeof address.sun_path - 1),
+                  "give a shorter one with --socket, or a shorter journal_file");
+  }
+  std::memcpy(address.sun_path, name.data(), name.size());
+
+  // Two that start at once would both find the old file dead, and the later one would take the earlier one's away.
+  const auto folder = path.has_parent_path() ? path.parent_path() : std::filesystem::path(".");
+  Descriptor lock(::open(folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+  if (lock.get() < 0) return failed(errno_text(errno), "make the folder " + folder.string());
+  if (::flock(lock.get(), LOCK_EX | LOCK_NB) != 0 && errno == EWOULDBLOCK) {
+    return failed("another program is just starting there", "try again");
+  }
+
+  struct stat status {};
+  if (::lstat(name.c_str(), &status) == 0) {
+    if (!S_ISSOCK(status.st_mode))
+      return failed("something that is no socket stands there", "move it away, or give another --socket");
+    if (is_alive(address)) return failed("another daemon answers there", "stop it first (hark daemon stop)");
+    ::unlink(name.c_str());
+  }
+
+  Descriptor socket(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
+  if (socket.get() < 0) return failed(errno_text(errno), "");
+  // Linux gives the file the mode of the socket, less the umask, when it makes it: at no moment can others open it.
+  if (::fchmod(socket.get(), 0600) != 0) return failed(errno_text(errno), "");
+  if (::bind(socket.get(), reinterpret_cast<sockaddr*>(&address), sizeof address) != 0) {
+    return failed(errno_text(errno), "make sure that the folder exists and is yours to write in");
+  }
+  UnixListenSocket made{-1, path};
+  if (::lstat(name.c_str(), &status) != 0 || (status.st_mode & 0077) != 0 || ::listen(socket.get(), limits::kHttpBacklog) != 0) {
+    const auto why = errno_text(errno);
+    ::unlink(name.c_str());
+    return failed(why, "");
+  }
+  made.device = status.st_dev;
+  made.inode = status.st_ino;
+  made.fd = socket.release();
+  return made;
+}
+
+void remove_socket_file(const UnixListenSocket& socket) {
+  struct stat status {};
+  if (::lstat(socket.path.c_str(), &status) != 0) return;
+  if (status.st_dev == socket.device && status.st_ino == socket.inode) ::unlink(socket.path.c_str());
+}
+
+PeerIdentity unix_peer(int fd) {
+  ucred peer{};
+  socklen_t size = sizeof peer;
+  if (::getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &size) != 0) return {"unix", false};
+  return {"unix:uid=" + std::to_string(peer.uid), peer.uid == ::geteuid() || peer.uid == 0};
+}
+
+}  // namespace hark

@@ -1,0 +1,278 @@
+#include "platform/process_launch.h"
+
+#include <fcntl.h>
+#include <spawn.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+
+#include <array>
+#include <cerrno>
+#include <csignal>
+#include <cstring>
+#include <optional>
+#include <system_error>
+
+#include "core/limits.h"
+#include "platform/pidfd.h"
+
+namespace hark {
+namespace {
+
+std::string reason(int code) { return std::generic_category().message(code); }
+
+// A name for an error's text: event data may stand in it, so control characters go and it is cut.
+std::string shown(std::string_view text) {
+  constexpr std::size_t kMost = 200;
+  std::string out(text.substr(0, kMost));
+  for (char& c : out) {
+    if (static_cast<unsigned char>(c) < 0x20 || c == 0x7f) c = '?';
+  }
+  if (text.size() > kMost) out += "...";
+  return out;
+}
+
+bool meant_for_the_daemon(std::string_view name) {
+  return name == "NOTIFY_SOCKET" || name == "LISTEN_FDS" || name == "LISTEN_PID" || name == "LISTEN_FDNAMES" ||
+         name.starts_with("WATCHDOG_");
+}
+
+// The child's environment: the daemon's, with the command's entries put over it.
+class Environment {
+ public:
+  static Result<Environment> make(const BaseEnvironment& base, const Command& command) {
+    Environment made;
+    made.added_.reserve(command.environment.size() + 1);  // never moves: the pointers below stay good
+    made.block_.reserve(base.strings().size() + command.environment.size() + 2);
+    for (const auto& text : base.strings()) made.block_.push_back(const_cast<char*>(text.c_str()));
+    std::unordered_map<std::string_view, std::size_t> places;
+    for (const auto& [name, value] : command.environment) {
+      if (auto put = made.put(base, places, name, value); !put) return put.error();
+    }
+    if (!command.run_id.empty()) {
+      if (auto put = made.put(base, places, "HARK_RUN_ID", command.run_id); !put) return put.error();
+    }
+    made.block_.push_back(nullptr);
+    return made;
+  }
+
+  char* const* block() const { return block_.data(); }
+
+  std::optional<std::string_view> get(std::string_view name) const {
+    for (const char* entry : block_) {
+      if (entry != nullptr && std::strncmp(entry, name.data(), name.size()) == 0 && entry[name.size()] == '=')
+        return entry + name.size() + 1;
+    }
+    return std::nullopt;
+  }
+
+ private:
+  Status put(const BaseEnvironment& base, std::unordered_map<std::string_view, std::size_t>& places, std::string_view name,
+             std::string_view value) {
+    if (name.empty() || name.find('=') != name.npos || name.find('\0') != name.npos) {
+      return Error{"an environment variable cannot be named '" + shown(name) + "'", "use letters, digits and underscores"};
+    }
+    const bool fits = name.size() + 1 + value.size() <= limits::kEnvironmentString;
+    if (!fits || value.find('\0') != value.npos) {
+      return Error{"the environment variable " + shown(name) + (fits ? " would hold a NUL" : " would be too large"),
+                   "hand the value on through {payload_file}, {files_file} or standard input"};
+    }
+    std::string& text = added_.emplace_back();
+    text.reserve(name.size() + 1 + value.size());
+    text.append(name).append(1, '=').append(value);
+
+    std::size_t place = base.find(name);
+    if (place == BaseEnvironment::npos) {
+      const auto [known, fresh] = places.try_emplace(std::string_view(text).substr(0, name.size()), block_.size());
+      if (fresh) block_.push_back(nullptr);
+      place = known->second;
+    }
+    block_[place] = text.data();
+    return {};
+  }
+
+  std::vector<std::string> added_;
+  std::vector<char*> block_;
+};
+
+// Resolves argv[0] as execvp(3) does, but with the PATH the child will have, and before anything is started.
+Result<std::string> find_program(const Command& command, const Environment& environment) {
+  const std::string& name = command.argv.front();
+  if (name.find('/') != name.npos) return name;
+  const std::string_view path = environment.get("PATH").value_or("/bin:/usr/bin");
+  for (std::size_t start = 0; start <= path.size();) {
+    const std::size_t end = std::min(path.find(':', start), path.size());
+    const std::string folder(end == start ? std::string_view(".") : path.substr(start, end - start));
+    start = end + 1;
+    // A relative folder means the child's working directory, which this process is not in.
+    std::string candidate =
+        (folder.front() == '/' || command.working_directory.empty() ? folder : command.working_directory + "/" + folder) + "/" +
+        name;
+    struct stat status {};
+    if (access(candidate.c_str(), X_OK) == 0 && stat(candidate.c_str(), &status) == 0 && S_ISREG(status.st_mode))
+      return candidate;
+  }
+  return Error{"cannot run '" + shown(name) + "': not found in PATH (" + shown(path) + ")",
+               "check the spelling, install it, or give its full path"};
+}
+
+// posix_spawn says only an errno, whichever of its steps failed. Afterwards there is time to find out.
+Error why_not(const Command& command, const std::string& program, int code) {
+  struct stat status {};
+  if (const auto& folder = command.working_directory; !folder.empty()) {
+    int trouble = 0;
+    if (stat(folder.c_str(), &status) != 0)
+      trouble = errno;
+    else if (!S_ISDIR(status.st_mode))
+      trouble = ENOTDIR;
+    else if (access(folder.c_str(), X_OK) != 0)
+      trouble = errno;
+    if (trouble != 0)
+      return {"cannot enter working directory '" + shown(folder) + "': " + reason(trouble),
+              "make the folder, or mend working_directory"};
+  }
+  const std::string opening = "cannot run '" + shown(command.argv.front()) + "': ";
+  const std::string place =
+      program.front() == '/' || command.working_directory.empty() ? program : command.working_directory + "/" + program;
+  switch (code) {
+    case ENOENT:
+      if (stat(place.c_str(), &status) == 0)
+        return {opening + "the interpreter that its first line names is not there", "mend the #! line"};
+      return {opening + reason(code), "check the path"};
+    case EACCES:
+      return {opening + reason(code), "it must be an executable file: chmod +x"};
+    case ENOEXEC:
+      return {opening + "it is neither a program nor a script with a #! line", "begin the script with a line such as #!/bin/sh"};
+    case E2BIG:
+      return {opening + "its arguments and environment are too large",
+              "hand event data on through {payload_file}, {files_file} or standard input"};
+    case EAGAIN:
+    case ENOMEM:
+    case EMFILE:
+    case ENFILE:
+      return {opening + reason(code), "the system's limit of processes, memory or open files is reached"};
+    default:
+      return {opening + reason(code), ""};
+  }
+}
+
+// The child's descriptors 0 to 2 are put in place one after the other: a source among them would be overwritten before its turn.
+// Only a daemon started with its own standard streams closed gets here.
+int lift(Descriptor& descriptor) {
+  if (descriptor && descriptor.get() < 3) descriptor.reset(fcntl(descriptor.get(), F_DUPFD_CLOEXEC, 3));
+  return descriptor.get();
+}
+
+bool make_pipe(Descriptor& reader, Descriptor& writer) {
+  std::array<int, 2> ends{};
+  if (pipe2(ends.data(), O_CLOEXEC) != 0) return false;
+  reader.reset(ends[0]);
+  writer.reset(ends[1]);
+  return lift(reader) >= 0 && lift(writer) >= 0;
+}
+
+// A file in memory: unlike a pipe it takes any amount at once, so that nobody has to stand by and write.
+bool make_input(const std::string& text, Descriptor& input) {
+  input.reset(memfd_create("hark-input", MFD_CLOEXEC));
+  if (lift(input) < 0) return false;
+  for (std::size_t done = 0; done < text.size();) {
+    const ssize_t written = pwrite(input.get(), text.data() + done, text.size() - done, static_cast<off_t>(done));
+    if (written < 0 && errno != EINTR) return false;
+    if (written > 0) done += static_cast<std::size_t>(written);
+  }
+  return true;
+}
+
+// What posix_spawn is to do in the child, freed at the end of the scope.
+class SpawnPlan {
+ public:
+  SpawnPlan() {
+    posix_spawnattr_init(&attributes);
+    posix_spawn_file_actions_init(&actions);
+  }
+  ~SpawnPlan() {
+    posix_spawnattr_destroy(&attributes);
+    posix_spawn_file_actions_destroy(&actions);
+  }
+  SpawnPlan(const SpawnPlan&) = delete;
+  SpawnPlan& operator=(const SpawnPlan&) = delete;
+
+  int prepare(int input, int output, int error_output, const std::string& working_directory) {
+    sigset_t none, all;
+    sigemptyset(&none);
+    sigfillset(&all);
+    posix_spawnattr_setflags(&attributes, POSIX_SPAWN_SETPGROUP | POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF);
+    posix_spawnattr_setpgroup(&attributes, 0);
+    posix_spawnattr_setsigmask(&attributes, &none);
+    posix_spawnattr_setsigdefault(&attributes, &all);
+    int code = posix_spawn_file_actions_adddup2(&actions, input, 0);
+    if (code == 0) code = posix_spawn_file_actions_adddup2(&actions, output, 1);
+    if (code == 0) code = posix_spawn_file_actions_adddup2(&actions, error_output, 2);
+    if (code == 0) code = posix_spawn_file_actions_addclosefrom_np(&actions, 3);
+    if (code == 0 && !working_directory.empty()) code = posix_spawn_file_actions_addchdir_np(&actions, working_directory.c_str());
+    return code;
+  }
+
+  posix_spawnattr_t attributes;
+  posix_spawn_file_actions_t actions;
+};
+
+}  // namespace
+
+BaseEnvironment::BaseEnvironment(char** environ_block) {
+  for (char** entry = environ_block; entry != nullptr && *entry != nullptr; ++entry) {
+    const std::string_view text = *entry;
+    if (!meant_for_the_daemon(text.substr(0, text.find('=')))) strings_.emplace_back(text);
+  }
+  for (std::size_t i = 0; i < strings_.size(); ++i)
+    places_.emplace(std::string_view(strings_[i]).substr(0, strings_[i].find('=')), i);
+}
+
+std::size_t BaseEnvironment::find(std::string_view name) const {
+  const auto found = places_.find(name);
+  return found == places_.end() ? npos : found->second;
+}
+
+Launcher::Launcher() : base_(environ), nothing_(open("/dev/null", O_RDONLY | O_CLOEXEC)) { lift(nothing_); }
+
+Result<LaunchedProcess> Launcher::launch(const Command& command) const {
+  if (command.argv.empty() || command.argv.front().empty())
+    return Error{"no program is named", "the command must begin with one"};
+  std::vector<char*> argv;
+  argv.reserve(command.argv.size() + 1);
+  for (const auto& argument : command.argv) {
+    if (argument.find('\0') != argument.npos) {
+      return Error{"an argument of '" + shown(command.argv.front()) + "' holds a NUL",
+                   "hand the value on through {payload_file}, {files_file} or standard input"};
+    }
+    argv.push_back(const_cast<char*>(argument.c_str()));
+  }
+  argv.push_back(nullptr);
+  auto environment = Environment::make(base_, command);
+  if (!environment) return environment.error();
+  auto program = find_program(command, *environment);
+  if (!program) return program.error();
+
+  LaunchedProcess child;
+  Descriptor input;
+  if (!make_pipe(child.output, child.output_writer) || !make_pipe(child.error_output, child.error_output_writer) ||
+      (!command.input.empty() && !make_input(command.input, input))) {
+    return why_not(command, *program, errno);
+  }
+  SpawnPlan plan;
+  int code = plan.prepare(input ? input.get() : nothing_.get(), child.output_writer.get(), child.error_output_writer.get(),
+                          command.working_directory);
+  if (code == 0)
+    code = posix_spawn(&child.pid, program->c_str(), &plan.actions, &plan.attributes, argv.data(), environment->block());
+  if (code != 0) return why_not(command, *program, code);
+  child.pidfd = open_pidfd(child.pid);
+  if (!child.pidfd) {
+    const int trouble = errno;
+    kill(-child.pid, SIGKILL);
+    waitpid(child.pid, nullptr, 0);
+    return why_not(command, *program, trouble);
+  }
+  return child;
+}
+
+}  // namespace hark
