@@ -2,8 +2,8 @@
 //
 // Offers one event for all that was read together: data = {"root", "files": [absolute paths], "changes": [{"path" (relative),
 // "kind": "create"|"modify"|"delete"|"rename", "from" (rename)}], "rescan": true where the tree was scanned anew}.
-// Subject: the one path, or the root. The kernel's queue overflowing, a folder moved away, the root vanishing: a rescan against what
-// was known, its differences as an event, and a degraded state with its cure for as long as something is missing.
+// Subject: the one path, or the root. The kernel's queue overflowing, a folder moved away, the root vanishing: a rescan against
+// what was known, its differences as an event, and a degraded state with its cure for as long as something is missing.
 #pragma once
 
 #include <filesystem>
@@ -23,12 +23,12 @@ class Loop;
 
 struct FileWatcherOptions {
   std::string name;
-  std::filesystem::path path;                  // absolute
-  std::vector<std::string> patterns;           // globs, "!x" excludes; empty: every file
+  std::filesystem::path path;         // absolute
+  std::vector<std::string> patterns;  // globs, "!x" excludes; empty: every file
   std::set<std::string> events = {"create", "modify", "delete", "rename"};
-  bool ignore_vcs = true;                      // .git, .hg, .svn, .jj, CVS are not entered
-  std::vector<std::filesystem::path> ignore;   // never entered nor reported: hark's own journal and state files
-  Duration gather{};                           // how long to collect before offering; 0: offer what each read brought
+  bool ignore_vcs = true;                     // .git, .hg, .svn, .jj, CVS are not entered
+  std::vector<std::filesystem::path> ignore;  // never entered nor reported: hark's own journal and state files
+  Duration gather{};                          // how long to collect before offering; 0: offer what each read brought
 };
 
 std::unique_ptr<Source> make_file_watcher(FileWatcherOptions options, Loop& loop, const Clock& clock);

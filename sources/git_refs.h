@@ -1,10 +1,28 @@
 // Source `git_push`: the branches of a local repository, bare or not, watched in its refs (loose and packed).
 //
 // One event a branch that moved: data = {"repository", "ref", "branch", "before", "after", "created", "deleted", "forced",
-// "commits": [{"id", "message", "author": {"name", "email"}, "time"}] (newest first, at most 100), "author", "message" (of `after`),
-// "files" and "changed_files": paths changed between before and after, relative to the work tree}. Subject: the ref.
-// before/after are 40 zeros where the branch was created/deleted, as a git hook and the forges write it.
-// dedupe_key: name, ref, before, after.
+// "commits": [{"id", "message", "author": {"name", "email"}, "time"}] (newest first, at most 100), "author", "message" (of
+// `after`), "files" and "changed_files": paths changed between before and after, relative to the work tree}. Subject: the ref.
+// before/after are 40 zeros where the branch was created/deleted, as a git hook and the forges write it. A created branch's
+// commits are those that no other branch had, its files are compared with where it left the others. "commits_truncated",
+// "files_truncated" and "message_truncated" are true where a bound was met; "incomplete" says what a damaged or partial
+// repository could not tell.
+//
+// Known are, at the first start, the branches as they stand then: no event for them. Afterwards what differs from the known is an
+// event, also what moved between stop() and a later start(); a branch counts as known at its new place only once the event was
+// taken, a refused one is offered again. A branch that moved twice before it was looked at is one movement.
+//
+// dedupe_key: "git/<name>/<ref>/<before>/<after>/<start>-<n>". The first four do not make it unique: a branch may go from A to B,
+// back, and to B again within the window, and each time is a push. n numbers the movements this source has seen; a movement whose
+// answer got lost (stop() while it was offered) keeps its number when it is offered again, so it runs once. `start` is when this
+// source was first started: numbers begin anew with each process, and what stands still across restarts of the daemon is not
+// reported twice, because the known begin anew as well. The reflog would be no better: bare repositories keep none, and its times
+// are whole seconds.
+//
+// Reading and comparing happen on a worker, with a repository opened for it; what is known belongs to the loop. One reading at a
+// time: what changes meanwhile is read once more. start() reads the repository once on the loop's own thread (well under a
+// millisecond for some dozens of branches): "known" is then what stood when start() returned, and a push a moment later is not
+// missed.
 #pragma once
 
 #include <filesystem>
@@ -23,10 +41,12 @@ class Workers;
 
 struct GitRefsOptions {
   std::string name;
-  std::filesystem::path repository;    // absolute: a work tree, its .git, or a bare repository
-  std::vector<std::string> branches;   // globs over the branch's name ("release/*"); empty: every branch
+  std::filesystem::path repository;  // absolute: a work tree, its .git, or a bare repository
+  std::vector<std::string>
+      branches;  // patterns over the branch's name: `*` and `?` cross slashes ("release/*"); empty: every branch
 };
 
+// The loop outlives the workers' last job: a reading under way at stop() still ends with a post to it, which then does nothing.
 std::unique_ptr<Source> make_git_refs(GitRefsOptions options, Loop& loop, const Clock& clock, Workers& workers);
 
 }  // namespace hark

@@ -1,7 +1,13 @@
 // Source `schedule`: offers one event a slot of a cron expression.
 //
-// data = {"schedule": name, "cron": expression, "slot": the planned time (RFC 3339 with the zone's offset), "missed": n}. Subject: the slot in UTC.
-// dedupe_key: name and slot, so that no restart, clock jump or second start fires a slot twice.
+// Type "schedule". data = {"schedule": name, "cron": expression, "slot": the planned time (RFC 3339 with the zone's offset),
+// "missed": n}. Subject: the slot in UTC. Time: when it was offered. dedupe_key "schedule/<name>/<slot in UTC>", so that no
+// restart, clock jump or second start fires a slot twice.
+//
+// Slots are offered in order, one at a time: a slot the sink refuses is offered again after 1 s, then twice that, up to 60 s, and
+// those behind it wait (at most limits::kSlotsWaiting). So the slot accepted last is all that must be known at the next start.
+// A slot that is found late, because the daemon was down, the machine suspended or the clock set forward, is a missed slot;
+// catch_up decides about it, sources/schedule_state.h says how.
 #pragma once
 
 #include <functional>
@@ -22,11 +28,12 @@ struct ScheduleOptions {
   std::string cron;                 // checked when the configuration was read
   std::string timezone;             // IANA name; empty: local
   enum class CatchUp { none, one, all } catch_up = CatchUp::none;  // slots missed while the daemon was down
-  int catch_up_limit = 100;         // for `all`
+  int catch_up_limit = 100;         // for `all`, 1 to limits::kCatchUpSlots
   Duration jitter{};                // each slot is late by a share of it that is stable per name
 };
 
-// `last_slot` answers which slot of this schedule was accepted last, from the state kept across restarts; nullopt: never.
+// `last_slot` answers which slot of this schedule was accepted last, from the state kept across restarts; nullopt: never. It is
+// asked at each start.
 std::unique_ptr<Source> make_schedule(ScheduleOptions options, Loop& loop, const Clock& clock,
                                       std::function<std::optional<WallTime>()> last_slot);
 

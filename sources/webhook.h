@@ -2,8 +2,8 @@
 //
 // data = the JSON body as it came; a form's fields as an object of strings (GitHub's form deliveries: the JSON in `payload`).
 // Subject: the provider's event name (X-GitHub-Event). dedupe_key: the provider's delivery id (X-GitHub-Delivery), or an
-// Idempotency-Key header. Answers 202 {"event_id"} once durable; 200 {"event_id","duplicate":true} for one seen before; 401 without a hint; 400 no
-// JSON; 413; 415; 503 with Retry-After where the engine refused.
+// Idempotency-Key header. Answers 202 {"event_id"} once durable; 200 {"event_id","duplicate":true} for one seen before; 401
+// without a hint; 400 no JSON; 413; 415; 503 with Retry-After where the engine refused.
 #pragma once
 
 #include <cstdint>
@@ -21,13 +21,13 @@ class HttpServer;
 
 struct WebhookOptions {
   std::string name;
-  std::string path;                                    // "/hooks/deploy"
-  std::string provider = "generic";                    // "generic" | "github"
-  std::vector<std::string> secrets;                    // any may match: rotation
-  bool unsigned_ok = false;                            // `unsigned = true`: no secret, said aloud
-  std::string signature_header = "X-Signature";        // generic only: "sha256=<hex>" of the raw body
+  std::string path;                              // "/hooks/deploy"
+  std::string provider = "generic";              // "generic" | "github"
+  std::vector<std::string> secrets;              // any may match: rotation
+  bool unsigned_ok = false;                      // `unsigned = true`: no secret, said aloud
+  std::string signature_header = "X-Signature";  // generic only: "sha256=<hex>" of the raw body
   std::uint64_t max_body = limits::kHttpBodyDefault;
-  std::string host;                                    // of the listener
+  std::string host;  // of the listener
   std::uint16_t port = 0;
 };
 

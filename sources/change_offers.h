@@ -1,0 +1,81 @@
+// Offers the changes a file watcher found: gathers them for a while if asked to, keeps what is refused and offers it again.
+// Nothing is forgotten between stop and start. Loop thread only.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <map>
+#include <memory>
+#include <set>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "core/event_sink.h"
+#include "core/time.h"
+#include "sources/change_set.h"
+
+namespace hark {
+
+class Clock;
+class Loop;
+class Timer;
+
+class ChangeOffers {
+ public:
+  struct Options {
+    std::string source;           // the name of the source
+    std::set<std::string> kinds;  // what is offered; other changes are dropped
+    Duration gather{};            // 0: offered at the end of each turn
+  };
+  // What is to be known of the tree when an offer is made.
+  struct Tree {
+    std::function<bool(std::string_view path)> knows;
+    std::function<std::string(std::string_view path)> absolute;  // "": the root
+  };
+
+  ChangeOffers(Options options, Tree tree, Loop& loop, const Clock& clock);
+  ~ChangeOffers();
+
+  void start(EventSink& sink);  // what was kept is offered from the loop
+  void stop();
+
+  ChangeSet& changes() { return changes_; }  // to add to
+  void mark_rescan();                        // what has been added was found by a scan
+
+  void end_turn();  // offers, or lets the window run
+  void flush();     // offers now, unless a refusal has to be waited out
+
+ private:
+  struct Batch {
+    std::vector<Change> changes;
+    bool rescan = false;
+    bool again = false;  // was refused before
+  };
+
+  void set_timer(Duration in);
+  void on_timer();
+  void merge_refused();
+  void offer(Batch batch);
+  void on_answer(const Acceptance& acceptance, std::uint64_t number, const Batch& batch);
+  std::vector<Change> still_true(std::vector<Change> changes) const;
+  Event event_of(const std::vector<Change>& changes, bool rescan) const;
+
+  Options options_;
+  Tree tree_;
+  Loop& loop_;
+  const Clock& clock_;
+  ChangeSet changes_;
+  bool rescan_ = false;
+  bool again_ = false;                      // some of changes_ were refused before
+  std::map<std::uint64_t, Batch> refused_;  // by the number of the offer: the order in which they happened
+  std::uint64_t offers_ = 0;
+  EventSink* sink_ = nullptr;  // null: stopped
+  std::unique_ptr<Timer> timer_;
+  bool gathering_ = false;  // the timer ends a window
+  bool pausing_ = false;    // the timer ends a pause after a refusal
+  int refusals_ = 0;
+  std::shared_ptr<ChangeOffers*> self_;  // an answer may come after the end
+};
+
+}  // namespace hark

@@ -1,0 +1,307 @@
+#include "sources/git_refs.h"
+
+#include <algorithm>
+#include <exception>
+#include <map>
+#include <optional>
+#include <set>
+
+#include "core/limits.h"
+#include "platform/clock.h"
+#include "platform/loop.h"
+#include "platform/workers.h"
+#include "sources/git_movement.h"
+#include "sources/ref_watch.h"
+
+namespace hark {
+namespace {
+
+Duration doubled(Duration first, Duration max, int times) { return std::min(first * (1 << std::min(times, 16)), max); }
+
+// A job must not throw; what memory or the standard library has to say about it is an error like any other.
+Result<GitReading> read_on_worker(const GitReadRequest& request) {
+  try {
+    return read_movements(request);
+  } catch (const std::exception& failure) {
+    return Error{"repository " + request.repository.string() + " cannot be read: " + failure.what(), {}};
+  }
+}
+
+class GitRefs final : public Source {
+ public:
+  GitRefs(GitRefsOptions options, Loop& loop, const Clock& clock, Workers& workers)
+      : options_(std::move(options)), loop_(loop), clock_(clock), workers_(workers) {
+    prepare_libgit2();
+  }
+  ~GitRefs() override { stop(); }
+
+  Status start(SourceHost& host) override;
+  void stop() override;
+
+ private:
+  // stopped ─start─▶ idle ─change─▶ gathering ─timer─▶ reading ─▶ offering ─all answered─▶ idle
+  enum class State { stopped, idle, gathering, reading, offering };
+
+  // What an answer or a reading that comes back must find unchanged; one per start(), so that nothing of an earlier one is
+  // believed.
+  using Life = std::shared_ptr<bool>;
+
+  // A movement that was offered and not yet taken: the same one keeps its number.
+  struct Offered {
+    std::string before, after;
+    std::uint64_t number = 0;
+  };
+
+  Status open();
+  Status watch(const GitFolders& folders);
+  void changed(RefWatch::Change change);
+  void gather(Duration pause);
+  void read();
+  void read_done(Result<GitReading> reading);
+  bool try_again();
+  void tell_health(const std::vector<std::string>& unreadable);
+  void offer(const GitMovement& movement);
+  void answered(const std::string& ref, const std::string& after, bool taken);
+  void settle();
+  void forget_unmoved(const GitReading& reading);
+  void release_held();
+  void fail(Error error);
+
+  const GitRefsOptions options_;
+  Loop& loop_;
+  const Clock& clock_;
+  Workers& workers_;
+
+  // Kept across stop() and start().
+  std::shared_ptr<BranchTips> known_;  // null: never started; changed only while no reading is under way
+  WallTime first_start_{};
+  std::uint64_t movements_ = 0;
+  std::map<std::string, Offered> offered_;
+
+  // Of one start.
+  State state_ = State::stopped;
+  SourceHost* host_ = nullptr;
+  Life life_;
+  std::unique_ptr<RefWatch> watch_;
+  std::unique_ptr<Timer> read_timer_, held_timer_;
+  GitFolders watched_;
+  bool changed_again_ = false;  // since the reading under way began
+  bool watch_is_stale_ = false;
+  bool degraded_ = false;
+  bool trouble_is_known_ = false;  // some of the repository stays unreadable: no use in trying again for it at each change
+  int failed_reads_ = 0;
+  int refusals_ = 0;           // pauses in a row
+  bool retry_is_set_ = false;  // held_timer_
+  std::size_t unanswered_ = 0;
+  std::set<std::string> held_;  // refused, until held_timer_
+};
+
+Status GitRefs::start(SourceHost& host) {
+  stop();
+  if (auto status = open(); !status) {
+    stop();
+    return status;
+  }
+  host_ = &host;
+  life_ = std::make_shared<bool>(true);
+  read_timer_ = loop_.timer();
+  held_timer_ = loop_.timer();
+  state_ = State::idle;
+  if (changed_again_) gather(Duration::zero());
+  return {};
+}
+
+// Watches first and reads after, so that nothing falls in between.
+Status GitRefs::open() {
+  auto repository = GitRepository::open(options_.repository);
+  if (!repository) return repository.error();
+  if (auto status = watch(repository->folders()); !status) return status;
+  if (known_ != nullptr) {
+    known_ = std::make_shared<BranchTips>(*known_);  // a reading of before stop() may still be looking at the old one
+    changed_again_ = true;
+    return {};
+  }
+  auto read = repository->branches({});
+  if (!read) return read.error();
+  known_ = std::make_shared<BranchTips>(std::move(read->tips));
+  first_start_ = clock_.now().wall;
+  return {};
+}
+
+Status GitRefs::watch(const GitFolders& folders) {
+  auto made = RefWatch::start(options_.repository, folders, loop_, [this](RefWatch::Change change) { changed(change); });
+  if (!made) return made.error();
+  watch_ = std::move(made).value();
+  watched_ = folders;
+  watch_is_stale_ = false;
+  return {};
+}
+
+void GitRefs::stop() {
+  if (life_ != nullptr) *life_ = false;
+  life_.reset();
+  watch_.reset();
+  read_timer_.reset();
+  held_timer_.reset();
+  host_ = nullptr;
+  state_ = State::stopped;
+  changed_again_ = watch_is_stale_ = degraded_ = trouble_is_known_ = retry_is_set_ = false;
+  failed_reads_ = refusals_ = 0;
+  unanswered_ = 0;
+  held_.clear();
+}
+
+void GitRefs::changed(RefWatch::Change change) {
+  if (change == RefWatch::Change::structure) watch_is_stale_ = true;
+  if (state_ == State::idle) return gather(limits::kGitGather);
+  changed_again_ = true;
+}
+
+void GitRefs::gather(Duration pause) {
+  state_ = State::gathering;
+  read_timer_->at(clock_.now().steady + pause, [this] { read(); });
+}
+
+void GitRefs::read() {
+  state_ = State::reading;
+  changed_again_ = false;
+  GitReadRequest request{options_.repository, options_.branches, known_, held_};
+  workers_.post([request = std::move(request), &loop = loop_, life = life_, this]() mutable {
+    auto reading = std::make_shared<Result<GitReading>>(read_on_worker(request));
+    request = {};
+    // `life` is looked at on the loop only, and says there whether `this` is still one to touch.
+    loop.post([life = std::move(life), reading, this] {
+      if (*life) read_done(std::move(*reading));
+    });
+  });
+}
+
+void GitRefs::read_done(Result<GitReading> result) {
+  state_ = State::idle;
+  if (!result) {
+    if (!try_again()) fail(result.error());
+    return;
+  }
+  GitReading reading = std::move(result).value();
+  if (watch_is_stale_ || reading.folders != watched_) {
+    if (auto status = watch(reading.folders); !status) {
+      if (!try_again()) fail(status.error());
+      return;
+    }
+    return gather(Duration::zero());  // what happened before the new watch was set
+  }
+  const bool troubled = !reading.unreadable.empty() || std::any_of(reading.movements.begin(), reading.movements.end(),
+                                                                   [](const auto& m) { return m.incomplete; });
+  if (troubled && !trouble_is_known_ && try_again()) return;
+  trouble_is_known_ = troubled;
+  failed_reads_ = 0;
+
+  // The host may stop this source whenever it is called.
+  const Life life = life_;
+  tell_health(reading.unreadable);
+  if (!*life) return;
+  forget_unmoved(reading);
+  if (reading.more) changed_again_ = true;
+  state_ = State::offering;
+  unanswered_ = reading.movements.size();
+  for (const GitMovement& movement : reading.movements) {
+    offer(movement);
+    if (!*life) return;
+  }
+  if (unanswered_ == 0) settle();
+}
+
+// A reading that failed may have met the repository in the middle of something: false once that can no longer be the reason.
+bool GitRefs::try_again() {
+  if (++failed_reads_ >= limits::kGitReadTries) {
+    failed_reads_ = 0;
+    return false;
+  }
+  gather(doubled(limits::kGitReadRetry, limits::kGitReadRetry * 16, failed_reads_ - 1));
+  return true;
+}
+
+void GitRefs::tell_health(const std::vector<std::string>& unreadable) {
+  if (unreadable.empty()) {
+    if (std::exchange(degraded_, false)) host_->healthy();
+    return;
+  }
+  degraded_ = true;
+  const std::string others = unreadable.size() == 1 ? "" : ", and " + std::to_string(unreadable.size() - 1) + " more";
+  host_->degraded({"repository " + options_.repository.string() + ": branch " + unreadable.front() + others,
+                   "git fsck there says more; git update-ref sets a branch anew"});
+}
+
+void GitRefs::offer(const GitMovement& movement) {
+  Offered& offered = offered_[movement.ref];
+  if (offered.number == 0 || offered.before != movement.before || offered.after != movement.after) {
+    offered = {movement.before, movement.after, ++movements_};
+  }
+  Event event;
+  event.type = "git_push";
+  event.source = options_.name;
+  event.subject = movement.subject;
+  event.time = clock_.now().wall;
+  event.data = movement.data;
+  event.dedupe_key = "git/" + options_.name + "/" + movement.subject + "/" + movement.before + "/" + movement.after + "/" +
+                     std::to_string(first_start_.time_since_epoch().count()) + "-" + std::to_string(offered.number);
+  host_->offer(std::move(event), [this, life = life_, ref = movement.ref, after = movement.after](const Acceptance& acceptance) {
+    if (*life) answered(ref, after, acceptance.taken());
+  });
+}
+
+void GitRefs::answered(const std::string& ref, const std::string& after, bool taken) {
+  if (!taken) {
+    held_.insert(ref);
+  } else {
+    offered_.erase(ref);
+    if (after == kNoCommit)
+      known_->erase(ref);
+    else
+      (*known_)[ref] = after;
+  }
+  if (--unanswered_ == 0) settle();
+}
+
+// All that was offered is answered.
+void GitRefs::settle() {
+  state_ = State::idle;
+  if (held_.empty()) {
+    refusals_ = 0;
+  } else if (!retry_is_set_) {
+    retry_is_set_ = true;
+    const Duration pause = doubled(limits::kOfferRetryFirst, limits::kOfferRetryMax, refusals_++);
+    held_timer_->at(clock_.now().steady + pause, [this] { release_held(); });
+  }
+  if (changed_again_) gather(limits::kGitGather);
+}
+
+void GitRefs::release_held() {
+  retry_is_set_ = false;
+  held_.clear();
+  if (state_ == State::idle) return gather(Duration::zero());
+  changed_again_ = true;
+}
+
+// A branch that is back where it is known to be: should it move again, that is another movement.
+void GitRefs::forget_unmoved(const GitReading& reading) {
+  if (reading.more) return;
+  std::erase_if(offered_, [&](const auto& entry) {
+    const auto is_it = [&](const GitMovement& movement) { return movement.ref == entry.first; };
+    return !held_.contains(entry.first) && std::none_of(reading.movements.begin(), reading.movements.end(), is_it);
+  });
+}
+
+void GitRefs::fail(Error error) {
+  SourceHost* host = host_;
+  stop();
+  host->failed(std::move(error));
+}
+
+}  // namespace
+
+std::unique_ptr<Source> make_git_refs(GitRefsOptions options, Loop& loop, const Clock& clock, Workers& workers) {
+  return std::make_unique<GitRefs>(std::move(options), loop, clock, workers);
+}
+
+}  // namespace hark

@@ -1,0 +1,143 @@
+#include "sources/ref_watch.h"
+
+#include <sys/inotify.h>
+#include <unistd.h>
+
+#include <array>
+#include <cerrno>
+#include <cstring>
+#include <string_view>
+#include <vector>
+
+#include "core/limits.h"
+#include "platform/loop.h"
+
+namespace hark {
+namespace {
+
+namespace fs = std::filesystem;
+
+constexpr std::uint32_t kSelf = IN_DELETE_SELF | IN_MOVE_SELF | IN_ONLYDIR;
+// IN_CLOSE_WRITE: git renames its lock file into place, a script may write the file itself.
+constexpr std::uint32_t kEntries = IN_CREATE | IN_DELETE | IN_MOVED_FROM | IN_MOVED_TO | IN_CLOSE_WRITE;
+
+Error watch_error(const fs::path& folder, int code) {
+  const std::string what = "folder " + folder.string() + " cannot be watched: " + std::strerror(code);
+  if (code == ENOSPC) return {what, "raise the limit: sysctl fs.inotify.max_user_watches=524288"};
+  if (code == EACCES) return {what, "let the user that hark runs as read it"};
+  return {what, "see that the repository is whole: git fsck"};
+}
+
+}  // namespace
+
+RefWatch::RefWatch(int fd, Callback changed) : fd_(fd), changed_(std::move(changed)) {}
+
+RefWatch::~RefWatch() {
+  readable_.reset();
+  close(fd_);
+}
+
+Result<std::unique_ptr<RefWatch>> RefWatch::start(const fs::path& path, const GitFolders& folders, Loop& loop, Callback changed) {
+  const int fd = inotify_init1(IN_NONBLOCK | IN_CLOEXEC);
+  if (fd < 0) {
+    const std::string why = std::strerror(errno);
+    return Error{"inotify cannot be used: " + why, "raise the limits: sysctl fs.inotify.max_user_instances=1024, ulimit -n"};
+  }
+  std::unique_ptr<RefWatch> watch(new RefWatch(fd, std::move(changed)));
+  if (auto status = watch->watch_all(path, folders); !status) return status.error();
+  watch->readable_ = loop.watch(fd, [self = watch.get()] { self->read(); });
+  return watch;
+}
+
+Status RefWatch::watch_all(const fs::path& path, const GitFolders& folders) {
+  // Of the folders above only their own moving matters; one that may be passed but not read cannot be watched, and is left out.
+  for (fs::path below : {path, folders.git, folders.common}) {
+    for (; below.has_relative_path(); below = below.parent_path()) (void)add(below, kAbove);
+  }
+  if (auto status = add(folders.common, kGit); !status) return status;
+  if (auto status = add(folders.common / "refs", kRefs); !status) return status;
+  std::error_code ignored;
+  const fs::path heads = folders.common / "refs" / "heads";
+  return fs::is_directory(heads, ignored) ? add_tree(heads, kHeads) : Status();
+}
+
+Status RefWatch::add(const fs::path& folder, Role role, bool* was_new) {
+  // IN_MASK_ADD: the folder may be watched already, in another role.
+  const std::uint32_t mask = kSelf | IN_MASK_ADD | (role == kAbove ? 0 : kEntries);
+  const int descriptor = inotify_add_watch(fd_, folder.c_str(), mask);
+  if (descriptor < 0) return watch_error(folder, errno);
+  Folder& entry = folders_[descriptor];
+  if (was_new != nullptr) *was_new = (entry.roles & role) == 0;
+  entry.path = folder;
+  entry.roles |= role;
+  return {};
+}
+
+Status RefWatch::add_tree(const fs::path& root, Role role) {
+  std::vector<fs::path> waiting{root};
+  while (!waiting.empty()) {
+    const fs::path folder = std::move(waiting.back());
+    waiting.pop_back();
+    if (folders_.size() > limits::kGitRefFolders) {
+      return Error{"below " + root.string() + " are more than " + std::to_string(limits::kGitRefFolders) + " folders",
+                   "git pack-refs --all makes most of them go"};
+    }
+    bool was_new = false;
+    const Status status = add(folder, folder == root ? role : kBelowHeads, &was_new);
+    std::error_code error;
+    if (!status && !fs::exists(folder, error)) continue;  // git removes folders that became empty
+    if (!status) return status;
+    if (!was_new) continue;  // a link back upwards would lead round for ever
+    // Watched first, listed after: what comes in between is seen twice, not never.
+    for (fs::directory_iterator entry(folder, error), end; !error && entry != end; entry.increment(error)) {
+      std::error_code gone;
+      if (entry->is_directory(gone)) waiting.push_back(entry->path());
+    }
+  }
+  return {};
+}
+
+void RefWatch::read() {
+  alignas(inotify_event) std::array<char, 16 * 1024> buffer;
+  ssize_t size = 0;
+  while ((size = ::read(fd_, buffer.data(), buffer.size())) > 0) {
+    for (const char* at = buffer.data(); at < buffer.data() + size;) {
+      const auto* event = reinterpret_cast<const inotify_event*>(at);
+      heard(event->wd, event->mask, event->len > 0 ? event->name : "");
+      at += sizeof(inotify_event) + event->len;
+    }
+  }
+}
+
+void RefWatch::heard(int descriptor, std::uint32_t mask, const char* name) {
+  if ((mask & (IN_Q_OVERFLOW | IN_UNMOUNT)) != 0) return changed_(Change::structure);
+  const auto found = folders_.find(descriptor);
+  if (found == folders_.end()) return;
+  if ((mask & IN_IGNORED) != 0) {
+    folders_.erase(found);
+    return;
+  }
+  const Folder folder = found->second;  // a copy: adding folders moves the map
+  if ((mask & (IN_DELETE_SELF | IN_MOVE_SELF)) != 0) return heard_about_folder(folder, mask);
+
+  const std::string_view entry = name;
+  if ((folder.roles & kGit) != 0) {
+    if (entry == "refs") return changed_(Change::structure);
+    if (entry == "packed-refs" || entry == "HEAD") changed_(Change::references);
+  }
+  if ((folder.roles & kRefs) != 0 && entry == "heads") return changed_(Change::structure);
+  if ((folder.roles & (kHeads | kBelowHeads)) == 0 || entry.ends_with(".lock")) return;
+  if ((mask & IN_ISDIR) != 0 && (mask & IN_MOVED_FROM) != 0) return changed_(Change::structure);
+  if ((mask & IN_ISDIR) != 0 && (mask & (IN_CREATE | IN_MOVED_TO)) != 0) {
+    // A new watch set makes the same mistake again, and there it becomes the source's error.
+    if (!add_tree(folder.path / name, kBelowHeads)) return changed_(Change::structure);
+  }
+  changed_(Change::references);
+}
+
+void RefWatch::heard_about_folder(const Folder& folder, std::uint32_t mask) {
+  const bool empty_folder_went = folder.roles == kBelowHeads && (mask & IN_DELETE_SELF) != 0;
+  changed_(empty_folder_went ? Change::references : Change::structure);
+}
+
+}  // namespace hark

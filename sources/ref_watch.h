@@ -1,0 +1,60 @@
+// Tells, through inotify, that the branches of a repository may have moved. Only what can move one wakes the source: an index, a
+// lock file or an object that comes and goes does not.
+//
+// Watched: the common git folder (packed-refs, HEAD, refs), refs, refs/heads with every folder below it (branch names hold
+// slashes), and the folders above, whose moving away means that the path no longer names this repository.
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <functional>
+#include <memory>
+#include <unordered_map>
+
+#include "core/result.h"
+#include "sources/git_repository.h"
+
+namespace hark {
+
+class Loop;
+class ReadableWatch;
+
+// Owned by the loop thread. Not moved: the loop holds its address.
+class RefWatch {
+ public:
+  enum class Change {
+    references,  // read the branches again
+    structure,   // what is watched may no longer be what the path names (moved, replaced, too much at once): make a new RefWatch
+                 // too
+  };
+  using Callback = std::function<void(Change)>;  // must not destroy the RefWatch
+
+  // `path` is the repository as configured. What happens after this returned is told.
+  static Result<std::unique_ptr<RefWatch>> start(const std::filesystem::path& path, const GitFolders& folders, Loop& loop,
+                                                 Callback changed);
+  ~RefWatch();
+  RefWatch(const RefWatch&) = delete;
+  RefWatch& operator=(const RefWatch&) = delete;
+
+ private:
+  enum Role : unsigned { kAbove = 1, kGit = 2, kRefs = 4, kHeads = 8, kBelowHeads = 16 };
+  struct Folder {
+    std::filesystem::path path;
+    unsigned roles = 0;  // one folder may have several: one inode has one watch
+  };
+
+  RefWatch(int fd, Callback changed);
+  Status watch_all(const std::filesystem::path& path, const GitFolders& folders);
+  Status add(const std::filesystem::path& folder, Role role, bool* was_new = nullptr);
+  Status add_tree(const std::filesystem::path& folder, Role role);
+  void read();
+  void heard(int descriptor, std::uint32_t mask, const char* name);
+  void heard_about_folder(const Folder& folder, std::uint32_t mask);
+
+  const int fd_;
+  const Callback changed_;
+  std::unordered_map<int, Folder> folders_;  // by watch descriptor
+  std::unique_ptr<ReadableWatch> readable_;  // goes before the descriptor is closed
+};
+
+}  // namespace hark

@@ -1,0 +1,237 @@
+#include "sources/watched_tree.h"
+
+#include <fcntl.h>
+#include <sys/inotify.h>
+
+#include <cerrno>
+#include <filesystem>
+#include <system_error>
+#include <utility>
+
+namespace hark {
+namespace {
+
+// IN_EXCL_UNLINK: a deleted file that somebody still writes to is no longer in the tree.
+constexpr std::uint32_t kFolderMask =
+    IN_CREATE | IN_CLOSE_WRITE | IN_MODIFY | IN_MOVED_FROM | IN_MOVED_TO | IN_DELETE | IN_ONLYDIR | IN_EXCL_UNLINK;
+constexpr std::uint32_t kRootMask = kFolderMask | IN_DELETE_SELF | IN_MOVE_SELF;
+
+bool is_gone(int error) { return error == ENOENT || error == ENOTDIR || error == ELOOP; }
+
+constexpr auto kCure = "create it, or correct `path`";
+
+}  // namespace
+
+WatchedTree::WatchedTree(std::string root, FileSelection selection) : root_(std::move(root)), selection_(std::move(selection)) {}
+
+std::string WatchedTree::absolute(std::string_view path) const {
+  std::string absolute;
+  absolute.reserve(root_.size() + 1 + path.size());
+  absolute = root_;
+  if (path.empty()) return absolute;
+  if (absolute.back() != '/') absolute.push_back('/');
+  return absolute.append(path);
+}
+
+Status WatchedTree::open(Differences* differences) {
+  auto opened = Inotify::open();
+  if (!opened) return opened.error();
+  inotify_ = std::move(*opened);
+  lost_.reset();
+  watch_ancestors();
+  scan_all(differences);
+  if (lost_) {
+    const Error error = *lost_;
+    close();
+    return error;
+  }
+  if (snapshot_.root().watch < 0) {
+    const Error error = why_unwatched_.value_or(Error{"cannot watch " + root_, ""});
+    close();
+    return error;
+  }
+  return {};
+}
+
+void WatchedTree::close() {
+  inotify_.reset();  // with it the kernel drops all watches
+  watches_.clear();
+  ancestors_.clear();
+  parent_ = -1;
+  unwatched_.clear();
+  why_unwatched_.reset();
+  for_each_folder(snapshot_.root(), [](Folder& folder) { folder.watch = -1; });
+}
+
+Folder* WatchedTree::watched_by(int watch) {
+  const auto at = watches_.find(watch);
+  return at == watches_.end() ? nullptr : at->second;
+}
+
+// A folder above that is moved takes the root with it without a word to the root's own watch. And a root that is deleted while it
+// is somebody's working directory says so itself only when that one leaves it: its parent says so at once.
+void WatchedTree::watch_ancestors() {
+  std::error_code error;
+  const auto real = std::filesystem::canonical(root_, error);
+  if (error) return;  // the scan will say why
+  root_name_ = real.filename().string();
+  for (auto above = real.parent_path(); above != above.parent_path(); above = above.parent_path()) {
+    const bool parent = above == real.parent_path();
+    const int watch = inotify_->add(above.string(), IN_MOVE_SELF | IN_ONLYDIR | (parent ? IN_DELETE : 0));
+    if (watch < 0) continue;  // a folder that may be passed through but not read
+    ancestors_.insert(watch);
+    if (parent) parent_ = watch;
+  }
+}
+
+bool WatchedTree::root_went(const Inotify::Event& event) const {
+  if (ancestors_.count(event.watch) == 0) return false;
+  if ((event.mask & IN_MOVE_SELF) != 0) return true;
+  return event.watch == parent_ && (event.mask & IN_DELETE) != 0 && (event.mask & IN_ISDIR) != 0 && event.name == root_name_;
+}
+
+void WatchedTree::scan_all(Differences* differences) {
+  why_unwatched_.reset();
+  scan(snapshot_.root(), differences);
+}
+
+void WatchedTree::scan(Folder& top, Differences* differences) {
+  out_of_watches_ = false;
+  std::vector<Folder*> todo{&top};
+  while (!todo.empty()) {
+    Folder& folder = *todo.back();
+    todo.pop_back();
+    scan_one(folder, todo, differences);
+  }
+}
+
+void WatchedTree::scan_unwatched(Differences* differences) {
+  std::vector<std::string> paths;
+  for (const Folder* folder : unwatched_) paths.push_back(folder->path);
+  why_unwatched_.reset();
+  for (const auto& path : paths) {
+    Folder* folder = snapshot_.folder(path);
+    if (folder != nullptr && unwatched_.count(folder) > 0) scan(*folder, differences);
+  }
+}
+
+void WatchedTree::scan_one(Folder& folder, std::vector<Folder*>& todo, Differences* differences) {
+  if (watch(folder) == Watched::gone) return gone(folder, differences);
+
+  ByName<FileStamp> files;
+  std::vector<std::string> folders;
+  const auto entry = [&](int descriptor, const char* name, EntryKind kind) {
+    auto path = folder.path_of(name);
+    if (kind == EntryKind::folder && selection_.enters(path)) folders.emplace_back(name);
+    if (kind != EntryKind::file || !selection_.wants(path)) return;
+    const auto looked = look(descriptor, name);
+    if (looked.kind != EntryKind::file) return;  // gone meanwhile; its event is in the queue
+    if (differences != nullptr) {
+      const auto known = folder.files.find(std::string_view(name));
+      if (known == folder.files.end()) {
+        differences->created.push_back({std::move(path), looked.stamp, looked.complete});
+      } else if (known->second != looked.stamp) {
+        differences->modified.push_back(std::move(path));
+      }
+    }
+    files.emplace(name, looked.stamp);
+  };
+  const int error = list_folder(absolute(folder.path), folder.parent == nullptr, entry);
+  if (is_gone(error)) return gone(folder, differences);
+  if (error != 0) return cannot_watch(folder, error);  // what was known of it stays known until it can be read
+
+  std::swap(folder.files, files);
+  if (differences != nullptr) {
+    for (auto& [name, stamp] : files) {
+      if (folder.files.find(name) == folder.files.end()) differences->removed.push_back({folder.path_of(name), stamp, true});
+    }
+  }
+  drop_missing(folder, folders, differences);
+  for (const auto& name : folders) todo.push_back(&snapshot_.add_folder(folder, name));
+}
+
+void WatchedTree::drop_missing(Folder& folder, const std::vector<std::string>& there, Differences* differences) {
+  if (folder.folders.empty()) return;
+  const std::unordered_set<std::string_view> names(there.begin(), there.end());
+  std::vector<Folder*> missing;
+  for (const auto& [name, child] : folder.folders) {
+    if (names.count(name) == 0) missing.push_back(child.get());
+  }
+  for (Folder* child : missing) drop(*child, differences == nullptr ? nullptr : &differences->removed);
+}
+
+void WatchedTree::gone(Folder& folder, Differences* differences) {
+  if (folder.parent == nullptr) return lose("does not exist or is no folder");
+  drop(folder, differences == nullptr ? nullptr : &differences->removed);
+}
+
+void WatchedTree::drop(Folder& folder, std::vector<FoundFile>* removed) {
+  for_each_folder(folder, [&](Folder& each) {
+    unwatch(each);
+    unwatched_.erase(&each);
+    if (removed == nullptr) return;
+    for (const auto& [name, stamp] : each.files) removed->push_back({each.path_of(name), stamp, true});
+  });
+  snapshot_.detach(folder);
+}
+
+// Asks the kernel in any case: the folder at this path may be another one than the one the watch was set for.
+WatchedTree::Watched WatchedTree::watch(Folder& folder) {
+  int number = -ENOSPC;
+  if (!out_of_watches_ || folder.watch >= 0) {
+    number = inotify_->add(absolute(folder.path), folder.parent == nullptr ? kRootMask : kFolderMask | IN_DONT_FOLLOW);
+  }
+  if (number < 0) {
+    if (is_gone(-number)) return Watched::gone;
+    unwatch(folder);
+    cannot_watch(folder, -number);
+    return Watched::no;
+  }
+  unwatched_.erase(&folder);
+  if (folder.watch == number) return Watched::yes;
+  unwatch(folder);
+  const auto [at, added] = watches_.try_emplace(number, &folder);
+  if (!added) {  // the kernel knows it under its old path, from where it was moved here
+    at->second->watch = -1;
+    at->second = &folder;
+  }
+  folder.watch = number;
+  return Watched::yes;
+}
+
+bool WatchedTree::still_watches(Folder& folder) {
+  const int before = folder.watch;
+  return watch(folder) == Watched::yes && folder.watch == before;
+}
+
+void WatchedTree::unwatch(Folder& folder) {
+  if (folder.watch < 0) return;
+  inotify_->remove(folder.watch);
+  forget_watch(folder);
+}
+
+void WatchedTree::forget_watch(Folder& folder) {
+  watches_.erase(folder.watch);
+  folder.watch = -1;
+}
+
+void WatchedTree::cannot_watch(Folder& folder, int error) {
+  if (error == ENOSPC) out_of_watches_ = true;
+  unwatched_.insert(&folder);
+  if (!why_unwatched_) why_unwatched_ = watch_error(error, absolute(folder.path));
+}
+
+void WatchedTree::lose(const std::string& why) {
+  if (!lost_) lost_ = Error{root_ + " " + why, kCure};
+}
+
+std::optional<Error> WatchedTree::incomplete() const {
+  if (unwatched_.empty() || !why_unwatched_) return std::nullopt;
+  Error error = *why_unwatched_;
+  const auto others = unwatched_.size() - 1;
+  if (others > 0) error.message += ", and " + std::to_string(others) + (others == 1 ? " other folder" : " other folders");
+  error.message += "; changes there are found late, or not at all";
+  return error;
+}
+
+}  // namespace hark

@@ -1,0 +1,94 @@
+// A tree whose folders are watched: keeps the kernel's watches and the snapshot in step with the disk by scanning.
+//
+// A watch is set before its folder is listed, so that nothing can hide between the two. Whatever is uncertain (a new folder, an
+// overflow, a restart, a folder that could not be watched for a while) is settled in one way: scan() compares the disk with what
+// was known. What events mean is tree_events' business. Loop thread only.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <unordered_map>
+#include <unordered_set>
+#include <vector>
+
+#include "core/result.h"
+#include "sources/file_selection.h"
+#include "sources/inotify.h"
+#include "sources/tree_snapshot.h"
+
+namespace hark {
+
+struct FoundFile {
+  std::string path;
+  FileStamp stamp;
+  bool complete = false;  // created: nobody is writing it (see Looked)
+};
+
+struct Differences {
+  std::vector<FoundFile> created;
+  std::vector<std::string> modified;
+  std::vector<FoundFile> removed;
+};
+
+class WatchedTree {
+ public:
+  // `root`: absolute; a symbolic link to a folder is followed here, and nowhere below.
+  WatchedTree(std::string root, FileSelection selection);
+
+  // Opens inotify and scans. Differences to what an earlier open() knew are added to `differences` (null: not of interest).
+  Status open(Differences* differences);
+  void close();  // gives the watches back, keeps what is known
+
+  Inotify& inotify() { return *inotify_; }
+  TreeSnapshot& snapshot() { return snapshot_; }
+  const FileSelection& selection() const { return selection_; }
+  std::string absolute(std::string_view path) const;
+
+  Folder* watched_by(int watch);
+  // An event of a folder above the root that says that the root is no longer where it was.
+  bool root_went(const Inotify::Event& event) const;
+
+  // Sets watches for `top` and all below and takes note of what is there. `top` is gone afterwards if it is on the disk.
+  void scan(Folder& top, Differences* differences);
+  void scan_all(Differences* differences);
+  // Tries the folders again that could not be watched, and scans them: what changes in them is seen late, but seen.
+  void scan_unwatched(Differences* differences);
+
+  // Asks the kernel anew; false: this is no longer the folder that was watched.
+  bool still_watches(Folder& folder);
+  void forget_watch(Folder& folder);  // the kernel dropped it
+  void drop(Folder& folder, std::vector<FoundFile>* removed);
+
+  // The root is no longer at its path: nothing that is seen from here on can be trusted.
+  void lose(const std::string& why);
+  const std::optional<Error>& lost() const { return lost_; }
+  // Set while folders cannot be watched.
+  std::optional<Error> incomplete() const;
+
+ private:
+  enum class Watched { yes, no, gone };
+  Watched watch(Folder& folder);
+  void unwatch(Folder& folder);
+  void cannot_watch(Folder& folder, int error);
+  void scan_one(Folder& folder, std::vector<Folder*>& todo, Differences* differences);
+  void gone(Folder& folder, Differences* differences);
+  void drop_missing(Folder& folder, const std::vector<std::string>& there, Differences* differences);
+  void watch_ancestors();
+
+  std::string root_;
+  FileSelection selection_;
+  TreeSnapshot snapshot_;
+  std::optional<Inotify> inotify_;
+  std::unordered_map<int, Folder*> watches_;
+  std::unordered_set<int> ancestors_;
+  int parent_ = -1;        // of the ancestors, the one the root stands in,
+  std::string root_name_;  // and under which name
+  std::unordered_set<Folder*> unwatched_;
+  std::optional<Error> why_unwatched_;  // of the first
+  bool out_of_watches_ = false;         // in this scan: a large tree need not ask the kernel for each of its folders
+  std::optional<Error> lost_;
+};
+
+}  // namespace hark

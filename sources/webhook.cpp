@@ -1,0 +1,171 @@
+#include "sources/webhook.h"
+
+#include <algorithm>
+#include <memory>
+#include <utility>
+
+#include <nlohmann/json.hpp>
+
+#include "platform/clock.h"
+#include "platform/http_server.h"
+#include "sources/json_keys.h"
+#include "sources/webhook_signature.h"
+
+namespace hark {
+
+namespace {
+
+enum class Content { json, form, other };
+
+Content content_of(const HttpHeaders& headers) {
+  auto type = headers.get("Content-Type").value_or("");
+  type = type.substr(0, type.find(';'));
+  while (!type.empty() && (type.back() == ' ' || type.back() == '\t')) type.remove_suffix(1);
+  if (type.empty() || equal_ignoring_case(type, "application/json")) return Content::json;
+  constexpr std::string_view kSuffix = "+json";
+  if (type.size() > kSuffix.size() && equal_ignoring_case(type.substr(type.size() - kSuffix.size()), kSuffix))
+    return Content::json;
+  return equal_ignoring_case(type, "application/x-www-form-urlencoded") ? Content::form : Content::other;
+}
+
+// What a sender calls one delivery; empty: not given, or nothing that could be one.
+std::string_view delivery_id(const HttpHeaders& headers, std::initializer_list<std::string_view> names) {
+  for (const auto name : names) {
+    if (headers.count(name) != 1) continue;
+    const auto id = *headers.get(name);
+    const bool printable = std::all_of(id.begin(), id.end(), [](char c) { return c > 0x20 && c < 0x7f; });
+    if (!id.empty() && id.size() <= limits::kDeliveryId && printable) return id;
+  }
+  return {};
+}
+
+Result<Payload> parse_json_body(std::string text) {
+  auto payload = Payload::parse(std::move(text));
+  if (!payload) return payload;
+  if (const auto key = duplicate_key(payload->text())) {
+    return Error{"the key " + write_json(key->substr(0, 80)) + " is there more than once", ""};
+  }
+  return payload;
+}
+
+// The fields as an object of strings.
+Result<Payload> parse_form_body(std::string_view form) {
+  auto object = nlohmann::json::object();
+  for (auto& [name, value] : form_values(form)) {
+    if (!object.emplace(name, std::move(value)).second) {
+      return Error{"the field " + write_json(name.substr(0, 80)) + " is there more than once", ""};
+    }
+  }
+  return Payload(object);
+}
+
+HttpResponse json_response(int status, const nlohmann::json& body) {
+  HttpResponse response;
+  response.status = status;
+  response.body = write_json(body);
+  return response;
+}
+
+HttpResponse answer_to(const Acceptance& acceptance) {
+  switch (acceptance.outcome) {
+    case Acceptance::Outcome::accepted:
+      return json_response(202, {{"event_id", acceptance.event_id}});
+    case Acceptance::Outcome::duplicate:
+      return json_response(200, {{"event_id", acceptance.event_id}, {"duplicate", true}});
+    case Acceptance::Outcome::refused:
+      break;
+  }
+  auto response = problem(503, {}, acceptance.reason);
+  response.headers.add("Retry-After", std::to_string(std::chrono::seconds(limits::kWebhookRetryAfter).count()));
+  return response;
+}
+
+class Webhook final : public Source {
+ public:
+  Webhook(WebhookOptions options, HttpServer& server, const Clock& clock)
+      : options_(std::move(options)), server_(server), clock_(clock), github_(options_.provider == "github") {}
+  ~Webhook() override { stop(); }
+
+  Status start(SourceHost& host) override;
+  void stop() override {
+    if (host_ == nullptr) return;
+    server_.remove("POST", options_.path);
+    host_ = nullptr;
+  }
+
+ private:
+  void receive(HttpRequest request, const HttpResponder& answer);
+  bool believed(const HttpRequest& request) const;
+  Result<Payload> parse(HttpRequest& request, Content content) const;
+
+  const WebhookOptions options_;
+  HttpServer& server_;
+  const Clock& clock_;
+  const bool github_;
+  SourceHost* host_ = nullptr;  // null: not started
+};
+
+Status Webhook::start(SourceHost& host) {
+  if (host_ != nullptr) return {};
+  const bool secret =
+      std::any_of(options_.secrets.begin(), options_.secrets.end(), [](const auto& each) { return !each.empty(); });
+  if (!secret && !options_.unsigned_ok) {
+    return Error{"webhook " + options_.name + " has no secret, so that anybody could send events",
+                 "set secret, or say unsigned = true"};
+  }
+  if (auto listening = server_.listen(options_.host, options_.port); !listening) return listening;
+  HttpRoute route{"POST", options_.path, options_.max_body,
+                  [this](HttpRequest request, HttpResponder answer) { receive(std::move(request), answer); }};
+  if (!server_.add(std::move(route))) {
+    return Error{"webhook " + options_.name + " cannot have the path " + options_.path + ": it is taken", "give it another path"};
+  }
+  host_ = &host;
+  return {};
+}
+
+// Nothing of the body is looked at before this. A second signature header would leave it open which of them was meant.
+bool Webhook::believed(const HttpRequest& request) const {
+  if (options_.secrets.empty()) return options_.unsigned_ok;
+  const std::string_view name = github_ ? "X-Hub-Signature-256" : std::string_view(options_.signature_header);
+  if (request.headers.count(name) != 1) return false;
+  return signature_matches(*request.headers.get(name), request.body, options_.secrets);
+}
+
+Result<Payload> Webhook::parse(HttpRequest& request, Content content) const {
+  if (content == Content::json) return parse_json_body(std::move(request.body));
+  if (!github_) return parse_form_body(request.body);
+  auto payload = form_value(request.body, "payload");
+  if (!payload) return Error{"the form has no field payload", ""};
+  return parse_json_body(std::move(*payload));
+}
+
+void Webhook::receive(HttpRequest request, const HttpResponder& answer) {
+  if (!believed(request)) return answer(problem(401, {}));
+  const auto content = content_of(request.headers);
+  if (content == Content::other) {
+    return answer(problem(415, {}, "application/json or application/x-www-form-urlencoded is taken here"));
+  }
+  Event event;
+  if (github_) event.subject = request.headers.get("X-GitHub-Event").value_or("");
+  if (event.subject == "ping") return answer(json_response(200, {{"pong", true}}));
+
+  auto payload = parse(request, content);
+  if (!payload) return answer(problem(400, {}, payload.error().message));
+  event.data = std::move(*payload);
+  event.type = "webhook";
+  event.source = options_.name;
+  event.time = clock_.now().wall;
+  event.traceparent = traceparent_of(request.headers);
+  const auto id = github_ ? delivery_id(request.headers, {"X-GitHub-Delivery"})
+                          : delivery_id(request.headers, {"Idempotency-Key", "webhook-id"});
+  if (!id.empty()) event.dedupe_key = "webhook/" + options_.name + "/" + std::string(id);
+  host_->offer(std::move(event), [answer](const Acceptance& acceptance) { answer(answer_to(acceptance)); });
+}
+
+}  // namespace
+
+std::unique_ptr<Source> make_webhook(WebhookOptions options, HttpServer& server, const Clock& clock) {
+  return std::make_unique<Webhook>(std::move(options), server, clock);
+}
+
+}  // namespace hark

@@ -1,0 +1,310 @@
+#include "sources/webhook.h"
+
+#include <doctest/doctest.h>
+
+#include <optional>
+#include <vector>
+
+#include <nlohmann/json.hpp>
+
+#include "platform/http_server.h"
+#include "sources/webhook_signature.h"
+#include "tests/support/fake_clock.h"
+#include "tests/support/loop_thread.h"
+#include "tests/support/raw_client.h"
+
+using namespace hark;
+using hark::test::RawClient;
+
+namespace {
+
+std::string sign(std::string_view body, std::string_view secret) {
+  std::string text = "sha256=";
+  for (const auto byte : hmac_sha256(secret, body)) {
+    text += "0123456789abcdef"[byte >> 4];
+    text += "0123456789abcdef"[byte & 15];
+  }
+  return text;
+}
+
+// Takes what is offered and answers as the engine does: later, from the loop, or when the test says so.
+class Host final : public SourceHost {
+ public:
+  explicit Host(Loop& loop) : loop_(loop) {}
+  void offer(Event event, Answer answer) override {
+    offered.push_back(std::move(event));
+    if (hold) {
+      held.push_back(std::move(answer));
+    } else {
+      loop_.post([answer = std::move(answer), acceptance = next] { answer(acceptance); });
+    }
+  }
+  void failed(Error) override { FAIL("not expected"); }
+  void degraded(Error) override { FAIL("not expected"); }
+  void healthy() override {}
+
+  std::vector<Event> offered;
+  std::vector<Answer> held;
+  Acceptance next{Acceptance::Outcome::accepted, "01EVENT", 7, {}};
+  bool hold = false;
+
+ private:
+  Loop& loop_;
+};
+
+struct Hooked {
+  explicit Hooked(WebhookOptions with) : options(std::move(with)) {
+    options.host = "127.0.0.1";
+    options.path = "/hook";
+    options.name = "deploy";
+    thread.run([&] {
+      host.emplace(thread.loop());
+      server.emplace(thread.loop());
+      source = make_webhook(options, *server, clock);
+      const auto started = source->start(*host);
+      REQUIRE_MESSAGE(started.ok(), (started.ok() ? "" : started.error().text()));
+      port = server->port();
+    });
+  }
+  ~Hooked() {
+    thread.run([&] {
+      source.reset();
+      server.reset();
+      host.reset();
+    });
+  }
+  test::RawAnswer post(const std::string& body, const std::vector<std::string>& headers = {}) {
+    std::string bytes = "POST /hook HTTP/1.1\r\nHost: x\r\nContent-Length: " + std::to_string(body.size()) + "\r\n";
+    for (const auto& header : headers) bytes += header + "\r\n";
+    return RawClient(port).ask(bytes + "\r\n" + body);
+  }
+  std::vector<Event> events() {
+    std::vector<Event> copy;
+    thread.run([&] { copy = host->offered; });
+    return copy;
+  }
+
+  WebhookOptions options;
+  test::FakeClock clock;
+  test::LoopThread thread;
+  std::optional<Host> host;
+  std::optional<HttpServer> server;
+  std::unique_ptr<Source> source;
+  std::uint16_t port = 0;
+};
+
+WebhookOptions generic() {
+  WebhookOptions options;
+  options.secrets = {"s3cret", "old"};
+  return options;
+}
+WebhookOptions github() {
+  WebhookOptions options;
+  options.provider = "github";
+  options.secrets = {"s3cret"};
+  return options;
+}
+WebhookOptions open_to_all() {
+  WebhookOptions options;
+  options.unsigned_ok = true;
+  return options;
+}
+
+}  // namespace
+
+TEST_CASE("webhook: a signed body is offered as it came, and answered 202 with the event's id once it is taken") {
+  Hooked hooked(generic());
+  const std::string body = "{ \"b\":1,  \"a\" : [1.0, \"\\u00e4\"] }";
+  const auto answer =
+      hooked.post(body, {"X-Signature: " + sign(body, "s3cret"), "Content-Type: application/json; charset=utf-8"});
+  CHECK(answer.status == 202);
+  CHECK(nlohmann::json::parse(answer.body) == nlohmann::json{{"event_id", "01EVENT"}});
+  const auto events = hooked.events();
+  REQUIRE(events.size() == 1);
+  CHECK(events[0].type == "webhook");
+  CHECK(events[0].source == "deploy");
+  CHECK(events[0].data.text() == body);
+  CHECK(events[0].time == hooked.clock.now().wall);
+  CHECK(events[0].id.empty());
+  CHECK(events[0].dedupe_key.empty());
+}
+
+TEST_CASE("webhook: no answer before the event is durable") {
+  Hooked hooked(open_to_all());
+  hooked.thread.run([&] { hooked.host->hold = true; });
+  RawClient client(hooked.port);
+  client.send("POST /hook HTTP/1.1\r\nHost: x\r\nContent-Length: 2\r\n\r\n{}");
+  REQUIRE(hooked.thread.until([&] { return hooked.host->held.size() == 1; }));
+  // A second connection is served in the meantime, and has its answer first.
+  CHECK(RawClient(hooked.port).ask("GET /hook HTTP/1.1\r\nHost: x\r\n\r\n").status == 405);
+  hooked.thread.run([&] { hooked.host->held[0]({Acceptance::Outcome::accepted, "01LATE", 1, {}}); });
+  CHECK(client.read().body.find("01LATE") != std::string::npos);
+}
+
+TEST_CASE("webhook: any of the secrets signs; everything else is 401 with one and the same body, and is not offered") {
+  Hooked hooked(generic());
+  const std::string body = R"({"a":1})";
+  CHECK(hooked.post(body, {"x-signature: " + sign(body, "old")}).status == 202);
+  std::string refusal;
+  for (const std::vector<std::string>& headers :
+       {std::vector<std::string>{},
+        {"X-Signature:"},
+        {"X-Signature: " + sign(body, "wrong")},
+        {"X-Signature: " + sign(body, "")},
+        {"X-Signature: " + sign(body + " ", "s3cret")},
+        {"X-Signature: " + sign(body, "s3cret").substr(7)},
+        {"X-Hub-Signature-256: " + sign(body, "s3cret")},
+        {"X-Signature: " + sign(body, "s3cret"), "X-Signature: " + sign(body, "s3cret")},
+        {"X-Signature: " + sign(body, "wrong"), "Content-Type: text/plain"}}) {
+    const auto answer = hooked.post(body, headers);
+    CHECK(answer.status == 401);
+    if (refusal.empty()) refusal = answer.body;
+    CHECK(answer.body == refusal);
+  }
+  CHECK(hooked.post("no json", {"X-Signature: " + sign("x", "s3cret")}).status == 401);
+  CHECK(hooked.events().size() == 1);
+}
+
+TEST_CASE("webhook: GitHub's headers become subject and dedupe key, its ping is answered and goes no further") {
+  Hooked hooked(github());
+  const std::string body = R"({"ref":"refs/heads/main"})";
+  const auto signature = "X-Hub-Signature-256: " + sign(body, "s3cret");
+  CHECK(hooked
+            .post(body,
+                  {signature, "X-GitHub-Event: push", "X-GitHub-Delivery: 72d3162e-cc78-11e3", "Content-Type: application/json"})
+            .status == 202);
+  const auto ping = hooked.post(body, {signature, "X-GitHub-Event: ping", "X-GitHub-Delivery: 2"});
+  CHECK(ping.status == 200);
+  CHECK(nlohmann::json::parse(ping.body)["pong"] == true);
+  CHECK(hooked.post(body, {"X-GitHub-Event: ping"}).status == 401);
+  const auto events = hooked.events();
+  REQUIRE(events.size() == 1);
+  CHECK(events[0].subject == "push");
+  CHECK(events[0].dedupe_key == "webhook/deploy/72d3162e-cc78-11e3");
+}
+
+TEST_CASE("webhook: GitHub's form deliveries carry the JSON in the field payload, signed as they came") {
+  Hooked hooked(github());
+  const std::string body = "payload=%7B%22a%22%3A+%5B1%5D%7D";
+  const std::string form = "Content-Type: application/x-www-form-urlencoded";
+  CHECK(hooked.post(body, {"X-Hub-Signature-256: " + sign(body, "s3cret"), form}).status == 202);
+  CHECK(hooked.post("a=1", {"X-Hub-Signature-256: " + sign("a=1", "s3cret"), form}).status == 400);
+  const auto events = hooked.events();
+  REQUIRE(events.size() == 1);
+  CHECK(events[0].data.text() == R"({"a": [1]})");
+}
+
+TEST_CASE("webhook: a form becomes an object of strings") {
+  Hooked hooked(open_to_all());
+  const std::string form = "Content-Type: Application/X-WWW-Form-URLencoded";
+  CHECK(hooked.post("a=1&b=x+y%0a&c", {form}).status == 202);
+  CHECK(hooked.post("a=1&a=2", {form}).status == 400);
+  const auto events = hooked.events();
+  REQUIRE(events.size() == 1);
+  CHECK(events[0].data.json() == nlohmann::json{{"a", "1"}, {"b", "x y\n"}, {"c", ""}});
+}
+
+TEST_CASE("webhook: what is no JSON is 400, what says to be something else 415") {
+  Hooked hooked(open_to_all());
+  for (const std::string& bad : {std::string(), std::string("{"), std::string("{} {}"), std::string("\"\xff\""),
+                                 std::string("{\"a\":1,\"\\u0061\":2}"), std::string(1000, '[')}) {
+    CAPTURE(bad);
+    const auto answer = hooked.post(bad);
+    CHECK(answer.status == 400);
+    CHECK(answer.headers.get("Content-Type") == "application/problem+json");
+  }
+  CHECK(hooked.post("{}", {"Content-Type: text/plain"}).status == 415);
+  CHECK(hooked.post("{}", {"Content-Type: application/xml"}).status == 415);
+  CHECK(hooked.post("{}", {"Content-Type: application/cloudevents+json"}).status == 202);
+  CHECK(hooked.post(std::string(hooked.options.max_body + 1, ' ')).status == 413);
+  CHECK(hooked.events().size() == 1);
+}
+
+TEST_CASE("webhook: a sender's own delivery id makes the dedupe key, when it can be one") {
+  Hooked hooked(open_to_all());
+  hooked.post("1", {"Idempotency-Key: abc"});
+  hooked.post("2", {"webhook-id: msg_1"});
+  hooked.post("3", {"Idempotency-Key: " + std::string(256, 'x')});
+  hooked.post("4", {"Idempotency-Key: a b"});
+  hooked.post("5", {"Idempotency-Key: a", "Idempotency-Key: b"});
+  hooked.post("6", {"X-GitHub-Delivery: a"});
+  const auto events = hooked.events();
+  REQUIRE(events.size() == 6);
+  CHECK(events[0].dedupe_key == "webhook/deploy/abc");
+  CHECK(events[1].dedupe_key == "webhook/deploy/msg_1");
+  for (std::size_t i = 2; i < 6; ++i) CHECK(events[i].dedupe_key.empty());
+}
+
+TEST_CASE("webhook: duplicates are 200 with the first event's id, refusals 503 with Retry-After") {
+  Hooked hooked(open_to_all());
+  hooked.thread.run([&] { hooked.host->next = {Acceptance::Outcome::duplicate, "01FIRST", 3, {}}; });
+  auto answer = hooked.post("{}");
+  CHECK(answer.status == 200);
+  CHECK(nlohmann::json::parse(answer.body) == nlohmann::json{{"event_id", "01FIRST"}, {"duplicate", true}});
+  hooked.thread.run([&] { hooked.host->next = {Acceptance::Outcome::refused, {}, 0, "the queue is full"}; });
+  answer = hooked.post("{}");
+  CHECK(answer.status == 503);
+  CHECK(answer.headers.get("Retry-After") == "5");
+  CHECK(nlohmann::json::parse(answer.body)["detail"] == "the queue is full");
+}
+
+TEST_CASE("webhook: a well-formed traceparent is taken over") {
+  Hooked hooked(open_to_all());
+  const std::string trace = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01";
+  hooked.post("1", {"traceparent: " + trace});
+  hooked.post("2", {"traceparent: x" + trace});
+  const auto events = hooked.events();
+  REQUIRE(events.size() == 2);
+  CHECK(events[0].traceparent == trace);
+  CHECK(events[1].traceparent.empty());
+}
+
+TEST_CASE("webhook: stopped it is gone, who waits is still answered, and it can be started again") {
+  Hooked hooked(open_to_all());
+  hooked.thread.run([&] { hooked.host->hold = true; });
+  RawClient client(hooked.port);
+  client.send("POST /hook HTTP/1.1\r\nHost: x\r\nContent-Length: 2\r\n\r\n{}");
+  REQUIRE(hooked.thread.until([&] { return hooked.host->held.size() == 1; }));
+  hooked.thread.run([&] {
+    hooked.source->stop();
+    hooked.source->stop();
+    hooked.host->held[0]({Acceptance::Outcome::accepted, "01", 1, {}});
+    hooked.host->hold = false;
+  });
+  CHECK(client.read().status == 202);
+  CHECK(hooked.post("{}").status == 404);
+  hooked.thread.run([&] { CHECK(hooked.source->start(*hooked.host).ok()); });
+  CHECK(hooked.post("{}").status == 202);
+  hooked.thread.run([&] { hooked.source.reset(); });
+  CHECK(hooked.post("{}").status == 404);
+}
+
+TEST_CASE("webhook: without a secret, with a taken path or port, it does not start and says why") {
+  Hooked hooked(open_to_all());
+  hooked.thread.run([&] {
+    auto options = hooked.options;
+    options.unsigned_ok = false;
+    for (const auto& secrets : {std::vector<std::string>{}, std::vector<std::string>{""}}) {
+      options.secrets = secrets;
+      options.path = "/other";
+      auto open = make_webhook(options, *hooked.server, hooked.clock);
+      const auto status = open->start(*hooked.host);
+      REQUIRE_FALSE(status.ok());
+      CHECK(status.error().cure.find("unsigned = true") != std::string::npos);
+    }
+    options = hooked.options;
+    auto same = make_webhook(options, *hooked.server, hooked.clock);
+    const auto taken = same->start(*hooked.host);
+    REQUIRE_FALSE(taken.ok());
+    CHECK(taken.error().message.find("/hook") != std::string::npos);
+
+    HttpServer other(hooked.thread.loop());
+    options.port = hooked.port;
+    auto unlucky = make_webhook(options, other, hooked.clock);
+    const auto busy = unlucky->start(*hooked.host);
+    REQUIRE_FALSE(busy.ok());
+    CHECK(busy.error().message.find("Address already in use") != std::string::npos);
+    options.port = 0;
+  });
+  CHECK(hooked.post("{}").status == 202);
+}
