@@ -1,0 +1,123 @@
+#include <doctest/doctest.h>
+
+#include <nlohmann/json.hpp>
+
+#include "core/limits.h"
+#include "router/router.h"
+
+using namespace hark;
+using namespace std::chrono_literals;
+using nlohmann::json;
+
+namespace {
+
+const Now t0{WallTime{1'790'000'000s}, SteadyTime{1h}};
+Now after(Duration by) { return {t0.wall + std::chrono::duration_cast<std::chrono::microseconds>(by), t0.steady + by}; }
+
+EventPtr event(std::uint64_t sequence, std::string source, json data = {}, std::string type = "webhook") {
+  Event made;
+  made.id = "event-" + std::to_string(sequence);
+  made.sequence = sequence;
+  made.source = std::move(source);
+  made.type = std::move(type);
+  made.data = Payload(data);
+  return std::make_shared<const Event>(std::move(made));
+}
+
+Rule rule(std::string source, std::vector<std::string> handlers, std::string where = {}, Duration debounce = {}) {
+  Rule made;
+  made.source = std::move(source);
+  made.handlers = std::move(handlers);
+  made.where = *Filter::parse(where);
+  made.debounce = debounce;
+  return made;
+}
+
+}  // namespace
+
+TEST_CASE("router: an event starts every handler its source names, and says why") {
+  Router router({rule("hook", {"a", "b"})});
+  const auto routed = router.route(event(7, "hook"), "", t0);
+  REQUIRE(routed.starts.size() == 2);
+  CHECK(routed.starts[1].handler == "b");
+  REQUIRE(routed.decisions.size() == 2);
+  CHECK(routed.decisions[0].event_sequence == 7);
+  CHECK(routed.decisions[0].stage == Stage::match);
+  CHECK(routed.decisions[0].handler == "a");
+  CHECK(!routed.held);
+}
+
+TEST_CASE("router: what nobody wants is a decision, not silence") {
+  Router router({rule("hook", {})});
+  CHECK(router.route(event(1, "elsewhere"), "", t0).decisions.at(0).reason == "no source of the configuration is named 'elsewhere'");
+  CHECK(router.route(event(1, "hook"), "", t0).decisions.at(0).verdict == Verdict::dropped);
+}
+
+TEST_CASE("router: a person's trigger goes to the handler it names, past rules and debounce") {
+  Router router({rule("manual", {"a"}, "payload.x:1", 1s)});
+  const auto routed = router.route(event(1, "manual"), "b", t0);
+  REQUIRE(routed.starts.size() == 1);
+  CHECK(routed.starts[0].handler == "b");
+}
+
+TEST_CASE("router: a filter that does not match drops the event with the deciding value") {
+  Router router({rule("hook", {"a"}, "payload.action:opened")});
+  const auto dropped = router.route(event(1, "hook", {{"action", "closed"}}), "", t0);
+  CHECK(dropped.starts.empty());
+  REQUIRE(dropped.decisions.size() == 1);
+  CHECK(dropped.decisions[0].stage == Stage::filter);
+  CHECK(dropped.decisions[0].verdict == Verdict::dropped);
+  CHECK(dropped.decisions[0].reason.find("closed") != std::string::npos);
+  CHECK(router.route(event(2, "hook", {{"action", "opened"}}), "", t0).starts.size() == 1);
+}
+
+TEST_CASE("router: of debounced events the last one runs, and the others say so") {
+  Router router({rule("hook", {"a"}, "", 1s)});
+  CHECK(router.route(event(1, "hook"), "", t0).held);
+  CHECK(router.route(event(2, "hook"), "", after(500ms)).held);
+  CHECK(router.fire(after(1400ms).steady).empty());
+  const auto fired = router.fire(after(1500ms).steady);
+  REQUIRE(fired.size() == 1);
+  CHECK(!fired[0].merged);
+  const auto routed = router.release(fired[0], fired[0].events.back(), after(1500ms));
+  REQUIRE(routed.starts.size() == 1);
+  CHECK(routed.starts[0].event->sequence == 2);
+  CHECK(routed.decisions.at(0).event_sequence == 1);
+  CHECK(routed.decisions.at(0).verdict == Verdict::dropped);
+  CHECK(routed.decisions.at(0).reason == "event event-2 came within 1s of it and stands for it");
+  CHECK(routed.decisions.at(1).verdict == Verdict::passed);
+}
+
+TEST_CASE("router: changes of files become one event with each file once") {
+  Router router({rule("code", {"a"}, "", 1s)});
+  const auto change = [](const char* path, const char* kind) { return json{{"path", path}, {"kind", kind}}; };
+  const auto data = [&](json changes) { return json{{"root", "/src"}, {"files", json::array()}, {"changes", std::move(changes)}}; };
+  router.route(event(1, "code", data({change("x", "create"), change("gone", "create"), change("y", "modify")}), "file_change"), "", t0);
+  router.route(event(2, "code", data({change("x", "modify"), change("gone", "delete"), change("z", "delete")}), "file_change"), "", t0);
+  router.route(event(3, "code", data({change("z", "create")}), "file_change"), "", t0);
+  auto fired = router.fire(after(1s).steady);
+  REQUIRE(fired.size() == 1);
+  REQUIRE(fired[0].merged);
+  const auto& merged = fired[0].merged->data.json();
+  CHECK(merged["changes"] == json::array({change("x", "create"), change("y", "modify"), change("z", "modify")}));
+  CHECK(merged["files"] == json::array({"/src/x", "/src/y", "/src/z"}));
+  CHECK(fired[0].merged->subject == "/src");
+
+  Event made = *fired[0].merged;
+  made.id = "merged";
+  made.sequence = 4;
+  const auto chosen = std::make_shared<const Event>(std::move(made));
+  const auto routed = router.release(fired[0], chosen, after(1s));
+  CHECK(routed.starts.at(0).event->id == "merged");
+  CHECK(routed.decisions.at(0).reason == "merged with others into event merged");
+  CHECK(routed.decisions.size() == 5);
+}
+
+TEST_CASE("router: a debounce that holds as much as it may fires without waiting") {
+  Router router({rule("hook", {"a"}, "", 1h)});
+  for (std::uint64_t i = 1; i < limits::kDebounceEvents; ++i) router.route(event(i, "hook"), "", t0);
+  CHECK(router.fire(t0.steady).empty());
+  router.route(event(limits::kDebounceEvents, "hook"), "", t0);
+  CHECK(router.fire(t0.steady).size() == 1);
+  CHECK(router.held() == 0);
+}
