@@ -1,10 +1,18 @@
 // The pipeline: what a run does, straight down on one worker thread.
+//
+// A step waits for the one before it. A step that fails for good fails the run at once; one whose `if` does not hold is skipped.
+// A step's time is the shorter of its own timeout (each attempt anew) and what is left of the handler's.
 #pragma once
 
+#include <cstddef>
 #include <filesystem>
 #include <functional>
 #include <optional>
 #include <stop_token>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
 
 #include "core/event.h"
 #include "core/run.h"
@@ -21,31 +29,37 @@ struct PipelineTools {
   ProcessSpawner& processes;
   HttpClient& http;
   const Clock& clock;
-  std::filesystem::path output_folder;  // large outputs go to <folder>/<run id>/<step>.out
+  std::filesystem::path
+      output_folder;  // large outputs go to <folder>/<run id>/<step>.out; {payload_file}, {files_file} beside them
 };
 
 struct RunContext {
-  Run run;                                 // as started: id, attempt, correlation id
+  Run run;  // as started: id, attempt, correlation id
   EventPtr event;
-  std::optional<WallTime> last_run;        // start of this handler's last success
-  std::stop_token stop;                    // asked to end: a cancel, or a drain that ran out of patience
+  std::optional<WallTime> last_run;  // start of this handler's last success
+  std::stop_token stop;              // asked to end: a cancel, or a drain that ran out of patience
   std::function<void(std::size_t index, const StepResult&)> step_finished;  // called on the worker thread
+  std::function<std::optional<std::string>(const std::string& name)>
+      environment;  // what {env.NAME} sees; empty: this process's own
 };
 
-// Runs the steps in order until one fails; returns the run with its final state, exit code, error and steps.
+// Runs the steps in order until one fails; returns the run with its final state, exit code, error and steps. Never throws.
 Run run_pipeline(const Handler& handler, const RunContext& context, const PipelineTools& tools);
 
-// What would be run, for --dry-run: nothing is started. Outputs of earlier steps are shown as their template.
+// What would be run, for --dry-run: nothing is started, no file written. What is not known before the run (outputs of earlier
+// steps) or is not for eyes (the environment, which holds secrets) is shown as its template.
 struct RenderedStep {
   std::string name;
-  std::string kind;   // "run" | "http"
-  std::string text;   // the script or argv, or "POST url" with body
-  std::vector<std::pair<std::string, std::string>> values;   // variables the script refers to
+  std::string kind;                                         // "run" | "http"
+  std::string text;                                         // the script or argv, or "POST url" with headers and body
+  std::vector<std::pair<std::string, std::string>> values;  // variables the script refers to
   std::string skipped;  // why `if` leaves it out; empty: it runs, or it depends on an earlier step
+  std::string error;    // why it cannot be rendered: the step would fail
 };
 std::vector<RenderedStep> render_pipeline(const Handler& handler, const RunContext& context);
 
-// Names a template of a handler may use: an Error for one that is unknown, with the nearest known one. `steps` are those before it.
+// Names a template of a handler may use: an Error for one that is unknown, with the nearest known one. `steps` are those before
+// it.
 Status check_name(std::string_view name, const std::vector<std::string>& earlier_steps);
 
 }  // namespace hark

@@ -1,0 +1,238 @@
+#include "handlers/pipeline.h"
+
+#include <algorithm>
+#include <chrono>
+#include <condition_variable>
+#include <exception>
+#include <mutex>
+#include <utility>
+
+#include "core/limits.h"
+#include "core/printable.h"
+#include "handlers/scope.h"
+#include "handlers/steps/attempt.h"
+#include "handlers/steps/http.h"
+#include "handlers/steps/run.h"
+#include "platform/clock.h"
+
+namespace hark {
+namespace {
+
+// In [0, 1), from the run's id alone: runs that failed together do not come back together, and a replay waits the same.
+double jitter(const std::string& run_id, int attempt) {
+  std::uint64_t x = std::hash<std::string>{}(run_id) + static_cast<std::uint64_t>(attempt) * 0x9e3779b97f4a7c15ull;  // splitmix64
+  x = (x ^ (x >> 30)) * 0xbf58476d1ce4e5b9ull;
+  x = (x ^ (x >> 27)) * 0x94d049bb133111ebull;
+  return static_cast<double>((x ^ (x >> 31)) >> 11) * 0x1.0p-53;
+}
+
+// false: stopped before the time was over.
+bool wait(Duration pause, std::stop_token stop) {
+  std::mutex mutex;
+  std::condition_variable_any never;
+  std::unique_lock lock(mutex);
+  never.wait_for(lock, stop, pause, [] { return false; });
+  return !stop.stop_requested();
+}
+
+StepAttempt attempt_step(const StepCall& call) {
+  if (const auto* run = std::get_if<RunStepOptions>(&call.step.kind)) return attempt_run(*run, call);
+  return attempt_http(std::get<HttpStepOptions>(call.step.kind), call);
+}
+
+class Pipeline {
+ public:
+  Pipeline(const Handler& handler, const RunContext& context, const PipelineTools& tools)
+      : handler_(handler),
+        context_(context),
+        tools_(tools),
+        run_(context.run),
+        scope_(context, run_.steps, tools.output_folder, false) {
+    const Now now = tools_.clock.now();
+    if (!run_.started) run_.started = now.wall;
+    if (handler_.timeout) deadline_ = now.steady + *handler_.timeout;
+    run_.state = RunState::running;
+    run_.error.clear();
+    run_.exit_code.reset();
+    run_.steps.clear();
+    run_.steps.reserve(handler_.steps.size());
+  }
+
+  Run run() {
+    for (const auto& step : handler_.steps) {
+      if (!may_go_on(step)) break;
+      record(skip_reason(step), step);
+      if (run_.state != RunState::running) break;
+    }
+    if (run_.state == RunState::running) run_.state = RunState::succeeded;
+    run_.finished = tools_.clock.now().wall;
+    return std::move(run_);
+  }
+
+ private:
+  bool may_go_on(const StepOptions& step) {
+    if (context_.stop.stop_requested()) {
+      end(RunState::cancelled, "cancelled before step '" + step.name + "'");
+    } else if (deadline_ && tools_.clock.now().steady >= *deadline_) {
+      end(RunState::timed_out, handler_timeout() + " before step '" + step.name + "'");
+    }
+    return run_.state == RunState::running;
+  }
+
+  // Why `if` leaves the step out; nullopt: it does not.
+  std::optional<std::string> skip_reason(const StepOptions& step) {
+    if (step.condition.empty()) return std::nullopt;
+    const auto verdict = step.condition.evaluate([&](std::string_view field) { return scope_.field(field); });
+    if (verdict.matches) return std::nullopt;
+    return "if: " + verdict.why;
+  }
+
+  void record(std::optional<std::string> skipped, const StepOptions& step) {
+    const Now began = tools_.clock.now();
+    StepResult result;
+    if (skipped) {
+      result.state = StepState::skipped;
+      result.attempts = 0;
+      result.error = std::move(*skipped);
+    } else {
+      try {
+        result = attempt_until_done(step);
+      } catch (const std::exception& failure) {  // out of memory, say: this run's failure, not the daemon's
+        result.state = StepState::failed;
+        result.error = failure.what();
+      }
+      result.duration = tools_.clock.now().steady - began.steady;
+    }
+    result.name = step.name;
+    result.started = began.wall;
+    result.error = printable(result.error, limits::kStepError);
+    judge(result);
+    run_.steps.push_back(std::move(result));
+    if (context_.step_finished) context_.step_finished(run_.steps.size() - 1, run_.steps.back());
+  }
+
+  StepResult attempt_until_done(const StepOptions& step) {
+    for (int number = 1;; ++number) {
+      const SteadyTime began = tools_.clock.now().steady;
+      std::optional<SteadyTime> deadline = deadline_;
+      if (step.timeout) deadline = std::min(began + *step.timeout, deadline_.value_or(SteadyTime::max()));
+      StepAttempt attempt = attempt_step({handler_, step, context_, tools_, scope_, deadline});
+      StepResult& result = attempt.result;
+      result.attempts = number;
+      const bool late = result.state == StepState::timed_out;
+      if (late)
+        add_before(result.error, deadline == deadline_ ? handler_timeout() : "timed out after " + to_string(*step.timeout));
+      const bool again = result.state == StepState::failed || (late && deadline != deadline_);
+      if (!again || attempt.for_good || number >= step.retry.attempts) return std::move(result);
+
+      const Duration pause = step.retry.backoff.pause(number, jitter(run_.id, number));
+      if (deadline_ && tools_.clock.now().steady + pause >= *deadline_) {
+        result.error += "; no time left for attempt " + std::to_string(number + 1);
+        return std::move(result);
+      }
+      if (!wait(pause, context_.stop)) {
+        result.state = StepState::cancelled;
+        result.error = "waiting for attempt " + std::to_string(number + 1) + " after: " + result.error;
+        return std::move(result);
+      }
+    }
+  }
+
+  void judge(const StepResult& result) {
+    const std::string which = "step '" + result.name + "'";
+    const std::string why = result.error.empty() ? "" : ": " + result.error;
+    switch (result.state) {
+      case StepState::succeeded:
+        run_.exit_code = result.exit_code;
+        break;
+      case StepState::skipped:
+        break;
+      case StepState::failed:
+        end(RunState::failed, which + " failed" + why);
+        break;
+      case StepState::timed_out:
+        end(RunState::timed_out, which + why);
+        break;
+      case StepState::cancelled:
+        end(RunState::cancelled, "cancelled during " + which + why);
+        break;
+    }
+    if (run_.state != RunState::running) run_.exit_code = result.exit_code;
+  }
+
+  void end(RunState state, std::string error) {
+    run_.state = state;
+    run_.error = std::move(error);
+  }
+
+  std::string handler_timeout() const { return "the handler's timeout of " + to_string(*handler_.timeout) + " ran out"; }
+  static void add_before(std::string& text, const std::string& first) { text = text.empty() ? first : first + "; " + text; }
+
+  const Handler& handler_;
+  const RunContext& context_;
+  const PipelineTools& tools_;
+  Run run_;
+  Scope scope_;
+  std::optional<SteadyTime> deadline_;
+};
+
+std::string shown_call(const HttpCall& call) {
+  std::string text = call.method + " " + call.url;
+  if (!call.content_type.empty()) text += "\nContent-Type: " + call.content_type;
+  for (const auto& [name, value] : call.headers.entries()) text += "\n" + name + ": " + value;
+  if (!call.body.empty()) text += "\n\n" + call.body;
+  return text;
+}
+
+bool looks_at_steps(const Filter& filter) {
+  const auto fields = filter.fields();
+  return std::any_of(fields.begin(), fields.end(), [](const std::string& field) { return field.starts_with("steps."); });
+}
+
+void render_run(const RunStepOptions& options, Scope& scope, RenderedStep& shown) {
+  shown.kind = "run";
+  auto command = render_command(options, scope);
+  if (!command) {
+    shown.error = command.error().text();
+    return;
+  }
+  shown.text = options.shell ? command->argv.back() : shown_argv(command->argv);
+  shown.values = std::move(command->values);
+}
+
+void render_http(const HttpStepOptions& options, Scope& scope, RenderedStep& shown) {
+  shown.kind = "http";
+  const auto call = render_call(options, scope);
+  if (call)
+    shown.text = shown_call(*call);
+  else
+    shown.error = call.error().text();
+}
+
+}  // namespace
+
+Run run_pipeline(const Handler& handler, const RunContext& context, const PipelineTools& tools) {
+  return Pipeline(handler, context, tools).run();
+}
+
+std::vector<RenderedStep> render_pipeline(const Handler& handler, const RunContext& context) {
+  const std::vector<StepResult> none;
+  Scope scope(context, none, {}, true);
+  std::vector<RenderedStep> rendered;
+  for (const auto& step : handler.steps) {
+    RenderedStep shown;
+    shown.name = step.name;
+    if (!step.condition.empty() && !looks_at_steps(step.condition)) {
+      const auto verdict = step.condition.evaluate([&](std::string_view field) { return scope.field(field); });
+      if (!verdict.matches) shown.skipped = "if: " + verdict.why;
+    }
+    if (const auto* run = std::get_if<RunStepOptions>(&step.kind))
+      render_run(*run, scope, shown);
+    else
+      render_http(std::get<HttpStepOptions>(step.kind), scope, shown);
+    rendered.push_back(std::move(shown));
+  }
+  return rendered;
+}
+
+}  // namespace hark

@@ -1,0 +1,207 @@
+#include "handlers/scope.h"
+
+#include <algorithm>
+#include <array>
+#include <cstdlib>
+#include <fstream>
+#include <iterator>
+#include <utility>
+
+#include "core/event_field.h"
+#include "core/event_json.h"
+#include "core/limits.h"
+#include "handlers/names.h"
+#include "platform/output_file.h"
+
+namespace hark {
+namespace {
+
+using Json = nlohmann::json;
+
+// Characters that mean nothing to a path, so that no name can lead out of the folder or hide in it.
+std::string safe_name(std::string_view name) {
+  constexpr std::size_t kMost = 100;
+  std::string safe(name.substr(0, kMost));
+  for (char& c : safe) {
+    const bool plain =
+        (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '-' || c == '_' || c == '.';
+    if (!plain) c = '_';
+  }
+  if (safe.empty() || safe.front() == '.') safe.insert(0, 1, '_');
+  return safe;
+}
+
+std::string without_last_newlines(std::string_view text) {
+  while (text.ends_with('\n')) text.remove_suffix(1);
+  return std::string(text);
+}
+
+// A list of changed things as the sources have it (paths) or as a forge may (objects that name one).
+std::optional<Json> as_paths(const Json* list) {
+  if (list == nullptr || !list->is_array()) return std::nullopt;
+  Json paths = Json::array();
+  for (const Json& item : *list) {
+    if (item.is_string()) paths.push_back(item);
+    for (const char* key : {"path", "filename"}) {
+      if (!item.is_object() || !item.contains(key) || !item[key].is_string()) continue;
+      paths.push_back(item[key]);
+      break;
+    }
+  }
+  return paths;
+}
+
+}  // namespace
+
+Scope::Scope(const RunContext& context, const std::vector<StepResult>& done, std::filesystem::path run_folder, bool dry)
+    : context_(context), done_(done), run_folder_(std::move(run_folder) / safe_name(context.run.id)), dry_(dry) {}
+
+const Json* Scope::value(std::string_view name) {
+  if (const auto kept = kept_.find(name); kept != kept_.end()) return &kept->second;
+  const auto [root, rest] = split_name(name);
+  if (root == "event" || root == "payload") return event_value(name);
+  if (root == "files" || root == "changed_files") return rest.empty() ? &files() : json_at(files(), rest);
+  const bool later = root == "steps" || root == "env" || root == "payload_file" || root == "files_file";
+  if (dry_ && later) return &kept_.emplace(name, "{" + std::string(name) + "}").first->second;
+  if (root == "steps") {
+    const auto [step, what] = split_name(rest);
+    if (what == "json" || what.starts_with("json.")) return step_json(rest);
+  }
+  auto made = make(name);
+  return made ? &kept_.emplace(name, std::move(*made)).first->second : nullptr;
+}
+
+const Json* Scope::field(std::string_view name) {
+  const auto root = split_name(name).first;
+  const Json* found = is_scope_root(root) ? value(name) : nullptr;
+  trouble_.reset();  // a filter asks what there is: something missing is an answer
+  return found != nullptr || root == "steps" ? found : event_value(name);
+}
+
+std::optional<Error> Scope::take_trouble() { return std::exchange(trouble_, std::nullopt); }
+
+const std::string& Scope::event_text() {
+  if (event_text_.empty()) event_text_ = to_json_text(*context_.event);
+  return event_text_;
+}
+
+std::string Scope::output_stem(std::string_view step) const { return (run_folder_ / safe_name(step)).string(); }
+
+bool Scope::is_placeholder(std::string_view name, const Json* value) const {
+  return dry_ && value != nullptr && value->is_string() && value->get_ref<const std::string&>() == "{" + std::string(name) + "}";
+}
+
+// Names without a life of their own in the data: made, and kept for as long as the scope lives.
+std::optional<Json> Scope::make(std::string_view name) {
+  const auto [root, rest] = split_name(name);
+  if (root == "run") return run_value(rest);
+  if (root == "steps") return step_value(rest);
+  if (root == "env") {
+    const std::string variable(rest);
+    if (context_.environment) {
+      const auto found = context_.environment(variable);
+      return found ? std::optional<Json>(*found) : std::nullopt;
+    }
+    const char* found = std::getenv(variable.c_str());
+    return found != nullptr ? std::optional<Json>(found) : std::nullopt;
+  }
+  if (!rest.empty()) return std::nullopt;
+  if (root == "last_run") return to_rfc3339(context_.last_run.value_or(WallTime{}));
+  if (root == "handler") return context_.run.handler;
+  if (root == "source") return context_.event->source;
+  if (root == "feedback") return "";
+  if (root == "iteration") return 1;
+  if (root == "payload_file") return write_file((run_folder_ / "payload.json").string(), context_.event->data.text());
+  if (root == "files_file") {
+    std::string text;
+    for (const Json& path : files()) text.append(path.get_ref<const std::string&>()).append(1, '\0');
+    return write_file((run_folder_ / "files").string(), text);
+  }
+  return std::nullopt;
+}
+
+std::optional<Json> Scope::run_value(std::string_view rest) const {
+  if (rest == "id") return context_.run.id;
+  if (rest == "handler") return context_.run.handler;
+  if (rest == "attempt") return context_.run.attempt;
+  if (rest == "correlation_id") return context_.run.correlation_id;
+  return std::nullopt;
+}
+
+std::optional<Json> Scope::step_value(std::string_view name) {
+  const auto [step_name, what] = split_name(name);
+  const StepResult* step = find_step(step_name);
+  if (step == nullptr) return std::nullopt;
+  if (what == "output") return without_last_newlines(step->output);
+  if (what == "error_output") return without_last_newlines(step->error_output);
+  if (what == "exit_code") return step->exit_code ? std::optional<Json>(*step->exit_code) : std::nullopt;
+  if (what == "state") return std::string(to_string(step->state));
+  if (what == "output_file") return step_file(*step, false);
+  if (what == "error_file") return step_file(*step, true);
+  return std::nullopt;
+}
+
+std::optional<Json> Scope::step_file(const StepResult& step, bool error_output) {
+  const std::string& file = error_output ? step.error_file : step.output_file;
+  if (!file.empty()) return file;
+  return write_file(output_stem(step.name) + (error_output ? ".err" : ".out"), error_output ? step.error_output : step.output);
+}
+
+// `name`: "STEP.json" or "STEP.json.a.b". The parsed output is kept as a whole, under "steps.STEP.json".
+const Json* Scope::step_json(std::string_view name) {
+  const auto [step_name, what] = split_name(name);
+  const auto path = split_name(what).second;
+  const std::string whole_name = "steps." + std::string(step_name) + ".json";
+  auto whole = kept_.find(whole_name);
+  if (whole == kept_.end()) {
+    const StepResult* step = find_step(step_name);
+    if (step == nullptr) return nullptr;
+    std::string text = step->output;
+    if (!step->output_file.empty()) {
+      if (step->output_bytes > limits::kStepJson) {
+        trouble_ = Error{"the output of step '" + step->name + "' is too large to be read as JSON",
+                         "hand it on as {steps." + step->name + ".output_file}"};
+        return nullptr;
+      }
+      std::ifstream file(step->output_file, std::ios::binary);
+      text.assign(std::istreambuf_iterator<char>(file), {});
+    }
+    auto parsed = parse_json(text, "the output of step '" + step->name + "'");
+    if (!parsed) {
+      trouble_ = parsed.error();
+      return nullptr;
+    }
+    whole = kept_.emplace(whole_name, std::move(*parsed)).first;
+  }
+  return path.empty() ? &whole->second : json_at(whole->second, path);
+}
+
+const Json* Scope::event_value(std::string_view name) {
+  Json scratch;
+  const Json* found = event_field(*context_.event, name, scratch);
+  if (found != &scratch) return found;  // stands in the data, which lives as long as the event
+  return &kept_.insert_or_assign(std::string(name), std::move(scratch)).first->second;
+}
+
+const Json& Scope::files() {
+  if (const auto kept = kept_.find("files"); kept != kept_.end()) return kept->second;
+  const Json& data = context_.event->data.json();
+  auto paths = as_paths(json_at(data, "files"));
+  if (!paths) paths = as_paths(json_at(data, "changed_files"));
+  return kept_.emplace("files", paths ? std::move(*paths) : Json::array()).first->second;
+}
+
+std::optional<Json> Scope::write_file(const std::string& path, std::string_view content) {
+  auto file = OutputFile::create(path);
+  const Status written = file ? file->write(content) : Status(file.error());
+  if (written) return path;
+  trouble_ = written.error();
+  return std::nullopt;
+}
+
+const StepResult* Scope::find_step(std::string_view name) const {
+  const auto found = std::find_if(done_.begin(), done_.end(), [&](const StepResult& step) { return step.name == name; });
+  return found == done_.end() ? nullptr : &*found;
+}
+
+}  // namespace hark

@@ -1,0 +1,75 @@
+// The values that templates and filters of one run can see.
+//
+//   event.*  payload.*               the event; its data is parsed only when somebody asks for it
+//   files, changed_files             the list of paths in the data's `files` or `changed_files`; empty when there is none
+//   last_run                         start of the handler's last success, RFC 3339; 1970-01-01T00:00:00.000Z when there is none
+//   run.id|handler|attempt|correlation_id    handler    source    feedback (empty)    iteration (1)
+//   steps.NAME.output|error_output   what an earlier step printed: its first limits::kOutputInMemory bytes, without the newlines
+//   at
+//                                    the end (as a shell's $( ) has it)
+//   steps.NAME.exit_code|state       200 and "succeeded", say
+//   steps.NAME.json[.*]              its whole output, read as JSON
+//   steps.NAME.output_file|error_file  a file with the whole of it
+//   env.NAME                         the daemon's environment
+//   payload_file                     a file with the data, as JSON
+//   files_file                       a file with the paths, a NUL behind each (xargs -0, git --pathspec-from-file
+//   --pathspec-file-nul)
+//
+// Files are written when first asked for, 0600, into the run's output folder. One thread: the run's.
+#pragma once
+
+#include <filesystem>
+#include <map>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include <nlohmann/json.hpp>
+
+#include "core/result.h"
+#include "handlers/pipeline.h"
+
+namespace hark {
+
+class Scope {
+ public:
+  // `done`: the steps that are through, in order; the scope looks into it and must not outlive it. `dry`: see render_pipeline().
+  Scope(const RunContext& context, const std::vector<StepResult>& done, std::filesystem::path run_folder, bool dry);
+
+  // By a template's name; nullptr: there is none. Good for as long as the scope lives.
+  const nlohmann::json* value(std::string_view name);
+  // By a filter's field: the names above, else the event's envelope, else its data.
+  const nlohmann::json* field(std::string_view name);
+
+  // Why a value that a template asked for is not what it should be (an output that is no JSON, a file that could not be written);
+  // the step that asked must not go on with a hole in its command. Taking it clears it.
+  std::optional<Error> take_trouble();
+
+  // The whole event as JSON, for standard input; made once.
+  const std::string& event_text();
+  // "<folder>/<run id>/<step>", in characters that are safe for a path.
+  std::string output_stem(std::string_view step) const;
+  bool is_placeholder(std::string_view name, const nlohmann::json* value) const;  // of a dry run: not the value itself
+
+ private:
+  std::optional<nlohmann::json> make(std::string_view name);
+  std::optional<nlohmann::json> run_value(std::string_view rest) const;
+  std::optional<nlohmann::json> step_value(std::string_view name);
+  std::optional<nlohmann::json> step_file(const StepResult& step, bool error_output);
+  const nlohmann::json* step_json(std::string_view name);
+  const nlohmann::json* event_value(std::string_view name);
+  const nlohmann::json& files();
+  std::optional<nlohmann::json> write_file(const std::string& path, std::string_view content);
+  const StepResult* find_step(std::string_view name) const;
+
+  const RunContext& context_;
+  const std::vector<StepResult>& done_;
+  std::filesystem::path run_folder_;
+  bool dry_;
+  std::map<std::string, nlohmann::json, std::less<>> kept_;  // nodes stay where they are: pointers to them are handed out
+  std::optional<Error> trouble_;
+  std::string event_text_;
+};
+
+}  // namespace hark

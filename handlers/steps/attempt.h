@@ -1,0 +1,35 @@
+// One attempt of one step: what it is given, what it leaves. Each kind of step is a pair of functions: one that renders (also for
+// a dry run), one that acts.
+#pragma once
+
+#include <optional>
+#include <string>
+
+#include "core/run.h"
+#include "handlers/handler.h"
+#include "handlers/pipeline.h"
+#include "handlers/scope.h"
+
+namespace hark {
+
+struct StepCall {
+  const Handler& handler;
+  const StepOptions& step;
+  const RunContext& context;
+  const PipelineTools& tools;
+  Scope& scope;
+  std::optional<SteadyTime> deadline;
+};
+
+struct StepAttempt {
+  StepResult result;      // state, exit code, outputs, error (none yet for timed_out and cancelled); the rest is the pipeline's
+  bool for_good = false;  // another attempt would end the same way
+};
+
+// A step that could not even be put together: no attempt will do better.
+StepAttempt failed_for_good(const Error& error);
+
+// Stays the same over all attempts of a step, and over all runs of an event through a handler.
+std::string idempotency_key(const Handler& handler, const StepOptions& step, const RunContext& context);
+
+}  // namespace hark

@@ -1,0 +1,186 @@
+#include "handlers/steps/http.h"
+
+#include <strings.h>
+
+#include <algorithm>
+#include <map>
+#include <utility>
+
+#include "core/limits.h"
+#include "handlers/names.h"
+#include "platform/clock.h"
+#include "platform/output_file.h"
+
+namespace hark {
+namespace {
+
+using Json = nlohmann::json;
+
+bool is_unreserved(char c) {
+  return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '-' || c == '.' || c == '_' ||
+         c == '~';
+}
+
+std::string percent_encoded(std::string_view text) {
+  constexpr std::string_view kHex = "0123456789ABCDEF";
+  std::string out;
+  for (const char c : text) {
+    if (is_unreserved(c)) {
+      out += c;
+      continue;
+    }
+    const auto byte = static_cast<unsigned char>(c);
+    out += '%';
+    out += kHex[byte >> 4];
+    out += kHex[byte & 15];
+  }
+  return out;
+}
+
+// RFC 3986, 5.2.4: a server or a proxy takes such a segment for a step to another folder, encoded or not.
+bool has_dot_segment(std::string_view url) {
+  url = url.substr(0, url.find_first_of("?#"));
+  if (const auto scheme = url.find("://"); scheme != url.npos) url.remove_prefix(scheme + 3);
+  for (auto slash = url.find('/'); slash != url.npos;) {
+    const auto next = url.find('/', slash + 1);
+    const std::string_view segment = url.substr(slash + 1, next == url.npos ? url.npos : next - slash - 1);
+    if (segment == "." || segment == "..") return true;
+    slash = next;
+  }
+  return false;
+}
+
+bool is_one_template(const Template& text) {
+  const auto names = text.names();
+  return names.size() == 1 && text.text() == "{" + names.front() + "}";
+}
+
+Result<std::string> render_url(const Template& url, Scope& scope) {
+  if (url.constant() || is_one_template(url)) return url.render([&](std::string_view name) { return scope.value(name); });
+  std::map<std::string, Json, std::less<>> encoded;
+  std::string text = url.render([&](std::string_view name) -> const Json* {
+    const Json* value = scope.value(name);
+    if (value == nullptr || split_name(name).first == "env" || scope.is_placeholder(name, value)) return value;
+    return &encoded.insert_or_assign(std::string(name), percent_encoded(template_text(value))).first->second;
+  });
+  if (has_dot_segment(text))
+    return Error{"a value would lead out of the url's path (a segment '.' or '..')", "put it into the query"};
+  return text;
+}
+
+// Strings of the document are templates; deep only as far as the configuration was.
+Json render_json(const Json& document, Scope& scope) {
+  const auto lookup = [&](std::string_view name) { return scope.value(name); };
+  if (document.is_string()) {
+    const Template text = Template::parse(document.get_ref<const std::string&>());
+    if (!is_one_template(text)) return text.render(lookup);
+    const Json* value = scope.value(text.names().front());
+    return value != nullptr ? *value : Json();
+  }
+  if (!document.is_structured()) return document;
+  Json rendered = document;
+  for (Json& item : rendered) item = render_json(item, scope);
+  return rendered;
+}
+
+bool same_name(std::string_view a, std::string_view b) {
+  return a.size() == b.size() && strncasecmp(a.data(), b.data(), a.size()) == 0;
+}
+
+Status add_headers(const HttpStepOptions& options, Scope& scope, HttpCall& call) {
+  for (const auto& [name, text] : options.headers) {
+    std::string value = text.render([&](std::string_view wanted) { return scope.value(wanted); });
+    if (value.find_first_of(std::string_view("\r\n\0", 3)) != value.npos) {
+      return Error{"the header " + name + " would hold a line break or a NUL", "put the value into the body"};
+    }
+    if (same_name(name, "Content-Type"))
+      call.content_type = std::move(value);
+    else
+      call.headers.add(name, std::move(value));
+  }
+  return {};
+}
+
+void add_unless_there(HttpHeaders& headers, std::string_view name, const std::string& value) {
+  const auto& entries = headers.entries();
+  const bool there = std::any_of(entries.begin(), entries.end(), [&](const auto& entry) { return same_name(entry.first, name); });
+  // What came with an event is not trusted to be one line.
+  if (!there && value.find_first_of(std::string_view("\r\n\0", 3)) == value.npos) headers.add(std::string(name), value);
+}
+
+bool is_expected(const HttpStepOptions& options, int status) {
+  if (options.expect.empty()) return status >= 200 && status <= 299;
+  return std::find(options.expect.begin(), options.expect.end(), status) != options.expect.end();
+}
+
+std::string expectation(const HttpStepOptions& options) {
+  if (options.expect.empty()) return "200 to 299";
+  std::string out;
+  for (const int status : options.expect) out += (out.empty() ? "" : " or ") + std::to_string(status);
+  return out;
+}
+
+// The body like a command's output: the first bytes with the run, the whole in a file where that is not all.
+void keep_body(std::string body, const StepCall& call, StepResult& result) {
+  result.output_bytes = body.size();
+  if (body.size() > limits::kOutputInMemory) {
+    auto file = OutputFile::create(call.scope.output_stem(call.step.name) + ".out");
+    if (file && file->write(body)) result.output_file = file->path();
+    body.resize(limits::kOutputInMemory);
+  }
+  result.output = std::move(body);
+}
+
+StepState state_of_failure(const StepCall& call) {
+  if (call.context.stop.stop_requested()) return StepState::cancelled;
+  return call.deadline && call.tools.clock.now().steady >= *call.deadline ? StepState::timed_out : StepState::failed;
+}
+
+}  // namespace
+
+Result<HttpCall> render_call(const HttpStepOptions& options, Scope& scope) {
+  HttpCall call;
+  call.method = options.method;
+  call.max_response = limits::kHttpStepResponse;
+  auto url = render_url(options.url, scope);
+  if (auto trouble = scope.take_trouble()) return *trouble;
+  if (!url) return url.error();
+  call.url = std::move(*url);
+  if (options.json) {
+    call.body = write_json(render_json(*options.json, scope));
+    call.content_type = "application/json";
+  } else if (options.body) {
+    call.body = options.body->render([&](std::string_view name) { return scope.value(name); });
+    call.content_type = "text/plain; charset=utf-8";
+  }
+  if (auto added = add_headers(options, scope, call); !added) return added.error();
+  if (auto trouble = scope.take_trouble()) return *trouble;
+  return call;
+}
+
+StepAttempt attempt_http(const HttpStepOptions& options, const StepCall& call) {
+  auto request = render_call(options, call.scope);
+  if (!request) return failed_for_good(request.error());
+  add_unless_there(request->headers, "Idempotency-Key", idempotency_key(call.handler, call.step, call.context));
+  if (!call.context.event->traceparent.empty())
+    add_unless_there(request->headers, "traceparent", call.context.event->traceparent);
+  if (call.deadline)
+    request->timeout = std::max(Duration(std::chrono::milliseconds(1)), *call.deadline - call.tools.clock.now().steady);
+
+  StepAttempt attempt;
+  auto answer = call.tools.http.call(*request, call.context.stop);
+  if (!answer) {
+    attempt.result.state = state_of_failure(call);
+    if (attempt.result.state == StepState::failed) attempt.result.error = answer.error().text();
+    return attempt;
+  }
+  attempt.result.exit_code = answer->status;
+  keep_body(std::move(answer->body), call, attempt.result);
+  if (!is_expected(options, answer->status)) {
+    attempt.result.state = StepState::failed;
+    attempt.result.error = "status " + std::to_string(answer->status) + ", wanted " + expectation(options);
+  }
+  return attempt;
+}
+
+}  // namespace hark

@@ -1,0 +1,168 @@
+#include "handlers/steps/http.h"
+
+#include <doctest/doctest.h>
+
+#include <random>
+
+#include "core/limits.h"
+#include "tests/handlers/pipeline_fixture.h"
+
+using namespace hark;
+using namespace std::chrono_literals;
+using hark::test::PipelineFixture;
+using hark::test::header;
+
+TEST_CASE_FIXTURE(PipelineFixture, "http: method, url, headers, JSON and the marks of a run are sent") {
+  event(R"({"n": 5, "who": "ada", "list": [1, "b"], "on": true, "nil": null})");
+  auto& options = call("tell", "https://chat.example/hook/{payload.who}?n={payload.n}", "PUT");
+  options.headers = {{"X-Who", Template::parse("<{payload.who}>")}};
+  options.json =
+      nlohmann::json{{"text", "by {payload.who}"}, {"n", "{payload.n}"},      {"deep", {{"list", {"{payload.list}", 7}}}},
+                     {"on", "{payload.on}"},       {"none", "{payload.zzz}"}, {"nil", "{payload.nil}"},
+                     {"{payload.who}", "{{kept}}"}};
+  http.answer(201, "created");
+  const Run run = this->run();
+  CHECK(run.state == RunState::succeeded);
+  CHECK(run.exit_code == 201);
+  CHECK(run.steps[0].output == "created");
+  const auto calls = http.calls();
+  REQUIRE(calls.size() == 1);
+  CHECK(calls[0].method == "PUT");
+  CHECK(calls[0].url == "https://chat.example/hook/ada?n=5");
+  CHECK(header(calls[0], "X-Who") == "<ada>");
+  CHECK(header(calls[0], "Idempotency-Key") == "EVENT1/on-change/tell");
+  CHECK(header(calls[0], "traceparent") == "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01");
+  CHECK(calls[0].content_type == "application/json");
+  CHECK(nlohmann::json::parse(calls[0].body) == nlohmann::json{{"text", "by ada"},
+                                                               {"n", 5},
+                                                               {"deep", {{"list", {{1, "b"}, 7}}}},
+                                                               {"on", true},
+                                                               {"none", nullptr},
+                                                               {"nil", nullptr},
+                                                               {"{payload.who}", "{kept}"}});
+}
+
+TEST_CASE_FIXTURE(PipelineFixture, "http: event data cannot change the shape of a url") {
+  event(R"({"v": "a/b?c=d&e#f@g:h%2F\r\nx é", "host": "evil.example/", "dots": "..", "url": "https://other.example/a?b=c"})");
+  call("a", "https://x.example/p/{payload.v}?q={payload.v}");
+  (void)run();
+  CHECK(http.calls()[0].url ==
+        "https://x.example/p/"
+        "a%2Fb%3Fc%3Dd%26e%23f%40g%3Ah%252F%0D%0Ax%20%C3%A9?q=a%2Fb%3Fc%3Dd%26e%23f%40g%3Ah%252F%0D%0Ax%20%C3%A9");
+  handler.steps.clear();
+  call("b", "https://x.example/p/{payload.dots}/q");
+  const Run refused = run();
+  CHECK(refused.state == RunState::failed);
+  CHECK(refused.error.find("lead out of the url's path") != std::string::npos);
+  handler.steps.clear();
+  call("c", "{payload.url}");  // the whole url: the author says that the data decides
+  (void)run();
+  CHECK(http.calls()[1].url == "https://other.example/a?b=c");
+  handler.steps.clear();
+  context.environment = [](const std::string& name) {
+    return name == "BASE" ? std::optional<std::string>("http://h:1/api") : std::nullopt;
+  };
+  call("d", "{env.BASE}/x?h={payload.host}");
+  (void)run();
+  CHECK(http.calls()[2].url == "http://h:1/api/x?h=evil.example%2F");
+}
+
+TEST_CASE_FIXTURE(PipelineFixture, "http: any value stays within its segment (random bytes)") {
+  const auto seed = std::random_device{}();
+  INFO("seed ", seed);
+  std::mt19937 random(seed);
+  call("a", "https://x.example/p/{payload.v}/end?q={payload.v}");
+  for (int round = 0; round < 300; ++round) {
+    std::string value;
+    for (auto left = random() % 20; left > 0; --left) value += static_cast<char>(random() % 128);
+    event(nlohmann::json{{"v", value}}.dump());
+    const auto before = http.calls().size();
+    (void)run();
+    if (http.calls().size() == before) {
+      CHECK((value == "." || value == ".."));
+      continue;
+    }
+    const std::string url = http.calls().back().url;
+    REQUIRE(url.starts_with("https://x.example/p/"));
+    CHECK(std::count(url.begin(), url.end(), '/') == 5);
+    CHECK(std::count(url.begin(), url.end(), '?') == 1);
+    CHECK(std::count(url.begin(), url.end(), '=') == 1);
+    CHECK(url.find_first_of("#@& \r\n") == std::string::npos);
+  }
+}
+
+TEST_CASE_FIXTURE(PipelineFixture, "http: a line break in a header's value is an error, no second header") {
+  event(R"({"v": "a\r\nX-Admin: 1"})");
+  call("a", "https://x.example/").headers = {{"X-V", Template::parse("{payload.v}")}};
+  const Run run = this->run();
+  CHECK(run.error.find("the header X-V would hold a line break") != std::string::npos);
+  CHECK(http.calls().empty());
+}
+
+TEST_CASE_FIXTURE(PipelineFixture, "http: the author's own Content-Type and Idempotency-Key go before the defaults") {
+  auto& options = call("a", "https://x.example/");
+  options.body = Template::parse("<x>{event.subject}</x>");
+  options.headers = {{"content-type", Template::parse("text/xml")}, {"idempotency-key", Template::parse("mine")}};
+  (void)run();
+  const auto sent = http.calls()[0];
+  CHECK(sent.body == "<x>main</x>");
+  CHECK(sent.content_type == "text/xml");
+  CHECK(header(sent, "content-type").empty());
+  CHECK(header(sent, "Idempotency-Key").empty());
+  CHECK(header(sent, "idempotency-key") == "mine");
+}
+
+TEST_CASE_FIXTURE(PipelineFixture, "http: a status that is not expected is a failure, tried again") {
+  auto& options = call("a", "https://x.example/");
+  handler.steps[0].retry = {3, {1ms, 1ms}};
+  http.answer(503, "busy");
+  http.answer([](const auto&, const auto&) { return Result<HttpResponse>(Error{"connection refused", ""}); });
+  http.answer(204);
+  const Run good = run();
+  CHECK(good.state == RunState::succeeded);
+  CHECK(good.steps[0].attempts == 3);
+  CHECK(header(http.calls()[0], "Idempotency-Key") == header(http.calls()[2], "Idempotency-Key"));
+
+  options.expect = {200, 404};
+  http.answer(404);
+  CHECK(run().state == RunState::succeeded);
+  handler.steps[0].retry = {};
+  http.answer(204, "gone");
+  const Run bad = run();
+  CHECK(bad.error == "step 'a' failed: status 204, wanted 200 or 404");
+  CHECK(bad.exit_code == 204);
+  CHECK(bad.steps[0].output == "gone");
+}
+
+TEST_CASE_FIXTURE(PipelineFixture, "http: a call has what time is left, and running out of it is a timeout, being stopped a cancel") {
+  call("a", "https://x.example/");
+  handler.steps[0].timeout = 2s;
+  http.answer([&](const HttpCall& sent, const auto&) {
+    CHECK(sent.timeout == 2s);
+    clock.advance(2s);
+    return Result<HttpResponse>(Error{"timed out", ""});
+  });
+  const Run late = run();
+  CHECK(late.state == RunState::timed_out);
+  CHECK(late.error == "step 'a': timed out after 2s");
+  http.answer([&](const auto&, const auto&) {
+    stop.request_stop();
+    return Result<HttpResponse>(Error{"cancelled", ""});
+  });
+  CHECK(run().state == RunState::cancelled);
+}
+
+TEST_CASE_FIXTURE(PipelineFixture, "http: a long answer goes to a file, and later steps read it as a whole") {
+  call("get", "https://x.example/", "GET");
+  shell("use", "use {steps.get.json.last} {steps.get.output_file}");
+  const std::string body = nlohmann::json{{"pad", std::string(100'000, 'x')}, {"zlast", 1}, {"last", "end"}}.dump();
+  http.answer(200, body);
+  const Run run = this->run();
+  CHECK(run.state == RunState::succeeded);
+  CHECK(run.steps[0].output.size() == limits::kOutputInMemory);
+  CHECK(run.steps[0].output_bytes == body.size());
+  CHECK(run.steps[0].output_file == folder / "runs/RUN1/get.out");
+  const auto calls = processes.calls();
+  CHECK(calls[0].environment("HARK_V0") == "end");
+  CHECK(calls[0].environment("HARK_V1") == folder / "runs/RUN1/get.out");
+}
