@@ -29,10 +29,10 @@ struct Owner {
 
 struct RunQuery {
   std::size_t limit = 20;
-  std::optional<std::uint64_t> before;   // sequence: the page before
-  std::optional<std::uint64_t> after;    // sequence: what is newer (oldest first)
-  std::string handler;
-  std::string event_id;
+  std::optional<std::uint64_t> before{}; // sequence: the page before
+  std::optional<std::uint64_t> after{};  // sequence: what is newer (oldest first)
+  std::string handler{};                 // empty: all
+  std::string event_id{};                // or a prefix of one; empty: all
 };
 
 // Any thread may have one of its own; short transactions, so that the writer's checkpoints are not held up.

@@ -1,0 +1,38 @@
+// Retention: takes finished events out of the journal, oldest first, a small batch a call. Same thread rule as the connection.
+#pragma once
+
+#include <cstdint>
+#include <vector>
+
+#include "core/result.h"
+#include "core/time.h"
+#include "state/sqlite.h"
+
+namespace hark {
+
+class JournalPrune {
+ public:
+  explicit JournalPrune(sqlite::Connection& connection);
+
+  // As Journal::prune(). Keys of the dedupe window that ended before `now` (or `before`, when that is later) go as well.
+  Result<std::size_t> run(WallTime before, std::uint64_t keep, std::size_t batch, WallTime now);
+
+ private:
+  Result<std::vector<std::uint64_t>> candidates(WallTime before, std::uint64_t keep, std::size_t batch);
+  Status remove(std::uint64_t event_sequence);
+  Result<std::size_t> remove_batch(WallTime before, std::uint64_t keep, std::size_t batch, WallTime now);
+  Status give_back();
+
+  sqlite::Connection& connection_;
+  std::uint64_t looked_at_ = 0;  // events up to here were kept because they are not finished; starts over when the end is reached
+  sqlite::Statement scan_;
+  sqlite::Statement newest_;
+  sqlite::Statement note_;
+  sqlite::Statement steps_;
+  sqlite::Statement runs_;
+  sqlite::Statement decisions_;
+  sqlite::Statement event_;
+  sqlite::Statement dedupe_;
+};
+
+}  // namespace hark

@@ -1,0 +1,271 @@
+#include "state/journal_queries.h"
+
+#include <algorithm>
+#include <cctype>
+#include <limits>
+
+#include "core/limits.h"
+
+namespace hark {
+namespace {
+
+using sqlite::Rows;
+using sqlite::Statement;
+
+constexpr const char* kEventColumns =
+    "seq, id, type, source, subject, time, topic, correlation_id, causation_id, traceparent, dedupe_key, priority, ttl, data";
+constexpr const char* kRuns =
+    "SELECT r.seq, r.id, r.handler, r.event_seq, r.state, r.attempt, r.priority, r.queued, r.started, r.finished, r.exit_code, "
+    "r.error, e.id, e.type, e.source, e.correlation_id, r.owner_boot, r.owner_pid, r.owner_start "
+    "FROM runs r LEFT JOIN events e ON e.seq = r.event_seq ";
+// One row more than is needed: the second tells that the first is not the only one.
+constexpr const char* kById = " WHERE id >= ?1 AND id < ?2 ORDER BY id LIMIT 2";
+
+WallTime time_at(const Rows& rows, int column) { return WallTime{std::chrono::microseconds{rows.integer(column)}}; }
+std::optional<WallTime> optional_time(const Rows& rows, int column) {
+  return rows.is_null(column) ? std::nullopt : std::optional(time_at(rows, column));
+}
+std::optional<int> optional_int(const Rows& rows, int column) {
+  return rows.is_null(column) ? std::nullopt : std::optional(static_cast<int>(rows.integer(column)));
+}
+std::uint64_t unsigned_at(const Rows& rows, int column) { return static_cast<std::uint64_t>(rows.integer(column)); }
+std::string string_at(const Rows& rows, int column) { return std::string(rows.text(column)); }
+
+Error damaged(std::string_view what, std::uint64_t sequence, std::string_view why) {
+  return {"the journal's " + std::string(what) + " " + std::to_string(sequence) + " cannot be read: " + std::string(why),
+          "the file was changed by something else, or the disk is failing"};
+}
+
+Result<Event> read_event(const Rows& rows) {
+  Event event;
+  event.sequence = unsigned_at(rows, 0);
+  event.id = string_at(rows, 1);
+  event.type = string_at(rows, 2);
+  event.source = string_at(rows, 3);
+  event.subject = string_at(rows, 4);
+  event.time = time_at(rows, 5);
+  event.topic = string_at(rows, 6);
+  event.correlation_id = string_at(rows, 7);
+  event.causation_id = string_at(rows, 8);
+  event.traceparent = string_at(rows, 9);
+  event.dedupe_key = string_at(rows, 10);
+  event.priority = static_cast<int>(rows.integer(11));
+  if (!rows.is_null(12)) event.ttl = std::chrono::seconds(rows.integer(12));
+  auto data = Payload::parse(string_at(rows, 13));
+  if (!data) return damaged("event", event.sequence, data.error().message);
+  event.data = std::move(data).value();
+  return event;
+}
+
+Result<Run> read_run(const Rows& rows) {
+  Run run;
+  run.sequence = unsigned_at(rows, 0);
+  run.id = string_at(rows, 1);
+  run.handler = string_at(rows, 2);
+  run.event_sequence = unsigned_at(rows, 3);
+  const auto state = run_state_from(rows.text(4));
+  if (!state) return damaged("run", run.sequence, "its state is unknown");
+  run.state = *state;
+  run.attempt = static_cast<int>(rows.integer(5));
+  run.priority = static_cast<int>(rows.integer(6));
+  run.queued = time_at(rows, 7);
+  run.started = optional_time(rows, 8);
+  run.finished = optional_time(rows, 9);
+  run.exit_code = optional_int(rows, 10);
+  run.error = string_at(rows, 11);
+  run.event_id = string_at(rows, 12);
+  run.event_type = string_at(rows, 13);
+  run.source = string_at(rows, 14);
+  run.correlation_id = string_at(rows, 15);
+  return run;
+}
+
+Result<StepResult> read_step(const Rows& rows, std::uint64_t run_sequence) {
+  StepResult step;
+  step.name = string_at(rows, 0);
+  const auto state = step_state_from(rows.text(1));
+  if (!state) return damaged("step of run", run_sequence, "its state is unknown");
+  step.state = *state;
+  step.attempts = static_cast<int>(rows.integer(2));
+  step.exit_code = optional_int(rows, 3);
+  step.started = time_at(rows, 4);
+  step.duration = std::chrono::microseconds(rows.integer(5));
+  step.output_bytes = unsigned_at(rows, 6);
+  step.error_bytes = unsigned_at(rows, 7);
+  step.output_file = string_at(rows, 8);
+  step.error_file = string_at(rows, 9);
+  step.error = string_at(rows, 10);
+  step.output = string_at(rows, 11);
+  step.error_output = string_at(rows, 12);
+  return step;
+}
+
+template <class Enum>
+std::optional<Enum> enum_from(std::string_view text, Enum last) {
+  for (int value = 0; value <= static_cast<int>(last); ++value) {
+    if (to_string(static_cast<Enum>(value)) == text) return static_cast<Enum>(value);
+  }
+  return std::nullopt;
+}
+
+Result<Decision> read_decision(const Rows& rows, std::uint64_t event_sequence) {
+  const auto stage = enum_from(rows.text(1), Stage::executor);
+  const auto verdict = enum_from(rows.text(2), Verdict::dropped);
+  if (!stage || !verdict) return damaged("decision about event", event_sequence, "its stage or verdict is unknown");
+  return Decision{event_sequence, time_at(rows, 0), *stage, *verdict, string_at(rows, 3), string_at(rows, 4)};
+}
+
+// Every row of an execution through `read`, which gives a Result.
+template <class Value, class Read>
+Result<std::vector<Value>> collect(Rows rows, Read read) {
+  std::vector<Value> values;
+  while (true) {
+    const auto more = rows.next();
+    if (!more) return more.error();
+    if (!*more) return values;
+    auto value = read(rows);
+    if (!value) return value.error();
+    values.push_back(std::move(value).value());
+  }
+}
+
+// The first text, by bytes, that is behind all that begin with `prefix`. (No text in UTF-8 ends in the one byte that has none after it.)
+std::string behind(std::string prefix) {
+  prefix.back() = static_cast<char>(static_cast<unsigned char>(prefix.back()) + 1);
+  return prefix;
+}
+
+std::int64_t clamped(std::uint64_t sequence) {
+  return static_cast<std::int64_t>(std::min<std::uint64_t>(sequence, std::numeric_limits<std::int64_t>::max()));
+}
+
+}  // namespace
+
+JournalQueries::JournalQueries(sqlite::Connection& connection)
+    : connection_(connection),
+      find_event_(connection, std::string("SELECT seq, id FROM events") + kById),
+      find_run_(connection, std::string("SELECT seq, id FROM runs") + kById),
+      event_(connection, std::string("SELECT ") + kEventColumns + " FROM events WHERE seq = ?1"),
+      run_(connection, std::string(kRuns) + "WHERE r.seq = ?1"),
+      steps_(connection,
+             "SELECT name, state, attempts, exit_code, started, duration, output_bytes, error_bytes, output_file, error_file, "
+             "error, "
+             "output, error_output FROM steps WHERE run_seq = ?1 ORDER BY idx"),
+      decisions_(connection, "SELECT time, stage, verdict, handler, reason FROM decisions WHERE event_seq = ?1 ORDER BY ord") {}
+
+Result<std::optional<std::uint64_t>> JournalQueries::find(Statement& by_id, std::string_view id_or_prefix,
+                                                          std::string_view what) {
+  if (id_or_prefix.empty()) return std::optional<std::uint64_t>();
+  // Ids made here are upper case (core/ids.h); a caller's own may be anything. So it is looked for as it stands, then in
+  // capitals.
+  std::vector<std::string> spellings{std::string(id_or_prefix)};
+  std::string capitals = spellings.front();
+  for (char& letter : capitals) letter = static_cast<char>(std::toupper(static_cast<unsigned char>(letter)));
+  if (capitals != spellings.front()) spellings.push_back(std::move(capitals));
+
+  std::vector<std::pair<std::uint64_t, std::string>> found;
+  for (const auto& spelling : spellings) {
+    const std::string end = behind(spelling);
+    auto rows = collect<std::pair<std::uint64_t, std::string>>(by_id.query(spelling, end), [](const Rows& row) {
+      return Result<std::pair<std::uint64_t, std::string>>(std::pair(unsigned_at(row, 0), string_at(row, 1)));
+    });
+    if (!rows) return rows.error();
+    for (auto& row : *rows) {
+      if (row.second == spelling) return std::optional(row.first);
+      found.push_back(std::move(row));
+    }
+  }
+  if (found.empty()) return std::optional<std::uint64_t>();
+  if (id_or_prefix.size() < limits::kIdPrefix) {
+    return Error{"'" + std::string(id_or_prefix) + "' is too short to name " + std::string(what),
+                 "give at least the first " + std::to_string(limits::kIdPrefix) + " characters of its id"};
+  }
+  if (found.size() > 1) {
+    return Error{"more than one id begins with '" + std::string(id_or_prefix) + "': " + found[0].second + ", " + found[1].second +
+                     " and perhaps others",
+                 "give more characters of the id of " + std::string(what)};
+  }
+  return std::optional(found.front().first);
+}
+
+Result<std::vector<Run>> JournalQueries::runs(const RunQuery& query) {
+  std::optional<std::uint64_t> event_sequence;
+  if (!query.event_id.empty()) {
+    const auto found = find(find_event_, query.event_id, "an event");
+    if (!found) return found.error();
+    if (!*found) return std::vector<Run>();
+    event_sequence = **found;
+  }
+  std::string sql = kRuns;
+  sql += "WHERE r.seq > ?1 AND r.seq < ?2";
+  // A condition that is not wanted is said as one on its parameter alone, so that the parameters are always the same.
+  sql += query.handler.empty() ? " AND ?4 = ''" : " AND r.handler = ?4";
+  sql += event_sequence ? " AND r.event_seq = ?5" : " AND ?5 IS NULL";
+  sql += query.after ? " ORDER BY r.seq ASC LIMIT ?3" : " ORDER BY r.seq DESC LIMIT ?3";
+  Statement statement(connection_, sql);
+  const auto after = clamped(query.after.value_or(0));
+  const auto before = clamped(query.before.value_or(std::numeric_limits<std::uint64_t>::max()));
+  return collect<Run>(statement.query(after, before, clamped(query.limit), query.handler, event_sequence), read_run);
+}
+
+Result<std::optional<Run>> JournalQueries::run(std::string_view id_or_prefix) {
+  const auto sequence = find(find_run_, id_or_prefix, "a run");
+  if (!sequence) return sequence.error();
+  if (!*sequence) return std::optional<Run>();
+  auto found = collect<Run>(run_.query(**sequence), read_run);
+  if (!found) return found.error();
+  if (found->empty()) return std::optional<Run>();
+  auto its_steps = steps(**sequence);
+  if (!its_steps) return its_steps.error();
+  found->front().steps = std::move(its_steps).value();
+  return std::optional(std::move(found->front()));
+}
+
+Result<std::vector<StepResult>> JournalQueries::steps(std::uint64_t run_sequence) {
+  return collect<StepResult>(steps_.query(run_sequence), [&](const Rows& row) { return read_step(row, run_sequence); });
+}
+
+Result<std::optional<Event>> JournalQueries::event(std::string_view id_or_prefix) {
+  const auto sequence = find(find_event_, id_or_prefix, "an event");
+  if (!sequence) return sequence.error();
+  if (!*sequence) return std::optional<Event>();
+  auto found = collect<Event>(event_.query(**sequence), read_event);
+  if (!found) return found.error();
+  if (found->empty()) return std::optional<Event>();
+  return std::optional(std::move(found->front()));
+}
+
+Result<std::vector<Decision>> JournalQueries::decisions(std::uint64_t event_sequence) {
+  const auto sequence = clamped(event_sequence);
+  return collect<Decision>(decisions_.query(sequence), [&](const Rows& row) { return read_decision(row, event_sequence); });
+}
+
+Result<std::vector<EventPtr>> JournalQueries::unrouted_events() {
+  Statement statement(connection_,
+                      std::string("SELECT ") + kEventColumns + " FROM events JOIN unrouted USING (seq) ORDER BY seq");
+  return collect<EventPtr>(statement.query(), [](const Rows& row) -> Result<EventPtr> {
+    auto event = read_event(row);
+    if (!event) return event.error();
+    return EventPtr(std::make_shared<const Event>(std::move(event).value()));
+  });
+}
+
+Result<std::vector<std::pair<Run, Owner>>> JournalQueries::unfinished_runs() {
+  Statement statement(connection_, std::string(kRuns) + "WHERE r.state IN ('queued', 'running') ORDER BY r.seq");
+  using Owned = std::pair<Run, Owner>;
+  return collect<Owned>(statement.query(), [](const Rows& row) -> Result<Owned> {
+    auto run = read_run(row);
+    if (!run) return run.error();
+    return Owned(std::move(run).value(), Owner{string_at(row, 16), static_cast<int>(row.integer(17)), unsigned_at(row, 18)});
+  });
+}
+
+Result<std::vector<std::pair<std::string, WallTime>>> JournalQueries::last_successes() {
+  Statement statement(
+      connection_, "SELECT handler, max(started) FROM runs WHERE state = 'succeeded' AND started IS NOT NULL GROUP BY handler");
+  using Success = std::pair<std::string, WallTime>;
+  return collect<Success>(statement.query(),
+                          [](const Rows& row) -> Result<Success> { return Success(string_at(row, 0), time_at(row, 1)); });
+}
+
+}  // namespace hark

@@ -1,0 +1,37 @@
+// Reading the journal over one connection: what the writer and every reader share. Same thread rule as the connection.
+// Each answer is one short read transaction of its own, so that no reader keeps the writer from starting its -wal afresh.
+#pragma once
+
+#include "state/journal.h"
+#include "state/sqlite.h"
+
+namespace hark {
+
+class JournalQueries {
+ public:
+  explicit JournalQueries(sqlite::Connection& connection);
+
+  Result<std::vector<Run>> runs(const RunQuery& query);
+  Result<std::optional<Run>> run(std::string_view id_or_prefix);
+  Result<std::optional<Event>> event(std::string_view id_or_prefix);
+  Result<std::vector<Decision>> decisions(std::uint64_t event_sequence);
+
+  Result<std::vector<EventPtr>> unrouted_events();
+  Result<std::vector<std::pair<Run, Owner>>> unfinished_runs();
+  Result<std::vector<std::pair<std::string, WallTime>>> last_successes();
+
+ private:
+  // The sequence of what has this id, or an id that begins so (at least limits::kIdPrefix characters, in either case).
+  Result<std::optional<std::uint64_t>> find(sqlite::Statement& by_id, std::string_view id_or_prefix, std::string_view what);
+  Result<std::vector<StepResult>> steps(std::uint64_t run_sequence);
+
+  sqlite::Connection& connection_;
+  sqlite::Statement find_event_;
+  sqlite::Statement find_run_;
+  sqlite::Statement event_;
+  sqlite::Statement run_;
+  sqlite::Statement steps_;
+  sqlite::Statement decisions_;
+};
+
+}  // namespace hark

@@ -1,0 +1,138 @@
+#include "state/journal_schema.h"
+
+namespace hark {
+namespace {
+
+// Times are microseconds since 1970, durations microseconds. The seq of events and of runs is the order of
+// arrival and is never given twice. Texts are the bytes that arrived (a path need not be UTF-8); what commands wrote is BLOB.
+// There are no foreign keys: the writer keeps the tables consistent.
+constexpr const char* kSchema1 = R"sql(
+CREATE TABLE events (
+  seq            INTEGER PRIMARY KEY,
+  id             TEXT NOT NULL,
+  type           TEXT NOT NULL,
+  source         TEXT NOT NULL,
+  subject        TEXT NOT NULL,
+  time           INTEGER NOT NULL,
+  topic          TEXT NOT NULL,
+  correlation_id TEXT NOT NULL,
+  causation_id   TEXT NOT NULL,
+  traceparent    TEXT NOT NULL,
+  dedupe_key     TEXT NOT NULL,
+  priority       INTEGER NOT NULL,
+  ttl            INTEGER,           -- seconds
+  data           TEXT NOT NULL      -- JSON; last, so that the columns before it are read without it
+);
+CREATE UNIQUE INDEX events_id ON events(id);
+
+-- Events that no router has seen yet. Most are routed in the transaction that stores them and never stand here.
+CREATE TABLE unrouted (seq INTEGER PRIMARY KEY);
+
+CREATE TABLE decisions (
+  event_seq INTEGER NOT NULL,
+  ord       INTEGER NOT NULL,
+  time      INTEGER NOT NULL,
+  stage     TEXT NOT NULL,
+  verdict   TEXT NOT NULL,
+  handler   TEXT NOT NULL,
+  reason    TEXT NOT NULL,
+  PRIMARY KEY (event_seq, ord)
+) WITHOUT ROWID;
+
+CREATE TABLE runs (
+  seq         INTEGER PRIMARY KEY,
+  id          TEXT NOT NULL,
+  handler     TEXT NOT NULL,
+  event_seq   INTEGER NOT NULL,
+  state       TEXT NOT NULL,
+  attempt     INTEGER NOT NULL,
+  priority    INTEGER NOT NULL,
+  queued      INTEGER NOT NULL,
+  started     INTEGER,
+  finished    INTEGER,
+  exit_code   INTEGER,
+  error       TEXT NOT NULL,
+  owner_boot  TEXT NOT NULL,
+  owner_pid   INTEGER NOT NULL,
+  owner_start INTEGER NOT NULL
+);
+-- No further index: each is one more page that every small commit writes. What a start asks (which are unfinished, when each handler
+-- last succeeded) it may ask of all rows.
+CREATE UNIQUE INDEX runs_id ON runs(id);
+CREATE INDEX runs_event ON runs(event_seq);
+
+-- A table with a rowid and an index, because outputs are large: in a WITHOUT ROWID table they would stand in the inner nodes.
+CREATE TABLE steps (
+  run_seq      INTEGER NOT NULL,
+  idx          INTEGER NOT NULL,
+  name         TEXT NOT NULL,
+  state        TEXT NOT NULL,
+  attempts     INTEGER NOT NULL,
+  exit_code    INTEGER,
+  started      INTEGER NOT NULL,
+  duration     INTEGER NOT NULL,
+  output_bytes INTEGER NOT NULL,
+  error_bytes  INTEGER NOT NULL,
+  output_file  TEXT NOT NULL,
+  error_file   TEXT NOT NULL,
+  error        TEXT NOT NULL,
+  output       BLOB NOT NULL,
+  error_output BLOB NOT NULL
+);
+CREATE UNIQUE INDEX steps_run ON steps(run_seq, idx);
+
+-- The highest numbers that pruning took away: the next one is above these and above what the tables hold. (AUTOINCREMENT does
+-- the same with a write for every row, a seventh of what accepting an event costs.)
+CREATE TABLE pruned (
+  only      INTEGER PRIMARY KEY CHECK (only = 1),
+  event_seq INTEGER NOT NULL,
+  run_seq   INTEGER NOT NULL
+);
+INSERT INTO pruned VALUES (1, 0, 0);
+
+CREATE TABLE dedupe (
+  key       TEXT PRIMARY KEY,
+  event_id  TEXT NOT NULL,
+  event_seq INTEGER NOT NULL,
+  until     INTEGER NOT NULL
+) WITHOUT ROWID;
+CREATE INDEX dedupe_until ON dedupe(until);
+)sql";
+
+}  // namespace
+
+Result<JournalKind> inspect_journal(sqlite::Connection& connection, const std::string& file) {
+  const auto application = connection.integer("PRAGMA application_id");
+  if (!application) return application.error();
+  const auto version = connection.integer("PRAGMA user_version");
+  if (!version) return version.error();
+  const auto tables = connection.integer("SELECT count(*) FROM sqlite_schema");
+  if (!tables) return tables.error();
+  if (*application == 0 && *version == 0 && *tables == 0) return JournalKind::empty;
+  if (*application != kJournalApplicationId) {
+    return Error{file + " is a SQLite database, but no journal of hark",
+                 "name another file as journal_file, or move this one away"};
+  }
+  if (*version > kJournalSchema) {
+    return Error{file + " was written by a newer hark (schema " + std::to_string(*version) + ", this one knows " +
+                     std::to_string(kJournalSchema) + ")",
+                 "run the newer hark, or name another journal_file"};
+  }
+  return *version == kJournalSchema ? JournalKind::current : JournalKind::older;
+}
+
+Status migrate_journal(sqlite::Connection& connection) {
+  if (auto status = connection.execute("BEGIN IMMEDIATE"); !status) return status;
+  // Asked again under the write lock: another process may have been first.
+  const auto version = connection.integer("PRAGMA user_version");
+  Status status = version ? Status() : Status(version.error());
+  if (status && *version == 0) {
+    status = connection.execute(std::string(kSchema1) + "PRAGMA application_id = " + std::to_string(kJournalApplicationId) +
+                                "; PRAGMA user_version = " + std::to_string(kJournalSchema));
+  }
+  if (status) status = connection.execute("COMMIT");
+  if (!status && connection.in_transaction()) (void)connection.execute("ROLLBACK");
+  return status;
+}
+
+}  // namespace hark

@@ -1,0 +1,375 @@
+#include "state/sqlite_journal.h"
+
+#include <fcntl.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <chrono>
+#include <system_error>
+#include <utility>
+
+#include "core/limits.h"
+#include "platform/file_system.h"
+#include "state/journal_prune.h"
+#include "state/journal_queries.h"
+#include "state/journal_schema.h"
+#include "state/sqlite.h"
+#include "state/wal_sync.h"
+
+namespace hark {
+namespace {
+
+using sqlite::Blob;
+using sqlite::Connection;
+using sqlite::Statement;
+
+Error failure(const std::string& what) { return {what + ": " + std::error_code(errno, std::generic_category()).message(), ""}; }
+
+std::int64_t microseconds(Duration duration) { return std::chrono::duration_cast<std::chrono::microseconds>(duration).count(); }
+
+class SqliteJournal final : public Journal {
+ public:
+  SqliteJournal(std::unique_ptr<Connection> connection, int wal, const std::string& wal_name, WalSync::Sync sync)
+      : connection_(std::move(connection)), sync_(wal, wal_name, std::move(sync)) {}
+
+  Status begin() override;
+  Status commit() override;
+  void rollback() override;
+
+  Result<std::uint64_t> add_event(const Event& event) override;
+  Status set_routed(std::uint64_t event_sequence) override;
+  Status add_decision(const Decision& decision) override;
+  Result<std::uint64_t> add_run(const Run& run, const Owner& owner) override;
+  Status update_run(const Run& run, const Owner& owner) override;
+  Status add_step(std::uint64_t run_sequence, std::size_t index, const StepResult& step) override;
+
+  Result<std::optional<Seen>> seen(std::string_view key, WallTime now) override;
+  Status remember(std::string_view key, const Seen& seen, WallTime until) override;
+
+  Result<std::vector<Run>> runs(const RunQuery& query) override { return queries_.runs(query); }
+  Result<std::optional<Run>> run(std::string_view id_or_prefix) override { return queries_.run(id_or_prefix); }
+  Result<std::optional<Event>> event(std::string_view id_or_prefix) override { return queries_.event(id_or_prefix); }
+  Result<std::vector<Decision>> decisions(std::uint64_t sequence) override { return queries_.decisions(sequence); }
+  Result<std::vector<EventPtr>> unrouted_events() override { return queries_.unrouted_events(); }
+  Result<std::vector<std::pair<Run, Owner>>> unfinished_runs() override { return queries_.unfinished_runs(); }
+  Result<std::vector<std::pair<std::string, WallTime>>> last_successes() override { return queries_.last_successes(); }
+
+  Result<std::size_t> prune(WallTime before, std::uint64_t keep, std::size_t batch) override {
+    return prune_.run(before, keep, batch, last_now_);
+  }
+  void sync(std::function<void(Status)> durable) override { sync_.request(std::move(durable)); }
+
+ private:
+  // An event of the transaction under way. Nobody else can know it yet, so its decisions are counted here and its mark in
+  // `unrouted` is written only when it is still unrouted at the commit: most never are.
+  struct Fresh {
+    bool routed = false;
+    std::uint32_t decisions = 0;
+  };
+  Fresh* fresh(std::uint64_t event_sequence) {
+    const auto index = event_sequence - first_fresh_;  // wraps for an older one
+    return index < fresh_.size() ? &fresh_[index] : nullptr;
+  }
+  // The numbers that the next event and the next run get, asked once a transaction: another process may have written meanwhile.
+  Status number();
+  Status wants_transaction() const {
+    return connection_->in_transaction() ? Status() : Status(Error{"the journal is written to outside a transaction", ""});
+  }
+
+  std::unique_ptr<Connection> connection_;  // before all that prepares statements on it
+  std::vector<Fresh> fresh_;                // their sequences are in a row, from first_fresh_: there is one writer
+  std::uint64_t first_fresh_ = 0;
+  bool numbered_ = false;  // the two below hold in this transaction
+  std::uint64_t next_event_ = 0;
+  std::uint64_t next_run_ = 0;
+  WallTime last_now_{};  // the latest that seen() was told
+
+  JournalQueries queries_{*connection_};
+  JournalPrune prune_{*connection_};
+
+  Statement begin_{*connection_, "BEGIN IMMEDIATE"};
+  Statement commit_{*connection_, "COMMIT"};
+  Statement rollback_{*connection_, "ROLLBACK"};
+  Statement number_{*connection_,
+                    "SELECT max(event_seq, coalesce((SELECT max(seq) FROM events), 0)) + 1, "
+                    "max(run_seq, coalesce((SELECT max(seq) FROM runs), 0)) + 1 FROM pruned"};
+  Statement add_event_{
+      *connection_,
+      "INSERT INTO events (seq, id, type, source, subject, time, topic, correlation_id, causation_id, traceparent, "
+      "dedupe_key, priority, ttl, data) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14)"};
+  Statement add_unrouted_{*connection_, "INSERT INTO unrouted (seq) VALUES (?1)"};
+  Statement remove_unrouted_{*connection_, "DELETE FROM unrouted WHERE seq = ?1"};
+  Statement add_decision_{*connection_,
+                          "INSERT INTO decisions (event_seq, ord, time, stage, verdict, handler, reason) "
+                          "VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)"};
+  Statement append_decision_{*connection_,
+                             "INSERT INTO decisions (event_seq, ord, time, stage, verdict, handler, reason) "
+                             "SELECT ?1, coalesce(max(ord) + 1, 0), ?2, ?3, ?4, ?5, ?6 FROM decisions WHERE event_seq = ?1"};
+  Statement add_run_{
+      *connection_,
+      "INSERT INTO runs (seq, id, handler, event_seq, state, attempt, priority, queued, started, finished, exit_code, "
+      "error, owner_boot, owner_pid, owner_start) "
+      "VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15)"};
+  Statement update_run_{*connection_,
+                        "UPDATE runs SET state = ?2, attempt = ?3, queued = ?4, started = ?5, finished = ?6, exit_code = ?7, "
+                        "error = ?8, owner_boot = ?9, owner_pid = ?10, owner_start = ?11 WHERE seq = ?1"};
+  Statement add_step_{*connection_,
+                      "INSERT OR REPLACE INTO steps (run_seq, idx, name, state, attempts, exit_code, started, duration, "
+                      "output_bytes, error_bytes, output_file, error_file, error, output, error_output) "
+                      "VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15)"};
+  Statement seen_{*connection_, "SELECT event_id, event_seq FROM dedupe WHERE key = ?1 AND until > ?2"};
+  Statement remember_{*connection_, "INSERT OR REPLACE INTO dedupe (key, event_id, event_seq, until) VALUES (?1, ?2, ?3, ?4)"};
+
+  WalSync sync_;  // last: its thread ends before the connection closes, which removes the -wal
+};
+
+Status SqliteJournal::begin() {
+  fresh_.clear();
+  numbered_ = false;
+  return begin_.execute();
+}
+
+Status SqliteJournal::commit() {
+  for (std::size_t index = 0; index < fresh_.size(); ++index) {
+    if (fresh_[index].routed) continue;
+    if (auto status = add_unrouted_.execute(first_fresh_ + index); !status) return status;
+  }
+  auto status = commit_.execute();
+  if (status) fresh_.clear();
+  return status;
+}
+
+void SqliteJournal::rollback() {
+  fresh_.clear();
+  if (connection_->in_transaction()) (void)rollback_.execute();
+}
+
+Status SqliteJournal::number() {
+  if (auto status = wants_transaction(); !status) return status;
+  if (numbered_) return {};
+  auto rows = number_.query();
+  const auto more = rows.next();
+  if (!more) return more.error();
+  next_event_ = static_cast<std::uint64_t>(rows.integer(0));
+  next_run_ = static_cast<std::uint64_t>(rows.integer(1));
+  numbered_ = true;
+  return {};
+}
+
+Result<std::uint64_t> SqliteJournal::add_event(const Event& event) {
+  if (auto status = number(); !status) return status.error();
+  std::optional<std::int64_t> ttl;
+  if (event.ttl) ttl = event.ttl->count();
+  auto status = add_event_.execute(next_event_, event.id, event.type, event.source, event.subject, event.time, event.topic,
+                                   event.correlation_id, event.causation_id, event.traceparent, event.dedupe_key, event.priority,
+                                   ttl, event.data.text());
+  if (!status) {
+    if (!connection_->constraint_failed()) return status.error();
+    return Error{"an event with the id " + event.id + " is in the journal already", "leave the id out, and one is made"};
+  }
+  const auto sequence = next_event_++;
+  if (fresh_.empty()) first_fresh_ = sequence;
+  fresh_.emplace_back();
+  return sequence;
+}
+
+Status SqliteJournal::set_routed(std::uint64_t event_sequence) {
+  if (auto status = wants_transaction(); !status) return status;
+  if (auto* event = fresh(event_sequence)) {
+    event->routed = true;
+    return {};
+  }
+  return remove_unrouted_.execute(event_sequence);
+}
+
+Status SqliteJournal::add_decision(const Decision& decision) {
+  if (auto status = wants_transaction(); !status) return status;
+  const auto stage = to_string(decision.stage);
+  const auto verdict = to_string(decision.verdict);
+  if (auto* event = fresh(decision.event_sequence)) {
+    return add_decision_.execute(decision.event_sequence, event->decisions++, decision.time, stage, verdict, decision.handler,
+                                 decision.reason);
+  }
+  return append_decision_.execute(decision.event_sequence, decision.time, stage, verdict, decision.handler, decision.reason);
+}
+
+Result<std::uint64_t> SqliteJournal::add_run(const Run& run, const Owner& owner) {
+  if (auto status = number(); !status) return status.error();
+  auto status = add_run_.execute(next_run_, run.id, run.handler, run.event_sequence, to_string(run.state), run.attempt,
+                                 run.priority, run.queued, run.started, run.finished, run.exit_code, run.error, owner.boot_id,
+                                 owner.pid, owner.start_time);
+  if (!status) {
+    if (!connection_->constraint_failed()) return status.error();
+    return Error{"a run with the id " + run.id + " is in the journal already", ""};
+  }
+  return next_run_++;
+}
+
+Status SqliteJournal::update_run(const Run& run, const Owner& owner) {
+  if (auto status = wants_transaction(); !status) return status;
+  auto status = update_run_.execute(run.sequence, to_string(run.state), run.attempt, run.queued, run.started, run.finished,
+                                    run.exit_code, run.error, owner.boot_id, owner.pid, owner.start_time);
+  if (status && connection_->changes() == 0)
+    return Error{"there is no run " + std::to_string(run.sequence) + " in the journal", ""};
+  return status;
+}
+
+Status SqliteJournal::add_step(std::uint64_t run_sequence, std::size_t index, const StepResult& step) {
+  if (auto status = wants_transaction(); !status) return status;
+  return add_step_.execute(run_sequence, index, step.name, to_string(step.state), step.attempts, step.exit_code, step.started,
+                           microseconds(step.duration), step.output_bytes, step.error_bytes, step.output_file, step.error_file,
+                           step.error, Blob{step.output}, Blob{step.error_output});
+}
+
+Result<std::optional<Journal::Seen>> SqliteJournal::seen(std::string_view key, WallTime now) {
+  last_now_ = std::max(last_now_, now);
+  auto rows = seen_.query(key, now);
+  const auto more = rows.next();
+  if (!more) return more.error();
+  if (!*more) return std::optional<Seen>();
+  return std::optional(Seen{std::string(rows.text(0)), static_cast<std::uint64_t>(rows.integer(1))});
+}
+
+Status SqliteJournal::remember(std::string_view key, const Seen& seen, WallTime until) {
+  if (auto status = wants_transaction(); !status) return status;
+  return remember_.execute(key, seen.event_id, seen.sequence, until);
+}
+
+class SqliteJournalReader final : public JournalReader {
+ public:
+  explicit SqliteJournalReader(std::unique_ptr<Connection> connection) : connection_(std::move(connection)) {}
+  Result<std::vector<Run>> runs(const RunQuery& query) override { return queries_.runs(query); }
+  Result<std::optional<Run>> run(std::string_view id_or_prefix) override { return queries_.run(id_or_prefix); }
+  Result<std::optional<Event>> event(std::string_view id_or_prefix) override { return queries_.event(id_or_prefix); }
+  Result<std::vector<Decision>> decisions(std::uint64_t sequence) override { return queries_.decisions(sequence); }
+
+ private:
+  std::unique_ptr<Connection> connection_;
+  JournalQueries queries_{*connection_};
+};
+
+class Descriptor {
+ public:
+  explicit Descriptor(int fd) : fd_(fd) {}
+  ~Descriptor() {
+    if (fd_ >= 0) ::close(fd_);
+  }
+  Descriptor(const Descriptor&) = delete;
+  Descriptor& operator=(const Descriptor&) = delete;
+  int get() const { return fd_; }
+  int release() { return std::exchange(fd_, -1); }
+
+ private:
+  int fd_;
+};
+
+// Made here and not by SQLite, so that it is never wider than 0600; the -wal and -shm get the mode of the database from SQLite,
+// whatever the umask. O_EXCL also means that a file that is there is not opened: closing it would drop SQLite's locks (fcntl(2)).
+Status make_file(const std::filesystem::path& file) {
+  Descriptor fd(::open(file.c_str(), O_CREAT | O_EXCL | O_RDWR | O_CLOEXEC, 0600));
+  if (fd.get() < 0) {
+    if (errno == EEXIST) return {};
+    auto error = failure("cannot make the journal " + file.string());
+    error.cure = "check that this user may write in the folder, or name another journal_file";
+    return error;
+  }
+  if (::fchmod(fd.get(), 0600) != 0) return failure("cannot make the journal " + file.string() + " private");
+  return {};
+}
+
+std::string pragma(const std::string& name, std::int64_t value) {
+  return "PRAGMA " + name + " = " + std::to_string(value) + "; ";
+}
+
+std::string busy_timeout() { return pragma("busy_timeout", std::chrono::milliseconds(limits::kJournalBusy).count()); }
+
+// What a new file must be told before its first page is written.
+Status set_up_file(Connection& connection, const std::string& file, JournalKind kind) {
+  if (kind == JournalKind::empty) {
+    if (auto status = connection.execute("PRAGMA page_size = 4096; PRAGMA auto_vacuum = INCREMENTAL"); !status) return status;
+  }
+  const auto mode = connection.text("PRAGMA journal_mode = WAL");
+  if (!mode) return mode.error();
+  if (*mode != "wal") {
+    return Error{file + " is on a file system that cannot hold a journal (SQLite's WAL needs shared memory)",
+                 "name a journal_file on a local disk"};
+  }
+  return {};
+}
+
+// NORMAL: a commit is in the -wal, SQLite syncs at checkpoints, and WalSync does the rest. FAST: what is deleted is overwritten
+// where that costs no further writing.
+Status set_up_connection(Connection& connection, const JournalOptions& options) {
+  return connection.execute("PRAGMA synchronous = NORMAL; PRAGMA secure_delete = FAST; PRAGMA foreign_keys = OFF; " +
+                            pragma("cache_size", -limits::kJournalCacheKiB) +
+                            pragma("wal_autocheckpoint", options.checkpoint_pages) +
+                            pragma("journal_size_limit", limits::kJournalWalKept));
+}
+
+Status prepare(Connection& connection, const std::filesystem::path& file, const JournalOptions& options) {
+  if (auto status = connection.execute(busy_timeout()); !status) return status;
+  const auto kind = inspect_journal(connection, file.string());
+  if (!kind) return kind.error();
+  if (auto status = set_up_connection(connection, options); !status) return status;
+  if (auto status = set_up_file(connection, file.string(), *kind); !status) return status;
+  return *kind == JournalKind::current ? Status() : migrate_journal(connection);
+}
+
+}  // namespace
+
+Result<std::unique_ptr<Journal>> open_journal(const std::filesystem::path& file, const JournalOptions& options) {
+  const auto folder = file.has_parent_path() ? file.parent_path() : std::filesystem::path(".");
+  if (auto status = make_private_folder(folder); !status) return status.error();
+
+  // Whoever opens a journal holds this lock meanwhile: SQLite does not wait for its busy timeout in every step of making a file a
+  // WAL database. Where a folder cannot be locked (some network file systems), two first starts at once may get an error.
+  Descriptor folder_fd(::open(folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+  if (folder_fd.get() < 0) return failure("cannot open the journal's folder " + folder.string());
+  while (::flock(folder_fd.get(), LOCK_EX) != 0 && errno == EINTR) {
+  }
+
+  if (auto status = make_file(file); !status) return status.error();
+  auto connection = Connection::open(file, Connection::Mode::read_write, options.vfs);
+  if (!connection) return connection.error();
+  if (auto status = prepare(**connection, file, options); !status) return status.error();
+
+  // By now SQLite has made the -wal. The names of both files must survive before anything in them can.
+  const std::string wal_name = file.string() + "-wal";
+  Descriptor wal(::open(wal_name.c_str(), O_RDONLY | O_CLOEXEC));
+  if (wal.get() < 0) return failure("cannot open " + wal_name);
+  const auto folder_synced = options.sync ? options.sync(folder_fd.get()) : ::fsync(folder_fd.get());
+  if (folder_synced != 0 && errno != EINVAL) return failure("cannot sync the journal's folder " + folder.string());
+
+  auto sync = options.sync ? options.sync : [](int fd) { return ::fdatasync(fd); };
+  return std::unique_ptr<Journal>(
+      std::make_unique<SqliteJournal>(std::move(connection).value(), wal.release(), wal_name, std::move(sync)));
+}
+
+Result<std::unique_ptr<Journal>> open_journal(const std::filesystem::path& file) { return open_journal(file, JournalOptions()); }
+
+Result<std::optional<std::unique_ptr<JournalReader>>> open_journal_reader(const std::filesystem::path& file) {
+  using Reader = std::optional<std::unique_ptr<JournalReader>>;
+  struct stat status {};
+  if (::stat(file.c_str(), &status) != 0) {
+    if (errno == ENOENT) return Reader();
+    return failure("cannot read the journal " + file.string());
+  }
+  auto connection = Connection::open(file, Connection::Mode::read_only);
+  if (!connection) return connection.error();
+  auto& opened = **connection;
+  const auto set_up = opened.execute(busy_timeout() + pragma("cache_size", -limits::kJournalReaderCacheKiB));
+  if (!set_up) return set_up.error();
+  const auto kind = inspect_journal(opened, file.string());
+  if (!kind) return kind.error();
+  if (*kind == JournalKind::empty) return Reader();
+  if (*kind == JournalKind::older) {
+    return Error{file.string() + " was written by an older hark",
+                 "start this hark's daemon once: it brings the journal up to date"};
+  }
+  return Reader(std::make_unique<SqliteJournalReader>(std::move(connection).value()));
+}
+
+}  // namespace hark

@@ -1,0 +1,85 @@
+#include "state/wal_sync.h"
+
+#include <pthread.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <csignal>
+#include <system_error>
+#include <utility>
+
+namespace hark {
+
+WalSync::WalSync(int fd, std::string file, Sync sync) : fd_(fd), file_(std::move(file)), sync_(std::move(sync)) {}
+
+WalSync::~WalSync() {
+  {
+    std::lock_guard lock(mutex_);
+    stopping_ = true;
+  }
+  wake_.notify_one();
+  if (thread_.joinable()) thread_.join();
+  ::close(fd_);
+}
+
+void WalSync::request(std::function<void(Status)> durable) {
+  if (!thread_.joinable()) {
+    // A thread inherits the mask of the one that makes it: signals stay with the loop.
+    sigset_t all, before;
+    sigfillset(&all);
+    pthread_sigmask(SIG_SETMASK, &all, &before);
+    try {
+      thread_ = std::thread([this] { work(); });
+      pthread_setname_np(thread_.native_handle(), "hark-sync");
+    } catch (const std::system_error&) {
+      // No thread to be had just now: the caller waits for the disk itself, and the next request tries again.
+    }
+    pthread_sigmask(SIG_SETMASK, &before, nullptr);
+    if (!thread_.joinable()) return durable(sync_once());
+  }
+  {
+    std::lock_guard lock(mutex_);
+    waiting_.push_back(std::move(durable));
+    if (waiting_.size() > 1) return;  // the thread was woken for the first of them
+  }
+  wake_.notify_one();
+}
+
+void WalSync::work() {
+  std::vector<std::function<void(Status)>> served;
+  std::unique_lock lock(mutex_);
+  while (true) {
+    wake_.wait(lock, [this] { return stopping_ || !waiting_.empty(); });
+    if (waiting_.empty()) return;
+    served.swap(waiting_);
+    lock.unlock();
+    const auto status = sync_once();
+    for (auto& durable : served) durable(status);
+    served.clear();  // what they captured goes before the lock comes back
+    lock.lock();
+  }
+}
+
+// After a failed sync the kernel may have dropped the pages and called them clean, so a later success would say nothing about
+// them: the failure stays until the journal is opened anew, when recovery reads what really is there.
+Status WalSync::sync_once() {
+  if (failed_) return *failed_;
+  int result = 0;
+  do {
+    result = sync_(fd_);
+  } while (result != 0 && errno == EINTR);
+  if (result != 0) {
+    failed_ = Error{"cannot sync " + file_ + ": " + std::error_code(errno, std::generic_category()).message(),
+                    "look for disk errors in the kernel's log (dmesg), then restart hark"};
+    return *failed_;
+  }
+  struct stat status {};
+  if (::fstat(fd_, &status) == 0 && status.st_nlink == 0) {
+    failed_ = Error{file_ + " was removed while in use", "restart hark, and leave the files beside the journal alone"};
+    return *failed_;
+  }
+  return {};
+}
+
+}  // namespace hark

@@ -1,0 +1,57 @@
+// The sync thread: makes what was committed to SQLite's -wal file survive power loss, once for all who ask meanwhile.
+//
+// Why an fdatasync of the -wal is enough, with PRAGMA synchronous=NORMAL (https://www.sqlite.org/wal.html, src/wal.c):
+// - A commit is in the -wal as frames that chain by checksum from the file's header. When all frames up to it are on the disk,
+//   recovery finds it whatever else the power cut did: pages that a checkpoint was copying into the database at that moment are
+//   read from the -wal again, and a torn tail behind it fails its checksum and is dropped.
+// - The -wal is written from its beginning again only after a checkpoint has copied every frame into the database and synced
+//   that; NORMAL does these syncs, and it syncs the new header before the first new frame, so that old frames can never be read
+//   half overwritten. A commit whose frames are gone when the fdatasync begins is therefore durable in the database file.
+// - fdatasync works on the file, not on the descriptor, and the -wal keeps its inode while a connection is open (only the last
+//   one to close removes it). SQLite takes no lock on the -wal, so closing this descriptor gives none away; on the database or
+//   the -shm it would (fcntl(2): closing any descriptor of a file drops the process's locks on it).
+// - Size and blocks of an appended file are data that fdatasync writes (fdatasync(2)); the name is not, so open_journal() syncs
+//   the folder before anything can be asked here.
+#pragma once
+
+#include <condition_variable>
+#include <functional>
+#include <mutex>
+#include <optional>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include "core/result.h"
+
+namespace hark {
+
+class WalSync {
+ public:
+  using Sync = std::function<int(int fd)>;  // as fdatasync(2); called on the sync thread
+
+  // Owns `fd`. The thread is started by the first request.
+  WalSync(int fd, std::string file, Sync sync);
+  ~WalSync();  // finishes what was asked
+  WalSync(const WalSync&) = delete;
+  WalSync& operator=(const WalSync&) = delete;
+
+  // One thread calls; `durable` is called on the sync thread, in the order of the requests. It must not throw.
+  void request(std::function<void(Status)> durable);
+
+ private:
+  void work();
+  Status sync_once();
+
+  const int fd_;
+  const std::string file_;
+  const Sync sync_;
+  std::thread thread_;           // made and joined by the one thread that calls
+  std::optional<Error> failed_;  // sync thread only
+  std::mutex mutex_;
+  std::condition_variable wake_;
+  std::vector<std::function<void(Status)>> waiting_;  // guarded by mutex_
+  bool stopping_ = false;                             // guarded by mutex_
+};
+
+}  // namespace hark

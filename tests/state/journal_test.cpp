@@ -1,0 +1,492 @@
+#include "state/journal.h"
+
+#include <doctest/doctest.h>
+#include <sys/stat.h>
+
+#include <atomic>
+#include <fstream>
+#include <future>
+#include <thread>
+
+#include "tests/state/journal_samples.h"
+
+namespace hark {
+namespace {
+
+using namespace std::chrono_literals;
+using namespace test;
+namespace fs = std::filesystem;
+
+int mode_of(const fs::path& path) {
+  struct stat status {};
+  REQUIRE(stat(path.c_str(), &status) == 0);
+  return static_cast<int>(status.st_mode & 07777);
+}
+
+using namespace std::string_literals;
+
+const Owner kOwner{"boot", 4711, 99};
+
+TEST_CASE("journal: an event comes back as it was, bytes that are no UTF-8 included") {
+  const TemporaryFolder folder;
+  auto event = make_event("01K7ABCDEFGHJKMNPQRSTVWXYZ", R"({"text": "\u00e4\n", "list": [1, 2.50, null]})");
+  event.subject = "src/\xff\xfe caf\xe9 '\"; DROP TABLE events; --\0tail"s;
+  event.topic = "deploys";
+  event.causation_id = "01K7ABCDEFGHJKMNPQRSTVWXY0";
+  event.traceparent = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01";
+  event.dedupe_key = "delivery/1";
+  event.priority = -7;
+  event.ttl = 90s;
+  {
+    auto journal = opened(folder / "journal.db");
+    CHECK(stored(*journal, event) == 1);
+  }
+  auto journal = opened(folder / "journal.db");
+  const auto read = journal->event(event.id);
+  REQUIRE(read.ok());
+  REQUIRE(read->has_value());
+  const Event& found = **read;
+  CHECK(found.sequence == 1);
+  CHECK(found.id == event.id);
+  CHECK(found.type == event.type);
+  CHECK(found.source == event.source);
+  CHECK(found.subject == event.subject);
+  CHECK(found.time == event.time);
+  CHECK(found.data.text() == event.data.text());
+  CHECK(found.topic == event.topic);
+  CHECK(found.correlation_id == event.correlation_id);
+  CHECK(found.causation_id == event.causation_id);
+  CHECK(found.traceparent == event.traceparent);
+  CHECK(found.dedupe_key == event.dedupe_key);
+  CHECK(found.priority == -7);
+  CHECK(found.ttl == 90s);
+}
+
+TEST_CASE("journal: a run with its steps comes back as it was, with what it takes from its event") {
+  const TemporaryFolder folder;
+  auto journal = opened(folder / "journal.db");
+  const auto event = stored(*journal, make_event("01K7ABCDEFGHJKMNPQRSTVWXYZ"));
+  auto run = make_run("01K7ABCDEFGHJKMNPQRSTVWXY1", event);
+  run.priority = 3;
+  StepResult first;
+  first.name = "test";
+  first.state = StepState::failed;
+  first.attempts = 3;
+  first.exit_code = 137;
+  first.output = std::string("binary \0\xff\xfe", 10);
+  first.error_output = std::string(200'000, 'e');
+  first.output_bytes = 1ull << 40;
+  first.error_bytes = 200'000;
+  first.output_file = "/x/out";
+  first.error_file = "/x/err";
+  first.error = "killed";
+  first.started = kNow + 1s;
+  first.duration = 1500ms;
+  StepResult second;
+  second.name = "tell";
+  second.state = StepState::skipped;
+  in_transaction(*journal, [&] {
+    const auto added = journal->add_run(run, kOwner);
+    REQUIRE(added.ok());
+    run.sequence = *added;
+    REQUIRE(journal->add_step(run.sequence, 1, second).ok());
+    REQUIRE(journal->add_step(run.sequence, 0, second).ok());
+    REQUIRE(journal->add_step(run.sequence, 0, first).ok());  // a resumed run says it again
+    run.state = RunState::failed;
+    run.attempt = 2;
+    run.started = kNow + 1s;
+    run.finished = kNow + 3s;
+    run.exit_code = 137;
+    run.error = "step test was killed";
+    REQUIRE(journal->update_run(run, kOwner).ok());
+  });
+  const auto read = journal->run(run.id);
+  REQUIRE(read.ok());
+  REQUIRE(read->has_value());
+  const Run& found = **read;
+  CHECK(found.sequence == run.sequence);
+  CHECK(found.id == run.id);
+  CHECK(found.handler == "on-push");
+  CHECK(found.event_id == "01K7ABCDEFGHJKMNPQRSTVWXYZ");
+  CHECK(found.event_sequence == event);
+  CHECK(found.event_type == "webhook");
+  CHECK(found.source == "deploy");
+  CHECK(found.correlation_id == "01K7ABCDEFGHJKMNPQRSTVWXYZ");
+  CHECK(found.state == RunState::failed);
+  CHECK(found.attempt == 2);
+  CHECK(found.priority == 3);
+  CHECK(found.queued == kNow);
+  CHECK(found.started == kNow + 1s);
+  CHECK(found.finished == kNow + 3s);
+  CHECK(found.exit_code == 137);
+  CHECK(found.error == "step test was killed");
+  REQUIRE(found.steps.size() == 2);
+  const auto& step = found.steps[0];
+  CHECK(step.name == "test");
+  CHECK(step.state == StepState::failed);
+  CHECK(step.attempts == 3);
+  CHECK(step.exit_code == 137);
+  CHECK(step.output == first.output);
+  CHECK(step.error_output == first.error_output);
+  CHECK(step.output_bytes == 1ull << 40);
+  CHECK(step.error_bytes == 200'000);
+  CHECK(step.output_file == "/x/out");
+  CHECK(step.error_file == "/x/err");
+  CHECK(step.error == "killed");
+  CHECK(step.started == kNow + 1s);
+  CHECK(step.duration == 1500ms);
+  CHECK(found.steps[1].state == StepState::skipped);
+  CHECK_FALSE(found.steps[1].exit_code.has_value());
+}
+
+TEST_CASE("journal: an id may be shortened to what is unique, in either case") {
+  const TemporaryFolder folder;
+  auto journal = opened(folder / "journal.db");
+  stored(*journal, make_event("01K7AAAAAAGHJKMNPQRSTVWXYZ"));
+  stored(*journal, make_event("01K7AAAAAAGHJKMNPQRSTVWXZZ"));
+  stored(*journal, make_event("01K7BBBBBB"));
+  stored(*journal, make_event("01K7BBBBBBGHJKMNPQRSTVWXYZ"));
+  stored(*journal, make_event("order-Äpfel-42"));
+  const auto id_of = [&](std::string_view prefix) {
+    const auto found = journal->event(prefix);
+    return !found ? "error: " + found.error().text() : *found ? (*found)->id : "none";
+  };
+  CHECK(id_of("01K7AAAAAAGHJKMNPQRSTVWXYZ") == "01K7AAAAAAGHJKMNPQRSTVWXYZ");
+  CHECK(id_of("01k7aaaaaaghjkmnpqrstvwxz") == "01K7AAAAAAGHJKMNPQRSTVWXZZ");
+  CHECK(id_of("01K7BBBBBB") == "01K7BBBBBB");  // whole, though another begins with it
+  CHECK(id_of("01K7BBBBBBG") == "01K7BBBBBBGHJKMNPQRSTVWXYZ");
+  CHECK(id_of("order-Äpfel-42") == "order-Äpfel-42");
+  CHECK(id_of("order-") == "order-Äpfel-42");
+  CHECK(id_of("\xff\xff\xff\xff\xff\xff\xff") == "none");
+  CHECK(id_of("01K7AAAAAA").find("error: more than one id begins with '01K7AAAAAA'") == 0);
+  CHECK(id_of("01K7b").find("error: '01K7b' is too short") == 0);
+  CHECK(id_of("01K7AAAAAX") == "none");
+  CHECK(id_of("xy") == "none");
+  CHECK(id_of("") == "none");
+  CHECK(id_of("%") == "none");
+  CHECK(id_of(std::string(100'000, 'A')) == "none");
+  CHECK(id_of("' OR 1=1 --") == "none");
+}
+
+TEST_CASE("journal: an event counts as unrouted until it is said to be routed, across transactions and restarts") {
+  const TemporaryFolder folder;
+  std::uint64_t second = 0;
+  {
+    auto journal = opened(folder / "journal.db");
+    in_transaction(*journal, [&] {
+      const auto first = journal->add_event(make_event("event-1"));
+      second = *journal->add_event(make_event("event-2"));
+      REQUIRE(journal->add_event(make_event("event-3")).ok());
+      REQUIRE(journal->set_routed(*first).ok());
+    });
+  }
+  auto journal = opened(folder / "journal.db");
+  auto unrouted = journal->unrouted_events();
+  REQUIRE(unrouted.ok());
+  REQUIRE(unrouted->size() == 2);
+  CHECK((*unrouted)[0]->id == "event-2");
+  CHECK((*unrouted)[1]->id == "event-3");
+  in_transaction(*journal, [&] { REQUIRE(journal->set_routed(second).ok()); });
+  unrouted = journal->unrouted_events();
+  REQUIRE(unrouted->size() == 1);
+  CHECK((*unrouted)[0]->sequence == 3);
+}
+
+TEST_CASE("journal: decisions come back in the order they were made, over several transactions") {
+  const TemporaryFolder folder;
+  auto journal = opened(folder / "journal.db");
+  std::uint64_t event = 0;
+  in_transaction(*journal, [&] {
+    event = *journal->add_event(make_event("event-1"));
+    const auto other = *journal->add_event(make_event("event-2"));
+    REQUIRE(journal->add_decision(make_decision(event, "one", kNow + 9s)).ok());
+    REQUIRE(journal->add_decision(make_decision(other, "other")).ok());
+    REQUIRE(journal->add_decision(make_decision(event, "two")).ok());
+  });
+  in_transaction(*journal, [&] {
+    Decision decision{event, kNow, Stage::executor, Verdict::dropped, "on-push", "three"};
+    REQUIRE(journal->add_decision(decision).ok());
+    decision.stage = Stage::queue;
+    decision.verdict = Verdict::held;
+    decision.reason = "four";
+    REQUIRE(journal->add_decision(decision).ok());
+  });
+  const auto decisions = journal->decisions(event);
+  REQUIRE(decisions.ok());
+  REQUIRE(decisions->size() == 4);
+  CHECK((*decisions)[0].reason == "one");
+  CHECK((*decisions)[0].time == kNow + 9s);
+  CHECK((*decisions)[0].event_sequence == event);
+  CHECK((*decisions)[1].reason == "two");
+  CHECK((*decisions)[2].reason == "three");
+  CHECK((*decisions)[2].stage == Stage::executor);
+  CHECK((*decisions)[2].verdict == Verdict::dropped);
+  CHECK((*decisions)[2].handler == "on-push");
+  CHECK((*decisions)[3].verdict == Verdict::held);
+  CHECK(journal->decisions(77)->empty());
+  CHECK(journal->decisions(~0ull)->empty());
+}
+
+TEST_CASE("journal: what is rolled back is gone, and the numbers go on as if it had not been") {
+  const TemporaryFolder folder;
+  auto journal = opened(folder / "journal.db");
+  stored(*journal, make_event("event-1"));
+  REQUIRE(journal->begin().ok());
+  CHECK(*journal->add_event(make_event("event-2")) == 2);
+  REQUIRE(journal->add_decision(make_decision(2, "gone")).ok());
+  journal->rollback();
+  journal->rollback();  // nothing to undo: nothing happens
+  in_transaction(*journal, [&] {
+    CHECK(*journal->add_event(make_event("event-2")) == 2);
+    CHECK(*journal->add_event(make_event("event-3")) == 3);
+  });
+  CHECK(journal->decisions(2)->empty());
+  CHECK(journal->unrouted_events()->size() == 2);
+}
+
+TEST_CASE("journal: an id that is there already, and writing outside a transaction, are errors") {
+  const TemporaryFolder folder;
+  auto journal = opened(folder / "journal.db");
+  CHECK_FALSE(journal->add_event(make_event("event-1")).ok());
+  CHECK_FALSE(journal->remember("key", {"event-1", 1}, kNow).ok());
+  CHECK_FALSE(journal->commit().ok());
+  stored(*journal, make_event("event-1"));
+  REQUIRE(journal->begin().ok());
+  CHECK_FALSE(journal->begin().ok());
+  journal->rollback();
+  REQUIRE(journal->begin().ok());
+  const auto again = journal->add_event(make_event("event-1"));
+  REQUIRE_FALSE(again.ok());
+  CHECK(again.error().message == "an event with the id event-1 is in the journal already");
+  auto nowhere = make_run("run-1", 1);
+  nowhere.sequence = 5;
+  CHECK_FALSE(journal->update_run(nowhere, kOwner).ok());
+  journal->rollback();
+}
+
+TEST_CASE("journal: a dedupe key is held until its window ends, and can be taken anew after") {
+  const TemporaryFolder folder;
+  auto journal = opened(folder / "journal.db");
+  CHECK_FALSE(journal->seen("delivery", kNow)->has_value());
+  in_transaction(*journal, [&] {
+    REQUIRE(journal->remember("delivery", {"event-1", 1}, kNow + 1h).ok());
+    CHECK((*journal->seen("delivery", kNow))->sequence == 1);
+  });
+  const auto seen = journal->seen("delivery", kNow + 59min);
+  REQUIRE(seen->has_value());
+  CHECK((*seen)->event_id == "event-1");
+  CHECK_FALSE(journal->seen("Delivery", kNow)->has_value());
+  CHECK_FALSE(journal->seen("delivery", kNow + 1h)->has_value());
+  in_transaction(*journal, [&] { REQUIRE(journal->remember("delivery", {"event-2", 2}, kNow + 3h).ok()); });
+  CHECK((*journal->seen("delivery", kNow + 2h))->event_id == "event-2");
+}
+
+TEST_CASE("journal: runs are listed newest first, page by page, and from a cursor oldest first") {
+  const TemporaryFolder folder;
+  auto journal = opened(folder / "journal.db");
+  in_transaction(*journal, [&] {
+    for (std::uint64_t number = 1; number <= 30; ++number) {
+      const auto event = journal->add_event(make_event("event-number-" + std::to_string(100 + (number + 1) / 2) + (number % 2 ? "a" : "b")));
+      REQUIRE(event.ok());
+      auto run = make_run("run-" + std::to_string(number), *event, number % 3 == 0 ? "third" : "other");
+      REQUIRE(*journal->add_run(run, kOwner) == number);
+    }
+  });
+  const auto numbers = [&](const RunQuery& query) {
+    std::vector<std::uint64_t> result;
+    const auto runs = journal->runs(query);
+    REQUIRE(runs.ok());
+    for (const auto& run : *runs) result.push_back(run.sequence);
+    return result;
+  };
+  using Numbers = std::vector<std::uint64_t>;
+  CHECK(numbers({}).size() == 20);
+  CHECK(numbers({.limit = 3}) == Numbers{30, 29, 28});
+  CHECK(numbers({.limit = 3, .before = 28}) == Numbers{27, 26, 25});
+  CHECK(numbers({.limit = 3, .before = 2}) == Numbers{1});
+  CHECK(numbers({.limit = 3, .after = 0}) == Numbers{1, 2, 3});
+  CHECK(numbers({.limit = 3, .after = 28}) == Numbers{29, 30});
+  CHECK(numbers({.after = 30}).empty());
+  CHECK(numbers({.limit = ~std::size_t{0}, .before = ~0ull}).size() == 30);
+  CHECK(numbers({.limit = 2, .before = 28, .handler = "third"}) == Numbers{27, 24});
+  CHECK(numbers({.limit = 2, .after = 28, .handler = "third"}) == Numbers{30});
+  CHECK(numbers({.handler = "thi"}).empty());
+  CHECK(numbers({.event_id = "event-number-101b"}) == Numbers{2});
+  CHECK(numbers({.handler = "third", .event_id = "event-number-101b"}).empty());
+  CHECK(numbers({.event_id = "no such event"}).empty());
+  CHECK(numbers({.limit = 0}).empty());
+  CHECK_FALSE(journal->runs({.event_id = "event-number-101"}).ok());
+}
+
+TEST_CASE("journal: after a start it names the runs that are not finished, with their owners, and the last successes") {
+  const TemporaryFolder folder;
+  {
+    auto journal = opened(folder / "journal.db");
+    const auto event = stored(*journal, make_event("event-1"));
+    in_transaction(*journal, [&] {
+      int unique = 0;
+      for (const auto state : {RunState::succeeded, RunState::running, RunState::interrupted, RunState::queued, RunState::failed,
+                               RunState::succeeded, RunState::timed_out, RunState::cancelled}) {
+        auto run = make_run("run-" + std::string(to_string(state)) + std::to_string(unique++), event);
+        run.sequence = *journal->add_run(run, kOwner);
+        run.state = state;
+        run.started = kNow + std::chrono::seconds(run.sequence);
+        REQUIRE(journal->update_run(run, {"boot", 4712, run.sequence}).ok());
+      }
+    });
+  }
+  auto journal = opened(folder / "journal.db");
+  const auto unfinished = journal->unfinished_runs();
+  REQUIRE(unfinished.ok());
+  REQUIRE(unfinished->size() == 2);
+  CHECK((*unfinished)[0].first.state == RunState::running);
+  CHECK((*unfinished)[0].first.event_id == "event-1");
+  CHECK((*unfinished)[0].second.boot_id == "boot");
+  CHECK((*unfinished)[0].second.pid == 4712);
+  CHECK((*unfinished)[0].second.start_time == 2);
+  CHECK((*unfinished)[1].first.state == RunState::queued);
+  const auto successes = journal->last_successes();
+  REQUIRE(successes.ok());
+  REQUIRE(successes->size() == 1);
+  CHECK((*successes)[0].first == "on-push");
+  CHECK((*successes)[0].second == kNow + 6s);
+}
+
+TEST_CASE("journal: folder and files are the owner's alone, whatever the umask") {
+  for (const mode_t mask : {mode_t{0}, mode_t{0077}}) {
+    const TemporaryFolder folder;
+    const auto before = umask(mask);
+    auto journal = opened(folder / "state" / "journal.db");
+    stored(*journal, make_event("event-1"));
+    umask(before);
+    CHECK(mode_of(folder / "state") == 0700);
+    CHECK(mode_of(folder / "state" / "journal.db") == 0600);
+    CHECK(mode_of(folder / "state" / "journal.db-wal") == 0600);
+    CHECK(mode_of(folder / "state" / "journal.db-shm") == 0600);
+  }
+}
+
+TEST_CASE("journal: a clean end leaves one file") {
+  const TemporaryFolder folder;
+  stored(*opened(folder / "state" / "journal.db"), make_event("event-1"));
+  CHECK(std::distance(fs::directory_iterator(folder / "state"), fs::directory_iterator()) == 1);
+}
+
+TEST_CASE("journal: a path without a folder, with odd characters or like a URI is a plain file's name") {
+  const TemporaryFolder folder;
+  for (const char* name : {"file:x?mode=memory", "a b%20'\".db", "\xff\xfe", ":memory:"}) {
+    CAPTURE(name);
+    stored(*opened(folder / name), make_event("event-1"));
+    CHECK(fs::exists(folder / name));
+  }
+}
+
+TEST_CASE("journal: what is no journal is refused with the file's name and a cure, and left as it is") {
+  const TemporaryFolder folder;
+  std::string text = "SQLite format 4, not quite";
+  text.resize(8192, '\n');
+  std::ofstream(folder / "journal.db") << text;
+  const auto journal = open_journal(folder / "journal.db");
+  REQUIRE_FALSE(journal.ok());
+  CHECK(journal.error().message.find((folder / "journal.db").string()) != std::string::npos);
+  CHECK(journal.error().cure.find("move") == 0);
+  std::ifstream file(folder / "journal.db");
+  CHECK(std::string(std::istreambuf_iterator<char>(file), {}) == text);
+  CHECK_FALSE(open_journal_reader(folder / "journal.db").ok());
+}
+
+TEST_CASE("journal: a path below a file cannot be opened, and the error has a cure") {
+  const TemporaryFolder folder;
+  std::ofstream(folder / "file") << "x";
+  const auto journal = open_journal(folder / "file" / "journal.db");
+  REQUIRE_FALSE(journal.ok());
+  CHECK_FALSE(journal.error().cure.empty());
+  const auto deep = open_journal(folder / "file" / "deeper" / "journal.db");
+  REQUIRE_FALSE(deep.ok());
+  CHECK_FALSE(deep.error().cure.empty());
+  fs::create_directory(folder / "directory.db");
+  CHECK_FALSE(open_journal(folder / "directory.db").ok());
+}
+
+TEST_CASE("journal: many that open a new journal at once all get it, and write side by side") {
+  for (int round = 0; round < 10; ++round) {
+    const TemporaryFolder folder;
+    std::vector<std::future<std::string>> writers;
+    for (int writer = 0; writer < 4; ++writer) {
+      writers.push_back(std::async(std::launch::async, [&folder, writer]() -> std::string {
+        for (int time = 0; time < 5; ++time) {
+          auto journal = open_journal(folder / "journal.db");
+          if (!journal) return journal.error().text();
+          auto& opened = **journal;
+          if (auto status = opened.begin(); !status) return status.error().text();
+          const auto event = opened.add_event(make_event("event-" + std::to_string(writer) + "-" + std::to_string(time)));
+          if (!event) return event.error().text();
+          if (auto status = opened.commit(); !status) return status.error().text();
+        }
+        return "";
+      }));
+    }
+    for (auto& writer : writers) CHECK(writer.get() == "");
+    const auto events = opened(folder / "journal.db")->unrouted_events();
+    REQUIRE(events->size() == 20);
+    CHECK(events->back()->sequence == 20);
+  }
+}
+
+TEST_CASE("journal: readers on other threads see what is committed while the writer goes on") {
+  const TemporaryFolder folder;
+  auto journal = opened(folder / "journal.db");
+  std::atomic<bool> done{false};
+  std::vector<std::future<std::string>> readers;
+  for (int count = 0; count < 2; ++count) {
+    readers.push_back(std::async(std::launch::async, [&]() -> std::string {
+      auto reader = open_journal_reader(folder / "journal.db");
+      if (!reader) return reader.error().text();
+      if (!*reader) return "no journal";
+      std::uint64_t last = 0;
+      while (!done) {
+        const auto runs = (**reader)->runs({.limit = 5, .after = last});
+        if (!runs) return runs.error().text();
+        for (const auto& run : *runs) {
+          if (run.sequence != last + 1) return "a run was passed by";
+          if (run.event_id.empty()) return "a run without its event";
+          last = run.sequence;
+        }
+      }
+      return "";
+    }));
+  }
+  for (int number = 0; number < 300; ++number) {
+    in_transaction(*journal, [&] {
+      const auto event = journal->add_event(make_event("event-" + std::to_string(number)));
+      REQUIRE(journal->add_run(make_run("run-" + std::to_string(number), *event), kOwner).ok());
+    });
+  }
+  done = true;
+  for (auto& reader : readers) CHECK(reader.get() == "");
+}
+
+TEST_CASE("journal: a reader finds no journal, an empty file, and one that no daemon has open") {
+  const TemporaryFolder folder;
+  auto none = open_journal_reader(folder / "journal.db");
+  REQUIRE(none.ok());
+  CHECK_FALSE(none->has_value());
+  CHECK_FALSE(fs::exists(folder / "journal.db"));
+  CHECK_FALSE(open_journal_reader(folder / "nowhere" / "journal.db")->has_value());
+
+  std::ofstream(folder / "empty.db");
+  none = open_journal_reader(folder / "empty.db");
+  REQUIRE(none.ok());
+  CHECK_FALSE(none->has_value());
+
+  const auto sequence = stored(*opened(folder / "journal.db"), make_event("event-1"));
+  CHECK_FALSE(fs::exists(folder / "journal.db-shm"));
+  auto reader = open_journal_reader(folder / "journal.db");
+  REQUIRE(reader.ok());
+  REQUIRE(reader->has_value());
+  CHECK((*(**reader)->event("event-1"))->sequence == sequence);
+  CHECK_FALSE((*(**reader)->run("run-none")).has_value());
+}
+
+}  // namespace
+}  // namespace hark
