@@ -1,0 +1,66 @@
+// The executor: what runs now. Takes from the queue what may start, hands it to the runner, and knows how to end it.
+//
+// Loop thread only. It plans within the engine's transaction and launches after the commit, so that nothing starts that is not written.
+#pragma once
+
+#include <functional>
+#include <map>
+#include <memory>
+#include <optional>
+#include <stop_token>
+#include <string>
+#include <vector>
+
+#include "core/result.h"
+#include "executor/runner.h"
+#include "queue/run_queue.h"
+#include "state/journal.h"
+
+namespace hark {
+
+using Handlers = std::map<std::string, std::shared_ptr<const Handler>>;
+
+class Executor {
+ public:
+  Executor(RunQueue& queue, Journal& journal, Owner owner, Handlers handlers);
+
+  // A run that is about to start: its slot is taken, its row says `running`. Dropping it gives the slot back.
+  struct Planned {
+    Assignment assignment;
+    Slot slot;
+  };
+  struct Plan {
+    std::vector<Planned> start;
+    std::vector<Run> failed;  // could not start: their handler is gone from the configuration, their event unreadable
+  };
+  using LastSuccess = std::function<std::optional<WallTime>(const std::string& handler)>;
+  // Inside a transaction. An Error is the journal's: roll back.
+  Result<Plan> plan(Now now, const LastSuccess& last_success);
+
+  void launch(std::vector<Planned> planned, Runner& runner);
+
+  void finished(const std::string& run_id);  // the run has ended: its slot is free
+
+  bool cancel(const std::string& run_id);  // false: it is not running
+  void cancel_all();
+
+  std::size_t active() const { return active_.size(); }
+  std::vector<Run> running() const;
+
+ private:
+  struct Active {
+    Run run;
+    Slot slot;
+    std::stop_source stop;
+  };
+
+  Result<std::optional<Planned>> prepare(RunQueue::Ready ready, Now now, const LastSuccess& last_success, std::vector<Run>& failed);
+
+  RunQueue& queue_;
+  Journal& journal_;
+  const Owner owner_;
+  const Handlers handlers_;
+  std::map<std::string, Active> active_;  // by run id
+};
+
+}  // namespace hark

@@ -1,0 +1,34 @@
+// What carries out a run. The real one works on threads; a test's records and answers by hand.
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <stop_token>
+
+#include "core/run.h"
+#include "handlers/handler.h"
+#include "handlers/pipeline.h"
+
+namespace hark {
+
+struct Assignment {
+  std::shared_ptr<const Handler> handler;
+  Run run;
+  EventPtr event;
+  std::optional<WallTime> last_run;
+  std::stop_token stop;
+};
+
+// What comes back. Both are called on the loop thread, each step before the end of its run.
+struct RunReports {
+  std::function<void(const Run& run, std::size_t index, const StepResult& step)> step_finished;
+  std::function<void(Run run)> finished;
+};
+
+class Runner {
+ public:
+  virtual ~Runner() = default;
+  virtual void start(Assignment assignment) = 0;  // loop thread; never blocks
+};
+
+}  // namespace hark
