@@ -1,0 +1,183 @@
+#include "reporters/log.h"
+
+#include <unistd.h>
+
+#include <nlohmann/json.hpp>
+#include <spdlog/logger.h>
+#include <spdlog/sinks/basic_file_sink.h>
+#include <spdlog/sinks/stdout_sinks.h>
+#include <spdlog/spdlog.h>
+
+#include "core/limits.h"
+#include "core/printable.h"
+
+namespace hark {
+
+namespace {
+
+using Fields = std::vector<std::pair<std::string_view, std::string>>;
+
+// As logfmt has it: quoted where a reader could take its end for the value's end.
+std::string word(const std::string& value) {
+  const std::string text = printable(value, limits::kLogText);
+  if (text.find_first_of(" \"=") == std::string::npos) return text;
+  std::string quoted = "\"";
+  for (const char c : text) {
+    if (c == '"') quoted += '\\';
+    quoted += c;
+  }
+  return quoted + '"';
+}
+
+std::string ids_text(const Fields& fields) {
+  std::string text;
+  for (const auto& [name, value] : fields) {
+    if (value.empty()) continue;
+    text += ' ';
+    text += name;
+    text += '=';
+    text += word(value);
+  }
+  return text;
+}
+
+std::string milliseconds(Duration duration) {
+  return std::to_string(std::chrono::duration_cast<std::chrono::milliseconds>(duration).count()) + "ms";
+}
+
+Fields ids(const Event& event) {
+  return {{"event", event.id}, {"source", event.source}, {"correlation", event.correlation_id == event.id ? "" : event.correlation_id}};
+}
+Fields ids(const Run& run) {
+  return {{"run", run.id}, {"handler", run.handler}, {"event", run.event_id}, {"correlation", run.correlation_id == run.event_id ? "" : run.correlation_id}};
+}
+
+}  // namespace
+
+struct Log::State {
+  const Clock& clock;
+  std::unique_ptr<spdlog::logger> logger;
+  bool json = false;
+};
+
+Log::Log(std::unique_ptr<State> state) : state_(std::move(state)) {}
+
+Result<std::unique_ptr<Log>> Log::open(const LogOptions& options, const Clock& clock) {
+  auto state = std::make_unique<State>(State{clock, nullptr, options.format == "json"});
+  try {
+    spdlog::sink_ptr sink;
+    if (options.file.empty()) {
+      sink = std::make_shared<spdlog::sinks::stderr_sink_mt>();
+    } else {
+      sink = std::make_shared<spdlog::sinks::basic_file_sink_mt>(options.file.string());
+    }
+    state->logger = std::make_unique<spdlog::logger>("hark", std::move(sink));
+  } catch (const spdlog::spdlog_ex& failure) {
+    return Error{std::string("cannot write the log: ") + failure.what(), "choose another log_file"};
+  }
+  state->logger->set_level(spdlog::level::from_str(options.level));
+  state->logger->flush_on(spdlog::level::trace);
+  state->logger->set_pattern(state->json ? "%v" : "%Y-%m-%d %H:%M:%S.%e %v");
+  return std::unique_ptr<Log>(new Log(std::move(state)));
+}
+
+Log::~Log() = default;
+
+namespace {
+
+// What a line says of each lifecycle event.
+struct Line {
+  std::string message;
+  Fields fields;
+};
+
+Line line(const lifecycle::EventReceived& e) {
+  auto message = "received " + e.event->type;
+  if (!e.event->subject.empty()) message += " " + e.event->subject;
+  return {std::move(message), ids(*e.event)};
+}
+Line line(const lifecycle::EventQueued& e) { return {"'" + e.handler + "' is to run", ids(*e.event)}; }
+Line line(const lifecycle::EventDropped& e) {
+  return {std::string("stopped at ") + std::string(to_string(e.decision.stage)) + ": " + e.decision.reason, ids(*e.event)};
+}
+Line line(const lifecycle::HandlerStart& e) { return {"handler '" + e.run->handler + "' begins", ids(*e.run)}; }
+Line line(const lifecycle::HandlerEnd& e) { return {"handler '" + e.run->handler + "' has ended", ids(*e.run)}; }
+Line line(const lifecycle::SourceStarted& e) { return {"source '" + e.source + "' is running", {{"source", e.source}}}; }
+Line line(const lifecycle::SourceStopped& e) { return {"source '" + e.source + "' stopped", {{"source", e.source}}}; }
+Line line(const lifecycle::SourceError& e) {
+  return {"source '" + e.source + "' is degraded: " + e.message + (e.cure.empty() ? "" : " (" + e.cure + ")"), {{"source", e.source}}};
+}
+Line line(const lifecycle::RunQueued& e) { return {"queued '" + e.run->handler + "'", ids(*e.run)}; }
+Line line(const lifecycle::RunStarted& e) {
+  return {"running '" + e.run->handler + "'" + (e.run->attempt > 1 ? ", attempt " + std::to_string(e.run->attempt) : ""), ids(*e.run)};
+}
+Line line(const lifecycle::RunComplete& e) {
+  auto message = "'" + e.run->handler + "' succeeded";
+  if (e.run->started && e.run->finished) message += " in " + milliseconds(*e.run->finished - *e.run->started);
+  return {std::move(message), ids(*e.run)};
+}
+Line line(const lifecycle::RunFailed& e) {
+  auto message = "'" + e.run->handler + "' " + std::string(to_string(e.run->state));
+  if (!e.run->error.empty()) message += ": " + e.run->error;
+  return {std::move(message), ids(*e.run)};
+}
+Line line(const lifecycle::IterationStarted& e) { return {"iteration " + std::to_string(e.iteration) + " begins", ids(*e.run)}; }
+Line line(const lifecycle::IterationComplete& e) { return {"iteration " + std::to_string(e.iteration) + " has ended", ids(*e.run)}; }
+Line line(const lifecycle::PhaseStarted& e) {
+  return {"step '" + e.phase + "' begins", {{"run", e.run_id}, {"handler", e.handler}, {"correlation", e.correlation_id}}};
+}
+Line line(const lifecycle::PhaseComplete& e) {
+  auto message = "step '" + e.step.name + "' " + std::string(to_string(e.step.state)) + " in " + milliseconds(e.step.duration);
+  if (!e.step.error.empty()) message += ": " + e.step.error;
+  return {std::move(message), {{"run", e.run_id}, {"handler", e.handler}, {"correlation", e.correlation_id}}};
+}
+Line line(const lifecycle::Note& e) { return {e.message, {}}; }
+
+// The level of a kind of event, without putting its line together.
+std::string_view level(const lifecycle::Any& any) {
+  return std::visit(
+      [](const auto& event) -> std::string_view {
+        using T = std::decay_t<decltype(event)>;
+        if constexpr (std::is_same_v<T, lifecycle::Note>) {
+          return event.level;
+        } else if constexpr (std::is_same_v<T, lifecycle::SourceError> || std::is_same_v<T, lifecycle::RunFailed>) {
+          return "warn";
+        } else if constexpr (std::is_same_v<T, lifecycle::IterationStarted> || std::is_same_v<T, lifecycle::IterationComplete>) {
+          return "trace";
+        } else if constexpr (std::is_same_v<T, lifecycle::EventQueued> || std::is_same_v<T, lifecycle::HandlerStart> ||
+                             std::is_same_v<T, lifecycle::HandlerEnd> || std::is_same_v<T, lifecycle::RunQueued> ||
+                             std::is_same_v<T, lifecycle::PhaseStarted> || std::is_same_v<T, lifecycle::PhaseComplete>) {
+          return "debug";
+        } else {
+          return "info";
+        }
+      },
+      any);
+}
+
+spdlog::level::level_enum severity(std::string_view level) { return spdlog::level::from_str(std::string(level)); }
+
+}  // namespace
+
+bool Log::wants(const lifecycle::Any& event) const { return state_->logger->should_log(severity(level(event))); }
+
+void Log::report(const lifecycle::Any& event) {
+  if (!wants(event)) return;
+  const auto said = std::visit([](const auto& e) { return line(e); }, event);
+  const auto said_level = level(event);
+  if (!state_->json) {
+    state_->logger->log(severity(said_level), "{:<5} {}{}", said_level, printable(said.message, limits::kLogText), ids_text(said.fields));
+    return;
+  }
+  nlohmann::ordered_json object;
+  object["time"] = to_rfc3339(state_->clock.now().wall);
+  object["level"] = said_level;
+  object["name"] = lifecycle::name(event);
+  object["message"] = said.message;
+  for (const auto& [name, value] : said.fields) {
+    if (!value.empty()) object[std::string(name)] = value;
+  }
+  state_->logger->log(severity(said_level), "{}", object.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace));
+}
+
+}  // namespace hark

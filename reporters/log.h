@@ -1,0 +1,40 @@
+// The log: lifecycle events and what else the daemon has to say, as text for people or JSON for machines, one line each.
+//
+// Lines with ids bear event=, run= and correlation=. What came from outside is escaped: no event can forge a line or move a cursor.
+// Writing blocks where the terminal or the disk does: the daemon gives it a thread of its own (reporters/detached.h).
+#pragma once
+
+#include <filesystem>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "core/lifecycle.h"
+#include "core/result.h"
+#include "platform/clock.h"
+
+namespace hark {
+
+struct LogOptions {
+  std::string level = "info";    // "trace" | "debug" | "info" | "warn" | "error" | "off"
+  std::string format = "text";   // "text" | "json"
+  std::filesystem::path file;    // empty: standard error
+};
+
+class Log {
+ public:
+  static Result<std::unique_ptr<Log>> open(const LogOptions& options, const Clock& clock);  // the clock must outlive the log
+  ~Log();
+
+  bool wants(const lifecycle::Any& event) const;  // any thread: is its level one that is written?
+  void report(const lifecycle::Any& event);       // a subscriber
+
+ private:
+  struct State;
+  explicit Log(std::unique_ptr<State> state);
+  std::unique_ptr<State> state_;
+};
+
+}  // namespace hark

@@ -1,0 +1,176 @@
+#include <doctest/doctest.h>
+
+#include <fstream>
+#include <future>
+#include <sstream>
+#include <stdexcept>
+
+#include <nlohmann/json.hpp>
+
+#include "reporters/detached.h"
+#include "reporters/log.h"
+#include "reporters/metrics.h"
+#include "tests/support/temporary_folder.h"
+
+using namespace hark;
+using namespace std::chrono_literals;
+
+namespace {
+
+EventPtr event(std::string subject = {}) {
+  Event made;
+  made.id = "E1";
+  made.type = "webhook";
+  made.source = "hook";
+  made.subject = std::move(subject);
+  made.correlation_id = "C1";
+  return std::make_shared<const Event>(std::move(made));
+}
+
+RunPtr run(RunState state) {
+  Run made;
+  made.id = "R1";
+  made.handler = "deploy";
+  made.event_id = "E1";
+  made.correlation_id = "C1";
+  made.state = state;
+  made.started = WallTime{1'790'000'000s};
+  made.finished = *made.started + 250ms;
+  made.error = state == RunState::failed ? "step 'x' failed" : "";
+  return std::make_shared<const Run>(std::move(made));
+}
+
+const SystemClock kClock;
+
+std::string content(const std::filesystem::path& path) {
+  std::ostringstream text;
+  text << std::ifstream(path).rdbuf();
+  return text.str();
+}
+
+}  // namespace
+
+TEST_CASE("emitter: a subscriber that throws is counted and the next one is called") {
+  lifecycle::Emitter emitter;
+  int heard = 0;
+  emitter.subscribe("bad", [](const lifecycle::Any&) { throw std::runtime_error("no"); });
+  emitter.subscribe("worse", [](const lifecycle::Any&) { throw 5; });
+  emitter.subscribe("good", [&](const lifecycle::Any& any) { heard += std::holds_alternative<lifecycle::EventReceived>(any); });
+  emitter.emit(lifecycle::EventReceived{event()});
+  emitter.emit(lifecycle::EventReceived{event()});
+  CHECK(heard == 2);
+  REQUIRE(emitter.faults().size() == 2);
+  CHECK(emitter.faults()[0].subscriber == "bad");
+  CHECK(emitter.faults()[0].what == "no");
+  CHECK(emitter.faults()[1].count == 2);
+}
+
+TEST_CASE("detached: a subscriber that blocks holds up nobody, and is told what it missed") {
+  std::promise<void> entered, go_on;
+  std::uint64_t missed = 0;
+  int heard = 0;
+  {
+    Detached detached([](const lifecycle::Any&) { return true; },
+                      [&, first = true](const lifecycle::Any&) mutable {
+                        ++heard;
+                        if (!std::exchange(first, false)) return;
+                        entered.set_value();
+                        go_on.get_future().wait();
+                      },
+                      [&](std::uint64_t count) { missed += count; }, 10);
+    detached(lifecycle::EventReceived{event()});
+    entered.get_future().wait();
+    for (int i = 0; i < 25; ++i) detached(lifecycle::EventReceived{event()});  // returns at once, each time
+    go_on.set_value();
+  }
+  CHECK(heard == 11);
+  CHECK(missed == 15);
+}
+
+TEST_CASE("detached: what is not wanted is not handed over, what throws does not end it") {
+  int heard = 0;
+  {
+    Detached detached([](const lifecycle::Any& any) { return std::holds_alternative<lifecycle::Note>(any); },
+                      [&](const lifecycle::Any&) {
+                        ++heard;
+                        throw std::runtime_error("no");
+                      },
+                      [](std::uint64_t) {});
+    detached(lifecycle::EventReceived{event()});
+    detached(lifecycle::Note{"info", "a"});
+    detached(lifecycle::Note{"info", "b"});
+  }
+  CHECK(heard == 2);
+}
+
+TEST_CASE("log: every line with ids, nothing from outside can forge one") {
+  test::TemporaryFolder folder;
+  {
+    auto log = Log::open({"info", "text", folder / "log"}, kClock);
+    REQUIRE(log);
+    (*log)->report(lifecycle::EventReceived{event("x\n2026 info forged\x1b[2J\xff\xc2\x9b")});
+    (*log)->report(lifecycle::SourceError{"a\" run=R9", "gone", "bring it back"});
+    (*log)->report(lifecycle::RunFailed{run(RunState::failed)});
+    (*log)->report(lifecycle::RunQueued{run(RunState::queued)});  // debug: not wanted
+    CHECK(!(*log)->wants(lifecycle::RunQueued{run(RunState::queued)}));
+  }
+  const auto text = content(folder / "log");
+  CHECK(std::count(text.begin(), text.end(), '\n') == 3);
+  CHECK(text.find("\\n2026 info forged\\x1b[2J") != std::string::npos);
+  CHECK(text.find("source=\"a\\\" run=R9\"") != std::string::npos);
+  CHECK(text.find('\x1b') == std::string::npos);
+  CHECK(text.find("\xc2\x9b") == std::string::npos);
+  CHECK(text.find("event=E1 source=hook correlation=C1") != std::string::npos);
+  CHECK(text.find("warn  'deploy' failed: step 'x' failed run=R1 handler=deploy event=E1 correlation=C1") != std::string::npos);
+}
+
+TEST_CASE("log: JSON lines are objects with the same ids and the lifecycle event's name") {
+  test::TemporaryFolder folder;
+  {
+    auto log = Log::open({"debug", "json", folder / "log"}, kClock);
+    REQUIRE(log);
+    (*log)->report(lifecycle::RunComplete{run(RunState::succeeded)});
+    (*log)->report(lifecycle::Note{"error", "disk \xff full"});
+  }
+  std::ifstream lines(folder / "log");
+  std::string line;
+  REQUIRE(std::getline(lines, line));
+  const auto first = nlohmann::json::parse(line);
+  CHECK(first["name"] == "run:complete");
+  CHECK(first["run"] == "R1");
+  CHECK(first["correlation"] == "C1");
+  CHECK(first["message"] == "'deploy' succeeded in 250ms");
+  REQUIRE(std::getline(lines, line));
+  CHECK(nlohmann::json::parse(line)["level"] == "error");
+}
+
+TEST_CASE("log: a place that cannot be written is an error that names it") {
+  const auto log = Log::open({"info", "text", "/proc/no/such/place"}, kClock);
+  REQUIRE(!log);
+  CHECK(log.error().message.find("/proc/no/such/place") != std::string::npos);
+}
+
+TEST_CASE("metrics: events, runs and sources are counted under their names") {
+  Metrics metrics;
+  metrics.report(lifecycle::EventReceived{event()});
+  metrics.report(lifecycle::EventReceived{event()});
+  Decision decision;
+  decision.stage = Stage::filter;
+  decision.verdict = Verdict::dropped;
+  metrics.report(lifecycle::EventDropped{event(), decision});
+  metrics.report(lifecycle::RunComplete{run(RunState::succeeded)});
+  metrics.report(lifecycle::RunFailed{run(RunState::failed)});
+  metrics.report(lifecycle::SourceError{"hook", "gone", "bring it back"});
+  Gauges gauges;
+  gauges.waiting = 3;
+  gauges.sources = {{"hook", false}};
+  const auto text = metrics.text(gauges);
+  for (const auto* expected :
+       {"hark_events_received_total{source=\"hook\"} 2", "hark_events_dropped_total{source=\"hook\",stage=\"filter\"} 1",
+        "hark_runs_total{handler=\"deploy\",state=\"failed\"} 1", "hark_runs_total{handler=\"deploy\",state=\"succeeded\"} 1",
+        "hark_run_duration_seconds_bucket{handler=\"deploy\",le=\"0.25\"} 2", "hark_runs{state=\"waiting\"} 3", "hark_source_up{source=\"hook\"} 0",
+        "hark_source_errors_total{source=\"hook\"} 1", "# HELP hark_build_info"}) {
+    CAPTURE(expected);
+    CHECK(text.find(expected) != std::string::npos);
+  }
+}
