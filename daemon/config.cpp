@@ -1,0 +1,37 @@
+#include "daemon/config.h"
+
+#include <cstdlib>
+
+#include "daemon/config_expand.h"
+#include "daemon/config_layers.h"
+#include "daemon/config_mapping.h"
+
+namespace hark {
+
+ConfigRequest config_request_from_process() {
+  ConfigRequest request;
+  std::error_code failure;
+  request.working_directory = std::filesystem::current_path(failure);
+  if (failure) request.working_directory = "/";  // the folder is gone: nothing relative can be meant
+  request.environment = [](const std::string& name) -> std::optional<std::string> {
+    const char* value = std::getenv(name.c_str());
+    if (value == nullptr) return std::nullopt;
+    return value;
+  };
+  return request;
+}
+
+ConfigOutcome load_config(const ConfigRequest& request) {
+  ConfigReport report;
+  ConfigOutcome outcome;
+  std::optional<LayeredConfig> layered = load_layers(request, report);
+  if (layered) {
+    expand_tree(layered->root, request.environment, report);
+    Settings settings = map_settings(layered->root, *layered->file, request, report);
+    if (report.ok()) outcome.loaded = LoadedConfig{std::move(settings), report.take_values(), report.take_warnings()};
+  }
+  outcome.errors = report.take_errors();
+  return outcome;
+}
+
+}  // namespace hark

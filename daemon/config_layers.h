@@ -1,0 +1,37 @@
+// Finds a configuration's files, reads them, and lays what `extends` names under the one that names it.
+#pragma once
+
+#include <optional>
+#include <string>
+
+#include "daemon/config.h"
+#include "daemon/config_report.h"
+#include "daemon/config_tree.h"
+
+namespace hark {
+
+struct FoundConfig {
+  std::filesystem::path path;  // absolute
+  std::string text;
+};
+
+// The file the request asks for. Where none is found the error says where was looked.
+Result<FoundConfig> find_config(const ConfigRequest& request);
+// NAME.toml in the profile folders. `beside`: a folder to look into before those, where not empty.
+Result<FoundConfig> find_profile(const std::string& name, const ConfigRequest& request, const std::filesystem::path& beside);
+Result<FoundConfig> read_config(const std::filesystem::path& path, const std::string& shown_as);
+
+struct LayeredConfig {
+  ConfigNode root;
+  std::shared_ptr<const ConfigFile> file;  // the one that was asked for
+};
+// nullopt: errors were reported.
+std::optional<LayeredConfig> load_layers(const ConfigRequest& request, ConfigReport& report);
+
+// `over` laid on `base`: tables merge key by key; arrays whose tables all have a `name` merge by name; other values are replaced.
+ConfigNode merge_config(ConfigNode base, ConfigNode over, ConfigReport& report);
+
+// Gives each source without a name the one derived from its type and place: "webhook-hooks-deploy".
+void name_sources(ConfigNode& root);
+
+}  // namespace hark

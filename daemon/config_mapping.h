@@ -1,0 +1,37 @@
+// From the tree to Settings, one part a file: config_top (here's the order), config_sources, config_webhook, config_handlers,
+// config_steps. Shared by those and config.cpp only. Everything wrong is reported; what is returned then is not to be used.
+#pragma once
+
+#include <filesystem>
+#include <string>
+#include <vector>
+
+#include "daemon/config.h"
+#include "daemon/config_expand.h"
+#include "daemon/config_reader.h"
+#include "daemon/settings.h"
+
+namespace hark {
+
+struct MappingContext {
+  const ConfigRequest& request;
+  std::filesystem::path base;              // what defaults are relative to
+  std::vector<std::string> handler_names;  // as written, whether their tables are right or not
+  Settings& settings;                      // what was read so far
+  ConfigReport& report;
+};
+
+Settings map_settings(const ConfigNode& root, const ConfigFile& file, const ConfigRequest& request, ConfigReport& report);
+
+void read_sources(const std::vector<const ConfigNode*>& sources, MappingContext& context);
+// The keys of one webhook source; host and port are the daemon's.
+WebhookOptions read_webhook(TableReader& reader, const MappingContext& context);
+void read_handlers(const ConfigNode& handlers, MappingContext& context);
+
+// `run`, `http`, `retry`, `if` of one step, in a table of its own or in the handler's. `earlier`: names of the steps before it.
+void read_step_kind(TableReader& reader, const std::vector<std::string>& earlier, StepOptions& step);
+// Reports every name in `text` that no template of a handler may use.
+void check_template(TableReader& reader, const ConfigNode& at, std::string_view key, const Template& text,
+                    const std::vector<std::string>& earlier);
+
+}  // namespace hark

@@ -1,0 +1,168 @@
+#include <algorithm>
+#include <array>
+#include <set>
+
+#include "core/limits.h"
+#include "daemon/config_layers.h"
+
+namespace hark {
+namespace {
+
+using Kind = ConfigNode::Kind;
+
+// Two ways to say one thing: the upper layer's way replaces the lower layer's, so that an override is not a contradiction.
+struct Alternatives {
+  std::string_view one;
+  std::string_view other;
+};
+constexpr std::array kAlternatives = {
+    Alternatives{"run", "http"},
+    Alternatives{"run", "steps"},
+    Alternatives{"http", "steps"},
+    Alternatives{"handler", "handlers"},
+    Alternatives{"debounce", "debounce_ms"},
+    Alternatives{"debounce_max", "debounce_max_ms"},
+    Alternatives{"json", "body"},
+    Alternatives{"unsigned", "secret"},
+    Alternatives{"unsigned", "secret_file"},
+    Alternatives{"unsigned", "credential"},
+};
+
+// Keys of these tables are the user's own words.
+constexpr std::array<std::string_view, 4> kFreeTables = {"environment", "headers", "json", "handlers"};
+
+bool is_free(std::string_view key) { return std::find(kFreeTables.begin(), kFreeTables.end(), key) != kFreeTables.end(); }
+
+void drop_alternatives(ConfigNode& base, const ConfigNode& over) {
+  const auto drop = [&](std::string_view said, std::string_view other) {
+    if (over.find(said) == nullptr || over.find(other) != nullptr) return;
+    std::erase_if(base.entries, [&](const ConfigEntry& entry) { return entry.key == other; });
+  };
+  for (const Alternatives& pair : kAlternatives) {
+    drop(pair.one, pair.other);
+    drop(pair.other, pair.one);
+  }
+}
+
+const std::string* name_of(const ConfigNode& item) {
+  const ConfigEntry* name = item.find("name");
+  return name != nullptr && name->value.is(Kind::string) ? &name->value.text : nullptr;
+}
+
+bool all_named(const ConfigNode& array) {
+  return array.is_array_of_tables() &&
+         std::all_of(array.items.begin(), array.items.end(), [](const ConfigNode& item) { return name_of(item) != nullptr; });
+}
+
+class Merger {
+ public:
+  explicit Merger(ConfigReport& report) : report_(report) {}
+
+  ConfigNode node(ConfigNode base, ConfigNode over, const std::string& key) {
+    if (base.is(Kind::table) && over.is(Kind::table)) return table(std::move(base), std::move(over), is_free(key));
+    if (all_named(base) && all_named(over)) return named_items(std::move(base), std::move(over));
+    if (base.is_array_of_tables() && over.is_array_of_tables() && key == "steps") {
+      report_.warning(over.place, "`steps` replaces those of " + base.place.file->name + ":" + std::to_string(base.place.line) +
+                                      ", as not all of both have a name to be merged by");
+    }
+    return over;
+  }
+
+ private:
+  ConfigNode table(ConfigNode base, ConfigNode over, bool free_keys) {
+    if (!free_keys) drop_alternatives(base, over);
+    for (ConfigEntry& entry : over.entries) {
+      if (ConfigEntry* under = base.find(entry.key)) {
+        under->value = node(std::move(under->value), std::move(entry.value), entry.key);
+        under->key_place = entry.key_place;
+      } else {
+        base.entries.push_back(std::move(entry));
+      }
+    }
+    base.place = over.place;
+    return base;
+  }
+
+  // An item of `over` meets each item of `base` at most once, so that a name given twice in one file stays there twice, and is
+  // found by the check of names.
+  ConfigNode named_items(ConfigNode base, ConfigNode over) {
+    std::set<std::size_t> met;
+    for (ConfigNode& item : over.items) {
+      const std::string* name = name_of(item);
+      std::size_t at = 0;
+      while (at < base.items.size() && (met.contains(at) || *name_of(base.items[at]) != *name)) ++at;
+      met.insert(at);
+      if (at < base.items.size()) {
+        base.items[at] = table(std::move(base.items[at]), std::move(item), false);
+      } else {
+        base.items.push_back(std::move(item));
+      }
+    }
+    base.place = over.place;
+    return base;
+  }
+
+  ConfigReport& report_;
+};
+
+// What a name may hold, runs of anything else as one '-'.
+std::string slug(std::string_view text) {
+  constexpr std::size_t kLongest = 40;
+  std::string out;
+  for (char c : text.substr(0, 4 * kLongest)) {
+    const bool fits = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_' || c == '.';
+    if (fits) {
+      out += c;
+    } else if (!out.empty() && out.back() != '-') {
+      out += '-';
+    }
+  }
+  const auto trimmed = [](char c) { return c == '-' || c == '.'; };
+  if (out.size() > kLongest) out.resize(kLongest);
+  while (!out.empty() && trimmed(out.back())) out.pop_back();
+  while (!out.empty() && trimmed(out.front())) out.erase(0, 1);
+  return out;
+}
+
+std::string text_at(const ConfigNode& table, std::string_view key) {
+  const ConfigEntry* entry = table.find(key);
+  return entry != nullptr && entry->value.is(Kind::string) ? entry->value.text : std::string();
+}
+
+std::string derived_name(const ConfigNode& source) {
+  std::string name = slug(text_at(source, "type"));
+  if (name.empty()) name = "source";
+  std::string place;
+  for (const char* key : {"path", "repository", "cron"}) {
+    if (place.empty()) place = slug(text_at(source, key));
+  }
+  return place.empty() ? name : name + "-" + place;
+}
+
+}  // namespace
+
+ConfigNode merge_config(ConfigNode base, ConfigNode over, ConfigReport& report) {
+  return Merger(report).node(std::move(base), std::move(over), "");
+}
+
+void name_sources(ConfigNode& root) {
+  ConfigEntry* sources = root.find("sources");
+  if (sources == nullptr || !sources->value.is_array_of_tables()) return;
+  if (sources->value.items.size() > limits::kSources) return;  // refused later
+  std::set<std::string> taken;
+  for (const ConfigNode& item : sources->value.items) taken.insert(text_at(item, "name"));
+  for (ConfigNode& item : sources->value.items) {
+    if (item.find("name") != nullptr) continue;
+    const std::string plain = derived_name(item);
+    std::string name = plain;
+    for (int n = 2; !taken.insert(name).second; ++n) name = plain + "-" + std::to_string(n);
+    ConfigNode value;
+    value.kind = Kind::string;
+    value.place = item.place;
+    value.text = name;
+    value.derived = true;
+    item.entries.insert(item.entries.begin(), ConfigEntry{"name", item.place, value});
+  }
+}
+
+}  // namespace hark

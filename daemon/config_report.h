@@ -1,0 +1,49 @@
+// What reading a configuration gathers on the way: every error with its place, what is worth a look, and every effective value.
+#pragma once
+
+#include <string>
+#include <string_view>
+#include <tuple>
+#include <vector>
+
+#include "daemon/config.h"
+#include "daemon/config_tree.h"
+
+namespace hark {
+
+class ConfigReport {
+ public:
+  void error(const ConfigPlace& place, std::string message);
+  void warning(const ConfigPlace& place, std::string message);
+  void value(ConfigValue value) { values_.push_back(std::move(value)); }
+
+  bool ok() const { return errors_.empty(); }
+  // Sorted by place, each once.
+  std::vector<ConfigError> take_errors();
+  std::vector<std::string> take_warnings();
+  std::vector<ConfigValue> take_values() { return std::move(values_); }
+
+ private:
+  struct Entry {
+    int order = 0;  // of the file
+    ConfigError error;
+    auto key() const { return std::tie(order, error.line, error.column); }
+  };
+  static std::vector<ConfigError> sorted(std::vector<Entry> entries);
+  static Entry entry(const ConfigPlace& place, std::string message);
+
+  std::vector<Entry> errors_;
+  std::vector<Entry> warnings_;
+  std::vector<ConfigValue> values_;
+};
+
+// "default" where nobody wrote it; else "hark.toml:12", with " (from ${VAR})" where the environment had a part in it.
+std::string origin_of(const ConfigNode* node);
+
+// A value for an error's text: quoted, escaped, shortened; one that came from the environment is named, not shown.
+std::string shown(const ConfigNode& node);
+
+// "; did you mean `x`?" or, with nothing near, "; known here: a, b" where the list is short enough to read.
+std::string suggestion(std::string_view word, const std::vector<std::string>& known);
+
+}  // namespace hark

@@ -1,0 +1,108 @@
+#include "daemon/config_show.h"
+
+#include <algorithm>
+#include <array>
+#include <charconv>
+#include <cmath>
+#include <nlohmann/json.hpp>
+
+namespace hark {
+namespace {
+
+constexpr std::string_view kMasked = "\"***\"";
+// Origins stand in one column where values are short; a long value pushes its own out.
+constexpr std::size_t kOriginColumn = 44;
+
+std::string real_text(double value) {
+  if (std::isnan(value)) return "nan";
+  if (std::isinf(value)) return value < 0 ? "-inf" : "inf";
+  std::array<char, 64> digits{};
+  const auto [end, failure] = std::to_chars(digits.data(), digits.data() + digits.size(), value);
+  std::string text(digits.data(), end);
+  if (text.find_first_of(".e") == std::string::npos) text += ".0";
+  return text;
+}
+
+// "https://user:password@host/" -> "https://***@host/".
+std::string without_credentials(const std::string& text) {
+  const std::size_t scheme = text.find("://");
+  if (scheme == std::string::npos) return text;
+  const std::size_t host = scheme + 3;
+  const std::size_t end = std::min(text.find_first_of("/?#", host), text.size());
+  const std::size_t at = text.rfind('@', end);
+  if (at == std::string::npos || at < host || at >= end) return text;
+  return text.substr(0, host) + "***" + text.substr(at);
+}
+
+}  // namespace
+
+bool is_secret_name(std::string_view name) {
+  std::string plain;
+  for (char c : name) {
+    if (c == '-' || c == '.') c = '_';
+    plain += c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c;
+  }
+  constexpr std::array<std::string_view, 2> kNot = {"secret_file", "credential"};  // they say where a secret is, not what
+  if (std::find(kNot.begin(), kNot.end(), plain) != kNot.end()) return false;
+  constexpr std::array<std::string_view, 10> kSigns = {"secret",  "token",  "passw",         "credential", "apikey",
+                                                       "api_key", "cookie", "authorization", "passphrase", "private_key"};
+  const auto holds = [&](std::string_view sign) { return plain.find(sign) != std::string::npos; };
+  return std::any_of(kSigns.begin(), kSigns.end(), holds) || plain.ends_with("_key") || plain == "key" || plain == "auth";
+}
+
+std::string masked_toml(const ConfigNode& node, std::string_view key) {
+  switch (node.kind) {
+    case ConfigNode::Kind::string:
+      if (is_secret_name(key) || std::any_of(node.variables.begin(), node.variables.end(), is_secret_name))
+        return std::string(kMasked);
+      return toml_string(without_credentials(node.text));
+    case ConfigNode::Kind::integer:
+      return is_secret_name(key) ? std::string(kMasked) : std::to_string(node.integer);
+    case ConfigNode::Kind::real:
+      return real_text(node.real);
+    case ConfigNode::Kind::boolean:
+      return node.boolean ? "true" : "false";
+    case ConfigNode::Kind::date:
+      return node.text;
+    case ConfigNode::Kind::array: {
+      std::string list;
+      for (const ConfigNode& item : node.items) list += (list.empty() ? "" : ", ") + masked_toml(item, key);
+      return "[" + list + "]";
+    }
+    case ConfigNode::Kind::table: {
+      std::string list;
+      for (const ConfigEntry& entry : node.entries) {
+        list += (list.empty() ? " " : ", ") + toml_key(entry.key) + " = " + masked_toml(entry.value, entry.key);
+      }
+      return list.empty() ? "{}" : "{" + list + " }";
+    }
+  }
+  return "";
+}
+
+std::string config_show_text(const LoadedConfig& config) {
+  std::string out;
+  std::string_view heading;
+  for (const ConfigValue& value : config.values) {
+    // Each table of an array begins with its name.
+    const bool next = value.heading != heading || (value.heading.starts_with("[[") && value.name == "name");
+    if (next) {
+      out += "\n" + value.heading + "\n";
+      heading = value.heading;
+    }
+    std::string line = value.name + " = " + value.value;
+    if (line.size() < kOriginColumn) line.append(kOriginColumn - line.size(), ' ');
+    out += line + "  # " + value.origin + "\n";
+  }
+  return out;
+}
+
+nlohmann::json config_show_json(const LoadedConfig& config) {
+  nlohmann::json values = nlohmann::json::array();
+  for (const ConfigValue& value : config.values) {
+    values.push_back({{"key", value.key}, {"value", value.value}, {"origin", value.origin}});
+  }
+  return {{"file", config.settings.file.string()}, {"values", values}, {"warnings", config.warnings}};
+}
+
+}  // namespace hark

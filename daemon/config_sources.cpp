@@ -1,0 +1,355 @@
+#include <algorithm>
+#include <array>
+#include <map>
+#include <set>
+
+#include "core/cron.h"
+#include "core/glob.h"
+#include "core/limits.h"
+#include "daemon/config_mapping.h"
+#include "daemon/places.h"
+#include "platform/zoneinfo.h"
+
+namespace hark {
+namespace {
+
+using namespace std::chrono_literals;
+
+// A person saving a file, a tool writing several: what belongs together arrives within this.
+constexpr Duration kFileChangeDebounce = 200ms;
+// Gathering in the watcher hides the kernel's splitting of one burst; the debounce does the rest.
+constexpr Duration kLongestGather = 50ms;
+// Quiet that never comes must not mean that nothing ever runs.
+constexpr int kDebounceMaxFactor = 10;
+
+struct TypeKey {
+  std::string_view key;
+  std::string_view types;
+};
+// For a key that is right, but in the wrong source.
+constexpr std::array kTypeKeys = {
+    TypeKey{"path", "`file_change` and `webhook` sources"},
+    TypeKey{"pattern", "`file_change` sources"},
+    TypeKey{"events", "`file_change` sources"},
+    TypeKey{"ignore_vcs", "`file_change` sources"},
+    TypeKey{"repository", "`git_push` sources"},
+    TypeKey{"branches", "`git_push` sources"},
+    TypeKey{"provider", "`webhook` sources"},
+    TypeKey{"secret", "`webhook` sources"},
+    TypeKey{"secret_file", "`webhook` sources"},
+    TypeKey{"credential", "`webhook` sources"},
+    TypeKey{"unsigned", "`webhook` sources"},
+    TypeKey{"signature_header", "`webhook` sources"},
+    TypeKey{"max_body", "`webhook` sources"},
+    TypeKey{"cron", "`schedule` sources"},
+    TypeKey{"timezone", "`schedule` sources"},
+    TypeKey{"jitter", "`schedule` sources"},
+    TypeKey{"catch_up", "`schedule` sources"},
+    TypeKey{"catch_up_limit", "`schedule` sources"},
+};
+
+// Each a glob, "!" before it excludes; reported at the element that is wrong.
+std::vector<std::string> read_globs(TableReader& reader, std::string_view key) {
+  std::vector<std::string> globs;
+  const auto nodes = reader.texts(key);
+  if (reader.has(key)) reader.show_texts(key, nodes, reader.any(key));
+  for (const ConfigNode* node : nodes) {
+    const std::string_view pattern = std::string_view(node->text).substr(node->text.starts_with('!') ? 1 : 0);
+    if (pattern.empty()) {
+      reader.fail(*node, key, "expected a glob such as \"**/*.py\", found " + shown(*node));
+    } else if (const auto glob = Glob::parse(pattern); !glob) {
+      reader.fail(*node, key, "not a glob: " + glob.error().text());
+    }
+    globs.push_back(node->text);
+  }
+  return globs;
+}
+
+// What hark itself writes must not wake it.
+std::vector<std::filesystem::path> own_files(const Settings& settings) {
+  std::vector<std::filesystem::path> files;
+  const auto with_suffix = [](const std::filesystem::path& path, const char* suffix) {
+    return std::filesystem::path(path) += suffix;
+  };
+  for (const char* suffix : {"", "-wal", "-shm", "-journal"}) files.push_back(with_suffix(settings.journal_file, suffix));
+  files.insert(files.end(), {lock_path(settings), socket_path(settings), output_folder(settings)});
+  files.push_back(settings.state_file);
+  if (!settings.log_file.empty()) files.push_back(settings.log_file);
+  for (const auto& file : {settings.journal_file, settings.state_file}) {
+    const auto folder = file.parent_path();
+    if (folder.filename() == ".hark" && std::find(files.begin(), files.end(), folder) == files.end()) files.push_back(folder);
+  }
+  return files;
+}
+
+FileWatcherOptions read_file_change(TableReader& reader, const MappingContext& context) {
+  FileWatcherOptions options;
+  if (const ConfigNode* path = reader.text("path")) {
+    reader.show_text("path", *path);
+    options.path = reader.resolve(*path, "path").value_or(std::filesystem::path());
+    std::error_code failure;
+    if (!options.path.empty() && !std::filesystem::exists(options.path, failure)) {
+      reader.warn(path->place, "path", shown(*path) + " does not exist yet");
+    }
+  } else if (!reader.has("path")) {
+    reader.fail_table("needs `path`, the folder or file to watch");
+  }
+  options.patterns = read_globs(reader, "pattern");
+
+  const std::vector<std::string> kinds = {"create", "modify", "delete", "rename"};
+  const auto events = reader.texts("events");
+  if (reader.has("events")) {
+    reader.show_texts("events", events, reader.any("events"));
+    options.events.clear();
+    if (const ConfigNode* node = reader.any("events"); node->is(ConfigNode::Kind::array) && node->items.empty()) {
+      reader.fail(*node, "events", "expected at least one of create, modify, delete, rename");
+    }
+  } else {
+    reader.show("events", R"(["create", "modify", "delete", "rename"])", nullptr);
+  }
+  for (const ConfigNode* event : events) {
+    if (std::find(kinds.begin(), kinds.end(), event->text) == kinds.end()) {
+      reader.fail(*event, "events",
+                  "expected create, modify, delete or rename, found " + shown(*event) + suggestion(event->text, kinds));
+    }
+    options.events.insert(event->text);
+  }
+  options.ignore_vcs = reader.boolean("ignore_vcs", true);
+  if (reader.boolean("catch_up").value_or(false)) {
+    reader.fail(*reader.any("catch_up"), "catch_up", not_supported("catch_up = true") + " for file_change");
+  }
+  options.ignore = own_files(context.settings);
+  return options;
+}
+
+bool is_url(const std::string& place) {
+  const std::size_t colon = place.find(':');
+  return place.find("://") != std::string::npos ||
+         (colon != std::string::npos && place.find('/') > colon);  // host:path, as scp and git
+}
+
+GitRefsOptions read_git_push(TableReader& reader) {
+  GitRefsOptions options;
+  reader.not_yet({"interval"});
+  if (const ConfigNode* repository = reader.text("repository")) {
+    reader.show_text("repository", *repository);
+    if (is_url(repository->text)) {
+      reader.fail(*repository, "repository",
+                  "remote repositories are not supported by this version of hark; expected the path of a local repository");
+    } else {
+      options.repository = reader.resolve(*repository, "repository").value_or(std::filesystem::path());
+    }
+  } else if (!reader.has("repository")) {
+    reader.fail_table("needs `repository`, the path of a local repository");
+  }
+  options.branches = read_globs(reader, "branches");
+  return options;
+}
+
+void read_cron(TableReader& reader, ScheduleOptions& options) {
+  const ConfigNode* cron = reader.text("cron");
+  if (cron == nullptr) {
+    if (!reader.has("cron")) reader.fail_table("needs `cron`, such as \"0 9 * * MON\" or \"@daily\"");
+    return;
+  }
+  reader.show_text("cron", *cron);
+  options.cron = cron->text;
+  const auto parsed = Cron::parse(cron->text);
+  if (!parsed) {
+    reader.fail(*cron, "cron", parsed.error().text());
+    return;
+  }
+  // Which day the search begins does not matter: it looks over all leap years' distance. A fixed one keeps this free of clocks.
+  constexpr WallTime kAnyDay = std::chrono::sys_days(std::chrono::year(2025) / 1 / 1);
+  if (!parsed->next(kAnyDay, TimeZone::utc())) reader.fail(*cron, "cron", shown(*cron) + " never fires");
+}
+
+ScheduleOptions read_schedule(TableReader& reader) {
+  ScheduleOptions options;
+  read_cron(reader, options);
+  if (const ConfigNode* zone = reader.text("timezone")) {
+    reader.show_text("timezone", *zone);
+    if (zone->text != "local") {
+      options.timezone = zone->text;
+      if (const auto found = find_zone(zone->text); !found) reader.fail(*zone, "timezone", found.error().text());
+    }
+  } else if (!reader.has("timezone")) {
+    reader.show("timezone", "\"local\"", nullptr);
+  }
+  options.jitter = reader.duration("jitter", "0s", Duration::zero());
+  const std::string catch_up = reader.choice("catch_up", {"none", "one", "all"}, "none");
+  if (catch_up == "one") options.catch_up = ScheduleOptions::CatchUp::one;
+  if (catch_up == "all") options.catch_up = ScheduleOptions::CatchUp::all;
+  options.catch_up_limit = static_cast<int>(reader.integer("catch_up_limit", 100, 1, limits::kCatchUpSlots));
+  return options;
+}
+
+void read_rule_handlers(TableReader& reader, const MappingContext& context, bool needed, Rule& rule) {
+  const bool both = reader.has("handler") && reader.has("handlers");
+  std::vector<const ConfigNode*> names;
+  if (const ConfigNode* one = reader.text("handler")) {
+    names.push_back(one);
+    reader.show_text("handler", *one);
+  }
+  const auto many = reader.texts("handlers");
+  if (reader.has("handlers")) reader.show_texts("handlers", many, reader.any("handlers"));
+  names.insert(names.end(), many.begin(), many.end());
+  if (both) {
+    reader.fail_key("handlers", "says the same as `handler`; expected one of them");
+    return;
+  }
+  const char* key = reader.has("handler") ? "handler" : "handlers";
+  for (const ConfigNode* name : names) {
+    if (std::find(rule.handlers.begin(), rule.handlers.end(), name->text) != rule.handlers.end()) {
+      reader.fail(*name, key, "names " + shown(*name) + " twice");
+    } else if (std::find(context.handler_names.begin(), context.handler_names.end(), name->text) == context.handler_names.end()) {
+      reader.fail(*name, key, "there is no handler " + shown(*name) + suggestion(name->text, context.handler_names));
+    }
+    rule.handlers.push_back(name->text);
+  }
+  const ConfigNode* list = reader.any("handlers");
+  if (list != nullptr && list->is(ConfigNode::Kind::array) && list->items.empty()) {
+    reader.fail(*list, "handlers", "expected at least one handler, found an empty array");
+  } else if (needed && list == nullptr && !reader.has("handler")) {
+    reader.fail_table("needs `handler`, the name of what is to run");
+  }
+}
+
+// Shown by the key it was written with.
+void show_debounce(TableReader& reader, const std::string& key, std::optional<Duration> value, bool given) {
+  const std::string in_ms = key + "_ms";
+  if (given && reader.has(in_ms)) {
+    reader.show(in_ms, std::to_string(std::chrono::duration_cast<std::chrono::milliseconds>(*value).count()), reader.any(in_ms));
+  } else if (value) {
+    const ConfigNode* node = given ? reader.any(key) : nullptr;
+    reader.show(key, toml_string(node != nullptr ? node->text : to_string(*value)), node);
+  }
+}
+
+void read_debounce(TableReader& reader, Duration fallback, Rule& rule) {
+  const auto debounce = reader.duration_or_ms("debounce");
+  const auto longest = reader.duration_or_ms("debounce_max");
+  rule.debounce = debounce.value_or(fallback);
+  if (longest) {
+    rule.debounce_max = longest;
+  } else if (rule.debounce > Duration::zero()) {
+    rule.debounce_max = rule.debounce * kDebounceMaxFactor;
+  }
+  show_debounce(reader, "debounce", rule.debounce, debounce.has_value());
+  show_debounce(reader, "debounce_max", rule.debounce_max, longest.has_value());
+  if (!longest) return;
+  const std::string key = reader.has("debounce_max") ? "debounce_max" : "debounce_max_ms";
+  const bool debounce_wrong = !debounce && (reader.has("debounce") || reader.has("debounce_ms"));
+  if (debounce_wrong) return;
+  if (rule.debounce == Duration::zero()) {
+    reader.fail(*reader.any(key), key, "has no meaning without `debounce`");
+  } else if (*longest < rule.debounce) {
+    reader.fail(*reader.any(key), key,
+                "is shorter than the debounce of " + to_string(rule.debounce) + "; expected at least as much");
+  }
+}
+
+void read_rule(TableReader& reader, const MappingContext& context, SourceSettings& source) {
+  Rule& rule = source.rule;
+  rule.source = source.name;
+  read_rule_handlers(reader, context, source.type != "manual", rule);
+  if (const ConfigNode* where = reader.text("where")) {
+    reader.show_text("where", *where);
+    auto filter = Filter::parse(where->text);
+    if (!filter) {
+      reader.fail(*where, "where", "not a filter: " + filter.error().text());
+    } else if (const Status fields = check_event_fields(*filter); !fields) {
+      reader.fail(*where, "where", fields.error().text());
+    } else {
+      rule.where = std::move(*filter);
+    }
+  }
+  read_debounce(reader, source.type == "file_change" ? kFileChangeDebounce : Duration::zero(), rule);
+  rule.dedupe_window = reader.duration("dedupe_window", "24h", Duration::zero());
+  rule.priority = static_cast<int>(reader.integer("priority", 0, -limits::kPriority, limits::kPriority));
+}
+
+class SourceReader {
+ public:
+  explicit SourceReader(MappingContext& context) : context_(context) {}
+
+  void read(const ConfigNode& table, std::size_t index) {
+    TableReader reader(table, item_path("sources", table, index), "[[sources]]", context_.report);
+    SourceSettings source;
+    source.name = name(reader, table);
+    const auto type = this->type(reader);
+    if (!type) return;  // which keys are right depends on it
+    source.type = *type;
+    reader.not_yet({"key", "throttle", "batch", "dedupe_key", "rate_limit", "allow", "tolerance", "on_busy"});
+    for (const TypeKey& key : kTypeKeys) reader.belongs(key.key, key.types);
+    options(reader, source);
+    read_rule(reader, context_, source);
+    if (auto* watcher = std::get_if<FileWatcherOptions>(&source.options)) {
+      watcher->gather = std::min(source.rule.debounce / 2, kLongestGather);
+    }
+    reader.finish();
+    context_.settings.sources.push_back(std::move(source));
+  }
+
+ private:
+  std::string name(TableReader& reader, const ConfigNode& table) {
+    const ConfigNode* node = reader.text("name");
+    if (node == nullptr) return "";
+    reader.show_text("name", *node);
+    if (const std::string wrong = check_config_name(node->text); !wrong.empty()) {
+      reader.fail(*node, "name", wrong + ", found " + shown(*node));
+    }
+    const auto [first, fresh] = names_.emplace(node->text, table.place);
+    if (!fresh) reader.fail(*node, "name", "a second source of this name; the first is at " + place_text(first->second));
+    return node->text;
+  }
+
+  std::optional<std::string> type(TableReader& reader) {
+    const std::vector<std::string> types = {"file_change", "git_push", "webhook", "schedule", "manual"};
+    const std::string type = reader.choice("type", types, "", {"git_pr", "topic"});
+    if (!reader.has("type")) reader.fail_table("needs `type`: file_change, git_push, webhook, schedule or manual");
+    if (std::find(types.begin(), types.end(), type) == types.end()) return std::nullopt;
+    return type;
+  }
+
+  void options(TableReader& reader, SourceSettings& source) {
+    if (source.type == "file_change") {
+      source.options = read_file_change(reader, context_);
+    } else if (source.type == "git_push") {
+      source.options = read_git_push(reader);
+    } else if (source.type == "webhook") {
+      WebhookOptions webhook = read_webhook(reader, context_);
+      webhook_path(reader, webhook.path);
+      source.options = std::move(webhook);
+      context_.settings.listen = true;
+    } else if (source.type == "schedule") {
+      source.options = read_schedule(reader);
+    } else {
+      source.options = ManualOptions{};
+    }
+    std::visit([&](auto& each) { each.name = source.name; }, source.options);
+  }
+
+  void webhook_path(TableReader& reader, const std::string& path) {
+    if (path.empty()) return;
+    const ConfigNode* node = reader.any("path");
+    const auto [first, fresh] = paths_.emplace(path, node->place);
+    if (!fresh)
+      reader.fail(*node, "path", "a second webhook on " + shown(*node) + "; the first is at " + place_text(first->second));
+  }
+
+  static std::string place_text(const ConfigPlace& place) { return place.file->name + ":" + std::to_string(place.line); }
+
+  MappingContext& context_;
+  std::map<std::string, ConfigPlace> names_;
+  std::map<std::string, ConfigPlace> paths_;
+};
+
+}  // namespace
+
+void read_sources(const std::vector<const ConfigNode*>& sources, MappingContext& context) {
+  SourceReader reader(context);
+  for (std::size_t i = 0; i < sources.size(); ++i) reader.read(*sources[i], i);
+}
+
+}  // namespace hark

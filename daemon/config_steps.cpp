@@ -1,0 +1,227 @@
+#include <algorithm>
+#include <cmath>
+
+#include "core/limits.h"
+#include "daemon/config_mapping.h"
+#include "daemon/config_show.h"
+#include "handlers/names.h"
+#include "handlers/pipeline.h"
+
+namespace hark {
+namespace {
+
+using Kind = ConfigNode::Kind;
+using Names = std::vector<std::string>;
+
+bool is_blank(const std::string& text) { return text.find_first_not_of(" \t\r\n") == std::string::npos; }
+
+void read_command(TableReader& reader, const Names& earlier, RunStepOptions& run) {
+  const ConfigNode* node = reader.any("run");
+  const auto parts = reader.texts("run");
+  if (node->is(Kind::string)) {
+    if (parts.empty()) return;
+    reader.show_text("run", *node);
+    run.script = Template::parse(node->text);
+    if (is_blank(node->text)) reader.fail(*node, "run", "expected a command, found " + shown(*node));
+    check_template(reader, *node, "run", run.script, earlier);
+    if (const Status shell = check_shell(run.script); !shell) reader.fail(*node, "run", shell.error().text());
+    return;
+  }
+  if (!node->is(Kind::array)) return;  // reported
+  reader.show_texts("run", parts, node);
+  run.shell = false;
+  for (const ConfigNode* part : parts) {
+    run.arguments.push_back(Template::parse(part->text));
+    check_template(reader, *part, "run", run.arguments.back(), earlier);
+  }
+  if (node->items.empty()) {
+    reader.fail(*node, "run", "expected a program and its arguments, found an empty array");
+  } else if (!parts.empty() && parts.front() == &node->items.front() && is_blank(parts.front()->text)) {
+    reader.fail(*parts.front(), "run", "expected a program, found " + shown(*parts.front()));
+  }
+}
+
+// Every kind of TOML value but dates has one form in JSON.
+class JsonReader {
+ public:
+  JsonReader(TableReader& reader, const Names& earlier) : reader_(reader), earlier_(earlier) {}
+
+  nlohmann::json value(const ConfigNode& node, int depth = 1) {
+    if (depth > limits::kJsonDepth) return refuse(node, "is nested deeper than " + std::to_string(limits::kJsonDepth));
+    switch (node.kind) {
+      case Kind::string:
+        check_template(reader_, node, "json", Template::parse(node.text), earlier_);
+        return node.text;
+      case Kind::integer:
+        return node.integer;
+      case Kind::boolean:
+        return node.boolean;
+      case Kind::real:
+        return std::isfinite(node.real) ? nlohmann::json(node.real) : refuse(node, "JSON has no inf and no nan");
+      case Kind::date:
+        return refuse(node, "JSON has no dates; write it as a string");
+      case Kind::array: {
+        nlohmann::json list = nlohmann::json::array();
+        for (const ConfigNode& item : node.items) list.push_back(value(item, depth + 1));
+        return list;
+      }
+      case Kind::table: {
+        nlohmann::json object = nlohmann::json::object();
+        for (const ConfigEntry& entry : node.entries) object[entry.key] = value(entry.value, depth + 1);
+        return object;
+      }
+    }
+    return nullptr;
+  }
+
+ private:
+  nlohmann::json refuse(const ConfigNode& node, const std::string& why) {
+    reader_.fail(node, "json", why);
+    return nullptr;
+  }
+
+  TableReader& reader_;
+  const Names& earlier_;
+};
+
+void read_url(TableReader& reader, const Names& earlier, HttpStepOptions& http) {
+  const ConfigNode* url = reader.text("url");
+  if (url == nullptr) {
+    if (!reader.has("url")) reader.fail_table("needs `url`");
+    return;
+  }
+  reader.show_text("url", *url);
+  http.url = Template::parse(url->text);
+  const bool from_template = url->text.starts_with('{');
+  const bool web = url->text.starts_with("http://") || url->text.starts_with("https://");
+  const bool spaced = std::any_of(url->text.begin(), url->text.end(), [](unsigned char c) { return c <= 0x20 || c == 0x7f; });
+  if ((!web && !from_template) || spaced)
+    reader.fail(*url, "url", "expected a URL that begins with http:// or https://, found " + shown(*url));
+  check_template(reader, *url, "url", http.url, earlier);
+}
+
+void read_headers(TableReader& reader, const Names& earlier, HttpStepOptions& http) {
+  const ConfigNode* table = reader.table("headers");
+  if (table == nullptr) return;
+  if (table->entries.size() > limits::kConfigTable) {
+    return reader.fail(*table, "headers", "more than " + std::to_string(limits::kConfigTable) + " headers");
+  }
+  TableReader headers = reader.within(*table, "headers");
+  for (const ConfigEntry& entry : table->entries) {
+    const auto token = [](unsigned char c) {
+      return c > 0x20 && c < 0x7f && std::string_view("\"(),/:;<=>?@[\\]{}").find(static_cast<char>(c)) == std::string_view::npos;
+    };
+    if (entry.key.empty() || !std::all_of(entry.key.begin(), entry.key.end(), token)) {
+      headers.fail_key(entry.key, "expected the name of a header, such as Content-Type");
+    }
+    const ConfigNode* value = headers.text(entry.key);
+    if (value == nullptr) continue;
+    headers.show_text(entry.key, *value);
+    const auto control = [](unsigned char c) { return (c < 0x20 && c != '\t') || c == 0x7f; };
+    if (std::any_of(value->text.begin(), value->text.end(), control)) {
+      headers.fail(*value, entry.key, "expected a header's value on one line, found a control character in it");
+    }
+    Template text = Template::parse(value->text);
+    check_template(headers, *value, entry.key, text, earlier);
+    http.headers.emplace_back(entry.key, std::move(text));
+  }
+}
+
+void read_expect(TableReader& reader, HttpStepOptions& http) {
+  const ConfigNode* node = reader.any("expect");
+  if (node == nullptr) return;
+  const auto status = [&](const ConfigNode& item) {
+    if (item.is(Kind::integer) && item.integer >= 100 && item.integer <= 599) {
+      http.expect.push_back(static_cast<int>(item.integer));
+    } else {
+      reader.fail(item, "expect", "expected a status from 100 to 599, or an array of them, found " + shown(item));
+    }
+  };
+  reader.show("expect", masked_toml(*node, "expect"), node);
+  if (!node->is(Kind::array)) return status(*node);
+  for (const ConfigNode& item : node->items) status(item);
+  if (node->items.empty()) reader.fail(*node, "expect", "expected at least one status, found an empty array");
+}
+
+void read_http(TableReader& outer, const ConfigNode& table, const Names& earlier, HttpStepOptions& http) {
+  TableReader reader = outer.within(table, "http");
+  const bool sends = reader.has("json") || reader.has("body");
+  http.method = reader.choice("method", {"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"}, sends ? "POST" : "GET");
+  read_url(reader, earlier, http);
+  read_headers(reader, earlier, http);
+  if (const ConfigNode* json = reader.any("json")) {
+    reader.show("json", masked_toml(*json, "json"), json);
+    http.json = JsonReader(reader, earlier).value(*json);
+    if (reader.has("body")) reader.fail_key("body", "stands beside `json`; expected one of them");
+  }
+  if (const ConfigNode* body = reader.text("body")) {
+    reader.show_text("body", *body);
+    http.body = Template::parse(body->text);
+    check_template(reader, *body, "body", *http.body, earlier);
+  }
+  read_expect(reader, http);
+  reader.finish();
+}
+
+void read_retry(TableReader& outer, Retry& retry) {
+  const ConfigNode* table = outer.table("retry");
+  if (table == nullptr) return;
+  TableReader reader = outer.within(*table, "retry");
+  retry.attempts = static_cast<int>(reader.integer("attempts", 1, 1, limits::kAttempts));
+  retry.backoff.first = reader.duration("backoff", "1s", Duration::zero());
+  if (reader.has("max_backoff")) {
+    retry.backoff.max = reader.duration("max_backoff", "1m", Duration::zero());
+    if (retry.backoff.max < retry.backoff.first && parse_duration(reader.any("max_backoff")->text)) {
+      reader.fail(*reader.any("max_backoff"), "max_backoff",
+                  "is shorter than the first pause of " + to_string(retry.backoff.first));
+    }
+  } else {
+    retry.backoff.max = std::max(retry.backoff.max, retry.backoff.first);
+    reader.show("max_backoff", toml_string(to_string(retry.backoff.max)), nullptr);
+  }
+  reader.finish();
+}
+
+void read_condition(TableReader& reader, const Names& earlier, StepOptions& step) {
+  const ConfigNode* node = reader.text("if");
+  if (node == nullptr) return;
+  reader.show_text("if", *node);
+  auto filter = Filter::parse(node->text);
+  if (!filter) {
+    reader.fail(*node, "if", "not a filter: " + filter.error().text());
+    return;
+  }
+  // Other fields may be anything in the event's data; what the pipeline itself gives can be known now.
+  for (const std::string& field : filter->fields()) {
+    if (!is_scope_root(split_name(field).first)) continue;
+    if (const Status known = check_name(field, earlier); !known) reader.fail(*node, "if", known.error().text());
+  }
+  step.condition = std::move(*filter);
+}
+
+}  // namespace
+
+void check_template(TableReader& reader, const ConfigNode& at, std::string_view key, const Template& text, const Names& earlier) {
+  for (const std::string& name : text.names()) {
+    if (const Status known = check_name(name, earlier); !known) reader.fail(at, key, known.error().text());
+  }
+}
+
+void read_step_kind(TableReader& reader, const Names& earlier, StepOptions& step) {
+  reader.allow("run");
+  reader.allow("http");
+  if (reader.has("run") && reader.has("http")) reader.fail_key("http", "stands beside `run`; expected one of them in a step");
+  if (reader.has("run")) {
+    RunStepOptions run;
+    read_command(reader, earlier, run);
+    step.kind = std::move(run);
+  } else if (const ConfigNode* table = reader.table("http")) {
+    HttpStepOptions http;
+    read_http(reader, *table, earlier, http);
+    step.kind = std::move(http);
+  }
+  read_retry(reader, step.retry);
+  read_condition(reader, earlier, step);
+}
+
+}  // namespace hark

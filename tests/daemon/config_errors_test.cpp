@@ -1,0 +1,333 @@
+// What is wrong, where it is said to be, and the words that help: each case is a whole hark.toml.
+#include "tests/daemon/config_support.h"
+
+using namespace hark;
+using namespace hark::test;
+
+namespace {
+
+struct Case {
+  std::string name;
+  std::string text;
+  std::vector<Wanted> wanted;
+};
+
+void check_all(const std::vector<Case>& cases) {
+  ConfigFolder folder;
+  folder.environment = {{"EMPTY", ""}, {"KEY", "s3cret"}, {"SPACED", "a b"}};
+  folder.write("empty-secret", "\n");
+  folder.write("good-secret", "xyz\n");
+  for (const Case& each : cases) {
+    INFO("case: " << each.name);
+    check_errors(folder.load(each.text), each.wanted);
+  }
+}
+
+// A source of handler `a`, whose table header is line 2.
+std::string source(const std::string& lines) { return kHandlerA + "[[sources]]\nhandler = \"a\"\n" + lines; }
+// A schedule that is right, with more keys from line 6.
+std::string schedule(const std::string& lines) { return source("type = \"schedule\"\ncron = \"@daily\"\n" + lines); }
+// A webhook that is right but for its secret, with more keys from line 6.
+std::string webhook(const std::string& lines) { return source("type = \"webhook\"\npath = \"/hooks/x\"\n" + lines); }
+// A file_change that is right, with more keys from line 6.
+std::string watch(const std::string& lines) { return source("type = \"file_change\"\npath = \"src\"\n" + lines); }
+
+}  // namespace
+
+TEST_CASE("config errors: text that is no TOML") {
+  check_all({
+      {"unfinished string", "mode = \"daemon\nx = 1\n", {{"1:15", {"string"}}}},
+      {"a key twice", "mode = \"daemon\"\nmode = \"daemon\"\n", {{"2:8", {"redefine", "mode"}}}},
+      {"no UTF-8", "mode = \"\xff\xfe\"\n", {{"1:8", {"utf-8"}}}},
+      {"a table over lines",
+       "handlers.a = { run = \"x\",\n if = \"\" }\n",
+       {{"1:26", {"inline table", "[[handlers.NAME.steps]]"}}}},
+      {"a number beyond 64 bits", "queue_limit = 99999999999999999999\n", {{"1:35", {"64 bits"}}}},
+      {"a NUL", std::string("mode = \"da\0emon\"\n", 17), {{"1:11", {}}}},
+  });
+}
+
+TEST_CASE("config errors: depth is bounded, by brackets and by dots") {
+  ConfigFolder folder;
+  const auto repeated = [](const std::string& part, int times) {
+    std::string text;
+    for (int i = 0; i < times; ++i) text += part;
+    return text;
+  };
+  check_errors(folder.load("mode = " + repeated("[", 200'000)), {{"1:264", {"nested"}}});
+  check_errors(folder.load("mode = " + repeated("[", 200) + repeated("]", 200) + "\n"), {{"1:136", {"nested deeper than 128"}}});
+  const std::string chain = "a" + repeated(".a", 14);
+  check_errors(folder.load("x = " + repeated("{ " + chain + " = ", 200) + "1" + repeated(" }", 200) + "\n"),
+               {{"1:293", {"nested deeper"}}});
+}
+
+TEST_CASE("config errors: the top level") {
+  check_all({
+      {"a misspelt key", kHandlerA + "moed = \"daemon\"\n", {{"2:1", {"moed: unknown key", "did you mean `mode`?"}}}},
+      {"a key far from any", kHandlerA + "frobnicate = 1\n", {{"2:1", {"unknown key", "known here:", "drain_timeout"}}}},
+      {"a misspelt value",
+       kHandlerA + "mode = \"deamon\"\n",
+       {{"2:8", {"mode:", "expected \"daemon\" or \"one-shot\"", "did you mean \"daemon\"?"}}}},
+      {"a wrong type", kHandlerA + "mode = 3\n", {{"2:8", {"expected a string, found an integer"}}}},
+      {"zero", kHandlerA + "max_concurrent_handlers = 0\n", {{"2:27", {"from 1 to 1024, found 0"}}}},
+      {"negative", kHandlerA + "queue_limit = -1\n", {{"2:15", {"found -1"}}}},
+      {"a float", kHandlerA + "queue_limit = 1.5\n", {{"2:15", {"expected an integer", "found a floating-point number"}}}},
+      {"a port", kHandlerA + "webhook_port = 65536\n", {{"2:16", {"from 0 to 65535, found 65536"}}}},
+      {"a bare duration", kHandlerA + "retention = 5\n", {{"2:13", {"expected a duration such as", "found an integer"}}}},
+      {"an odd duration", kHandlerA + "retention = \"5 minutes\"\n", {{"2:13", {"\"5m\"", "found \"5 minutes\""}}}},
+      {"no duration at all", kHandlerA + "retention = \"0s\"\n", {{"2:13", {"at least 1ms"}}}},
+      {"a boolean as text", kHandlerA + "persist_last_run = \"yes\"\n", {{"2:20", {"expected true or false, found a string"}}}},
+      {"overflow", kHandlerA + "queue_overflow = \"wait\"\n", {{"2:18", {"\"queue\", \"drop\" or \"error\""}}}},
+      {"log level", kHandlerA + "log_level = \"inof\"\n", {{"2:13", {"\"error\" or \"off\"", "did you mean \"info\"?"}}}},
+      {"a home path", kHandlerA + "log_file = \"~/hark.log\"\n", {{"2:12", {"`~` is not expanded", "${HOME}/hark.log"}}}},
+      {"an empty path", kHandlerA + "state_file = \"\"\n", {{"2:14", {"expected a path"}}}},
+      {"one file for two things", kHandlerA + "state_file = \"x\"\njournal_file = \"./x\"\n", {{"3:16", {"same file"}}}},
+      {"a host", kHandlerA + "webhook_host = \"a b\"\n", {{"2:16", {"expected an address"}}}},
+      {"tables of later versions",
+       kHandlerA + "[[hooks]]\non = \"x\"\n[providers.local]\n[signals]\n",
+       {{"2:3", {"`hooks` is not supported by this version of hark"}},
+        {"4:2", {"`providers` is not supported"}},
+        {"5:2", {"`signals` is not supported"}}}},
+      {"sources as a table", kHandlerA + "[sources.x]\n", {{"2:1", {"sources: expected an array of tables"}}}},
+      {"a date", kHandlerA + "drain_timeout = 2026-01-01\n", {{"2:17", {"found a date or time"}}}},
+      {"all at once, in order",
+       "zzz = 1\nmode = 1\nqueue_limit = 0\n[handlers.a]\nrun = \"\"\n",
+       {{"1:1", {"zzz"}}, {"2:8", {"mode"}}, {"3:15", {"queue_limit"}}, {"5:7", {"handlers.a.run"}}}},
+  });
+}
+
+TEST_CASE("config errors: names and handlers of sources") {
+  check_all({
+      {"no type", source("name = \"x\"\n"), {{"2:1", {"sources.x: needs `type`"}}}},
+      {"a misspelt type", source("type = \"file_chnage\"\n"), {{"4:8", {"did you mean \"file_change\"?"}}}},
+      {"a type of later versions",
+       source("type = \"git_pr\"\n"),
+       {{"4:8", {"`type = \"git_pr\"` is not supported by this version"}}}},
+      {"a bad name", schedule("name = \"a b\"\n"), {{"6:8", {"sources.\"a b\".name: expected a name"}}}},
+      {"a name of another type", schedule("name = 7\n"), {{"6:8", {"sources #1.name: expected a string"}}}},
+      {"a name twice",
+       schedule("name = \"x\"\n[[sources]]\nname = \"x\"\ntype = \"manual\"\n"),
+       {{"8:8", {"second source of this name", "first is at hark.toml:2"}}}},
+      {"no handler",
+       "[[sources]]\ntype = \"schedule\"\ncron = \"@daily\"\n" + kHandlerA.substr(0, 0),
+       {{"1:1", {"needs `handler`"}}}},
+      {"an unknown handler",
+       "handlers.on-push.run = \"x\"\n[[sources]]\ntype = \"schedule\"\ncron = \"@daily\"\nhandler = \"on-psuh\"\n",
+       {{"5:11", {"there is no handler \"on-psuh\"", "did you mean `on-push`?"}}}},
+      {"an unknown one of several",
+       schedule("").replace(schedule("").find("handler = \"a\""), 13, "handlers = [\"a\", \"b\"]"),
+       {{"3:18", {"there is no handler \"b\""}}}},
+      {"handler and handlers", schedule("handlers = [\"a\"]\n"), {{"6:1", {"expected one of them"}}}},
+      {"no handlers", kHandlerA + "[[sources]]\ntype = \"manual\"\nhandlers = []\n", {{"4:12", {"at least one handler"}}}},
+      {"a handler twice", kHandlerA + "[[sources]]\ntype = \"manual\"\nhandlers = [\"a\", \"a\"]\n", {{"4:18", {"twice"}}}},
+      {"keys of another type",
+       schedule("pattern = \"*\"\nsecret = \"x\"\n"),
+       {{"6:1", {"it belongs to `file_change` sources"}}, {"7:1", {"it belongs to `webhook` sources"}}}},
+      {"keys of later versions",
+       schedule("throttle = \"10/m\"\nkey = \"{payload.x}\"\nbatch = {max = 3}\n"),
+       {{"6:1", {"`throttle` is not supported by this version of hark"}}, {"7:1", {"`key`"}}, {"8:1", {"`batch`"}}}},
+      {"a misspelt key", schedule("timezome = \"UTC\"\n"), {{"6:1", {"did you mean `timezone`?"}}}},
+      {"a source that is no table", kHandlerA + "sources = [1]\n", {{"2:12", {"expected a table, found an integer"}}}},
+      {"debounce twice", schedule("debounce = \"1s\"\ndebounce_ms = 5\n"), {{"7:1", {"says the same as `debounce`"}}}},
+      {"debounce below zero", schedule("debounce_ms = -1\n"), {{"6:15", {"found -1"}}}},
+      {"debounce_max too short",
+       schedule("debounce_ms = 1000\ndebounce_max_ms = 999\n"),
+       {{"7:19", {"shorter than the debounce of 1s"}}}},
+      {"debounce_max alone", schedule("debounce_max = \"1s\"\n"), {{"6:16", {"no meaning without `debounce`"}}}},
+      {"debounce_max below the default", watch("debounce_max = \"10ms\"\n"), {{"6:16", {"shorter than the debounce of 200ms"}}}},
+      {"a bad debounce says nothing of its max",
+       schedule("debounce = \"x\"\ndebounce_max = \"1s\"\n"),
+       {{"6:12", {"expected a duration"}}}},
+      {"a bad filter", schedule("where = \"a:b,,\"\n"), {{"6:9", {"where: not a filter"}}}},
+      {"a filter on what no event has", schedule("where = \"event.tpye:x\"\n"), {{"6:9", {"where:", "tpye", "type"}}}},
+      {"priority as text", schedule("priority = \"high\"\n"), {{"6:12", {"expected an integer"}}}},
+      {"dedupe_window", schedule("dedupe_window = \"-1s\"\n"), {{"6:17", {"expected a duration"}}}},
+  });
+}
+
+TEST_CASE("config errors: file_change and git_push") {
+  check_all({
+      {"no path", source("type = \"file_change\"\n"), {{"2:1", {"sources.file_change: needs `path`"}}}},
+      {"an empty path", source("type = \"file_change\"\npath = \"\"\n"), {{"5:8", {"expected a path"}}}},
+      {"a bad glob", watch("pattern = [\"*.py\", \"[a-\"]\n"), {{"6:20", {"sources.file_change-src.pattern: not a glob"}}}},
+      {"an empty glob", watch("pattern = \"!\"\n"), {{"6:11", {"expected a glob"}}}},
+      {"patterns of another type",
+       watch("pattern = [1, true]\n"),
+       {{"6:12", {"expected a string, found an integer"}}, {"6:15", {"found a boolean"}}}},
+      {"an unknown kind", watch("events = [\"create\", \"modifed\"]\n"), {{"6:21", {"did you mean `modify`?"}}}},
+      {"no kind", watch("events = []\n"), {{"6:10", {"at least one"}}}},
+      {"catch-up", watch("catch_up = true\n"), {{"6:12", {"`catch_up = true` is not supported by this version of hark"}}}},
+      {"a URL",
+       source("type = \"git_push\"\nrepository = \"https://user:pw@host/x.git\"\n"),
+       {{"5:14", {"remote repositories are not supported by this version of hark"}}}},
+      {"an scp address", source("type = \"git_push\"\nrepository = \"git@host:x.git\"\n"), {{"5:14", {"remote repositories"}}}},
+      {"no repository", source("type = \"git_push\"\n"), {{"2:1", {"needs `repository`"}}}},
+      {"an interval",
+       source("type = \"git_push\"\nrepository = \".\"\ninterval = \"1m\"\n"),
+       {{"6:1", {"`interval` is not supported"}}}},
+      {"a bad branch",
+       source("type = \"git_push\"\nrepository = \".\"\nbranches = [\"main\", \"{a\"]\n"),
+       {{"6:21", {"branches: not a glob"}}}},
+  });
+}
+
+TEST_CASE("config errors: webhooks") {
+  check_all({
+      {"no secret", webhook(""), {{"2:1", {"sources.webhook-hooks-x: a webhook needs a secret", "unsigned = true"}}}},
+      {"unsigned = false is no secret", webhook("unsigned = false\n"), {{"2:1", {"needs a secret"}}}},
+      {"unsigned and secret", webhook("unsigned = true\nsecret = \"x\"\n"), {{"6:1", {"contradicts `secret`"}}}},
+      {"an empty secret", webhook("secret = \"\"\n"), {{"6:10", {"expected a secret, found an empty string"}}}},
+      {"an empty one of two", webhook("secret = [\"a\", \"${EMPTY}\"]\n"), {{"6:16", {"${EMPTY} is empty"}}}},
+      {"no secrets", webhook("secret = []\n"), {{"6:10", {"at least one secret"}}}},
+      {"a missing file", webhook("secret_file = \"nowhere\"\n"), {{"6:15", {"no such file", "nowhere"}}}},
+      {"an empty file", webhook("secret_file = [\"good-secret\", \"empty-secret\"]\n"), {{"6:31", {"found it empty"}}}},
+      {"no credentials", webhook("credential = \"hook\"\n"), {{"6:14", {"CREDENTIALS_DIRECTORY is not set"}}}},
+      {"a credential elsewhere", webhook("credential = \"../hook\"\n"), {{"6:14", {"expected the name of a credential"}}}},
+      {"no path", source("type = \"webhook\"\nunsigned = true\n"), {{"2:1", {"needs `path`"}}}},
+      {"a relative path", source("type = \"webhook\"\npath = \"x\"\nunsigned = true\n"), {{"5:8", {"begins with `/`"}}}},
+      {"a path with a query", source("type = \"webhook\"\npath = \"/x?y\"\nunsigned = true\n"), {{"5:8", {"expected a path"}}}},
+      {"hark's own path", source("type = \"webhook\"\npath = \"/api/events\"\nunsigned = true\n"), {{"5:8", {"is hark's own"}}}},
+      {"one path twice",
+       webhook("unsigned = true\n[[sources]]\ntype = \"webhook\"\npath = \"/hooks/x\"\nunsigned = true\nhandler = \"a\"\n"),
+       {{"9:8", {"second webhook on \"/hooks/x\"", "first is at hark.toml:5"}}}},
+      {"a provider of later versions",
+       webhook("unsigned = true\nprovider = \"stripe\"\n"),
+       {{"7:12", {"`provider = \"stripe\"` is not supported"}}}},
+      {"a misspelt provider", webhook("unsigned = true\nprovider = \"githb\"\n"), {{"7:12", {"did you mean \"github\"?"}}}},
+      {"a header for github",
+       webhook("secret = \"x\"\nprovider = \"github\"\nsignature_header = \"X\"\n"),
+       {{"8:1", {"provider = \"generic\""}}}},
+      {"no header name", webhook("secret = \"x\"\nsignature_header = \"X: y\"\n"), {{"7:20", {"expected the name of a header"}}}},
+      {"max_body", webhook("secret = \"x\"\nmax_body = 0\n"), {{"7:12", {"from 1 to 1073741824, found 0"}}}},
+      {"later keys",
+       webhook("secret = \"x\"\nrate_limit = \"1/s\"\nallow = []\ntolerance = \"5m\"\n"),
+       {{"7:1", {"`rate_limit`"}}, {"8:1", {"`allow`"}}, {"9:1", {"`tolerance`"}}}},
+  });
+}
+
+TEST_CASE("config errors: schedules") {
+  const auto cron = [](const std::string& line) { return source("type = \"schedule\"\n" + line); };
+  check_all({
+      {"no cron", cron(""), {{"2:1", {"needs `cron`"}}}},
+      {"a bad field", cron("cron = \"61 * * * *\"\n"), {{"5:8", {"cron"}}}},
+      {"never fires", cron("cron = \"0 0 30 2 *\"\n"), {{"5:8", {"never fires"}}}},
+      {"an unknown zone", schedule("timezone = \"Europe/Berlim\"\n"), {{"6:12", {"Europe/Berlim"}}}},
+      {"a zone outside", schedule("timezone = \"../../etc/passwd\"\n"), {{"6:12", {"timezone"}}}},
+      {"catch-up as a boolean", schedule("catch_up = true\n"), {{"6:12", {"expected a string, found a boolean"}}}},
+      {"an unknown catch-up", schedule("catch_up = \"every\"\n"), {{"6:12", {"\"none\", \"one\" or \"all\""}}}},
+      {"no slot at all", schedule("catch_up_limit = 0\n"), {{"6:18", {"from 1"}}}},
+      {"jitter", schedule("jitter = 5\n"), {{"6:10", {"expected a duration"}}}},
+  });
+}
+
+TEST_CASE("config errors: handlers and steps") {
+  const auto step = [](const std::string& line) { return "[[handlers.a.steps]]\n" + line; };
+  check_all({
+      {"nothing to do", "[handlers.a]\ntimeout = \"5m\"\n", {{"1:1", {"handlers.a: needs something to do"}}}},
+      {"a handler that is no table", "[handlers]\na = \"make\"\n", {{"2:5", {"handlers.a: expected a table, found a string"}}}},
+      {"a bad name", "[handlers.\"a b\"]\nrun = \"x\"\n", {{"1:11", {"handlers.\"a b\": expected a name"}}}},
+      {"later keys",
+       "[handlers.a]\nrun = \"x\"\ngates = []\non_busy = \"drop\"\nbudget = {}\non_failure = \"b\"\nworkspace = {}\n",
+       {{"3:1", {"`gates` is not supported by this version of hark"}},
+        {"4:1", {"`on_busy`"}},
+        {"5:1", {"`budget`"}},
+        {"6:1", {"`on_failure`"}},
+        {"7:1", {"`workspace`"}}}},
+      {"a prompt", "[handlers.a]\nprompt = \"hello ${MISSING}\"\n", {{"2:1", {"`prompt` is not supported"}}}},
+      {"a tool step",
+       step("tool = \"file\"\naction = \"write\"\npath = \"x\"\n"),
+       {{"2:1", {"`tool`"}}, {"3:1", {"`action`"}}, {"4:1", {"`path`"}}}},
+      {"run beside steps", "[handlers.a]\nrun = \"x\"\nsteps = [{ run = \"y\" }]\n", {{"2:1", {"stands beside `steps`"}}}},
+      {"run beside http", "[handlers.a]\nrun = \"x\"\nhttp = { url = \"http://x\" }\n", {{"3:1", {"stands beside `run`"}}}},
+      {"no steps", "[handlers.a]\nsteps = []\n", {{"2:9", {"at least one step"}}}},
+      {"a step that is no table", "[handlers.a]\nsteps = [\"make\"]\n", {{"2:10", {"expected a table, found a string"}}}},
+      {"a step without work", step("name = \"x\"\n"), {{"1:1", {"handlers.a.steps.x: needs something to do: `run` or `http`"}}}},
+      {"a step's name", step("name = \"1x\"\nrun = \"x\"\n"), {{"2:8", {"handlers.a.steps.1x.name: expected a name"}}}},
+      {"a step's name twice",
+       "[handlers.a]\nsteps = [{ name = \"x\", run = \"1\" }, { name = \"x\", run = \"2\" }]\n",
+       {{"2:46", {"second step of this name"}}}},
+      {"a default name taken",
+       "[handlers.a]\nsteps = [{ name = \"step2\", run = \"1\" }, { run = \"2\" }]\n",
+       {{"2:41", {"called `step2`"}}}},
+      {"a misspelt key of a step",
+       step("run = \"x\"\ntimout = \"1s\"\n"),
+       {{"3:1", {"handlers.a.steps #1.timout: unknown key; did you mean `timeout`?"}}}},
+      {"an empty command", "[handlers.a]\nrun = \"  \"\n", {{"2:7", {"expected a command"}}}},
+      {"an empty list", "[handlers.a]\nrun = []\n", {{"2:7", {"expected a program and its arguments"}}}},
+      {"an empty program", "[handlers.a]\nrun = [\"\", \"x\"]\n", {{"2:8", {"expected a program"}}}},
+      {"an argument of another type",
+       "[handlers.a]\nrun = [\"x\", 1]\n",
+       {{"2:13", {"handlers.a.run: expected a string, found an integer"}}}},
+      {"an unknown template", "[handlers.a]\nrun = \"echo {paylod.x}\"\n", {{"2:7", {"handlers.a.run:", "paylod", "payload"}}}},
+      {"an unknown template in a list", "[handlers.a]\nrun = [\"echo\", \"{paylod.x}\"]\n", {{"2:16", {"paylod"}}}},
+      {"a step that comes later",
+       "[handlers.a]\nsteps = [{ name = \"x\", run = \"echo {steps.y.output}\" }, { name = \"y\", run = \"2\" }]\n",
+       {{"2:30", {"y"}}}},
+      {"a condition on no step",
+       "[handlers.a]\nsteps = [{ name = \"x\", run = \"1\" }, { name = \"y\", run = \"2\", if = \"steps.z.exit_code:0\" }]\n",
+       {{"2:67", {"handlers.a.steps.y.if:", "z"}}}},
+      {"a condition on what no run has",
+       "[handlers.a]\nrun = \"x\"\nif = \"event.tpye:x\"\n",
+       {{"3:6", {"handlers.a.if:", "tpye"}}}},
+      {"a condition that is none", "[handlers.a]\nrun = \"x\"\nif = \"((\"\n", {{"3:6", {"if: not a filter"}}}},
+      {"a value as code", "[handlers.a]\nrun = \"echo $(( {payload.x} ))\"\n", {{"2:7", {"handlers.a.run:"}}}},
+      {"no attempts",
+       "[handlers.a]\nrun = \"x\"\nretry = { attempts = 0 }\n",
+       {{"3:22", {"handlers.a.retry.attempts: expected an integer from 1"}}}},
+      {"retry as a number", "[handlers.a]\nrun = \"x\"\nretry = 3\n", {{"3:9", {"expected a table, found an integer"}}}},
+      {"a key of retry", "[handlers.a]\nrun = \"x\"\nretry = { atempts = 3 }\n", {{"3:11", {"did you mean `attempts`?"}}}},
+      {"backoffs",
+       "[handlers.a]\nrun = \"x\"\nretry = { backoff = \"2s\", max_backoff = \"1s\" }\n",
+       {{"3:41", {"shorter than the first pause of 2s"}}}},
+      {"no time", "[handlers.a]\nrun = \"x\"\ntimeout = \"0s\"\n", {{"3:11", {"at least 1ms"}}}},
+      {"no slots", "[handlers.a]\nrun = \"x\"\nmax_concurrent = 0\n", {{"3:18", {"found 0"}}}},
+      {"environment",
+       "[handlers.a]\nrun = \"x\"\nenvironment = { \"A B\" = \"x\", HARK_RUN_ID = \"x\", N = 1, T = \"{steps.x.output}\" }\n",
+       {{"3:17", {"name of a variable"}},
+        {"3:30", {"HARK_"}},
+        {"3:53", {"expected a string, found an integer"}},
+        {"3:60", {"handlers.a.environment.T", "x"}}}},
+      {"environment as a list",
+       "[handlers.a]\nrun = \"x\"\nenvironment = [\"A=b\"]\n",
+       {{"3:15", {"expected a table, found an array"}}}},
+  });
+}
+
+TEST_CASE("config errors: http steps") {
+  const auto http = [](const std::string& fields) { return "[handlers.a]\nhttp = { " + fields + " }\n"; };
+  check_all({
+      {"no url", http("method = \"GET\""), {{"2:8", {"handlers.a.http: needs `url`"}}}},
+      {"no URL", http("url = \"chat.example\""), {{"2:16", {"begins with http:// or https://"}}}},
+      {"a blank in it", http("url = \"http://x/${SPACED}\""), {{"2:16", {"found the value of ${SPACED}"}}}},
+      {"another method", http("url = \"http://x\", method = \"post\""), {{"2:37", {"did you mean \"POST\"?"}}}},
+      {"json and body", http("url = \"http://x\", json = {}, body = \"x\""), {{"2:39", {"stands beside `json`"}}}},
+      {"a header's name",
+       http("url = \"http://x\", headers = { \"A B\" = \"x\" }"),
+       {{"2:40", {"expected the name of a header"}}}},
+      {"a header on two lines", http("url = \"http://x\", headers = { A = \"x\\r\\nB: y\" }"), {{"2:44", {"control character"}}}},
+      {"a date in JSON", http("url = \"http://x\", json = { a = [2026-01-01] }"), {{"2:42", {"JSON has no dates"}}}},
+      {"no number in JSON", http("url = \"http://x\", json = { a = nan }"), {{"2:41", {"no nan"}}}},
+      {"a template in JSON", http("url = \"http://x\", json = { a = [\"{evnt.id}\"] }"), {{"2:42", {"http.json", "evnt"}}}},
+      {"statuses",
+       http("url = \"http://x\", expect = [200, 99, \"2xx\"]"),
+       {{"2:43", {"found 99"}}, {"2:47", {"found \"2xx\""}}}},
+      {"a key", http("url = \"http://x\", header = {}"), {{"2:28", {"did you mean `headers`?"}}}},
+      {"http as a string", "[handlers.a]\nhttp = \"http://x\"\n", {{"2:8", {"expected a table, found a string"}}}},
+  });
+}
+
+TEST_CASE("config errors: a value from the environment is named, not shown") {
+  ConfigFolder folder;
+  folder.environment = {{"KEY", "s3cret"}};
+  const auto outcome = folder.load("[handlers.a]\nrun = \"x\"\ntimeout = \"${KEY}\"\nhttp = { url = \"${KEY}\" }\n");
+  CHECK_FALSE(outcome.errors.empty());
+  CHECK(joined(texts(outcome)).find("s3cret") == std::string::npos);
+}
+
+TEST_CASE("config errors: without the cause, nothing follows from it") {
+  ConfigFolder folder;
+  check_errors(folder.load("[handlers.a]\nrun = \"x\"\ntimeout = \"${MISSING}\"\nworking_directory = \"${MISSING}\"\n"),
+               {{"3:11", {"handlers.a.timeout:", "MISSING is not set", "${MISSING:-default}"}},
+                {"4:21", {"handlers.a.working_directory:"}}});
+  check_errors(folder.load(webhook("secret = \"${MISSING}\"\n")), {{"6:10", {"sources.webhook-hooks-x.secret:", "MISSING"}}});
+}

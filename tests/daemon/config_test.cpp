@@ -1,0 +1,405 @@
+// Configurations that are right, and what becomes of them.
+#include <nlohmann/json.hpp>
+
+#include "tests/daemon/config_support.h"
+
+using namespace hark;
+using namespace hark::test;
+using namespace std::chrono_literals;
+
+namespace {
+
+template <class T>
+const T& options(const Settings& settings, std::size_t index = 0) {
+  REQUIRE(settings.sources.size() > index);
+  const T* found = std::get_if<T>(&settings.sources[index].options);
+  REQUIRE(found != nullptr);
+  return *found;
+}
+
+bool any_holds(const std::vector<std::string>& lines, const std::string& word) {
+  return std::any_of(lines.begin(), lines.end(), [&](const std::string& line) { return line.find(word) != std::string::npos; });
+}
+
+}  // namespace
+
+TEST_CASE("config: an empty file is every default, and a warning") {
+  ConfigFolder folder;
+  const LoadedConfig loaded = folder.good("");
+  const Settings& settings = loaded.settings;
+  CHECK(settings.mode == "daemon");
+  CHECK(settings.max_concurrent_handlers == 4);
+  CHECK(settings.queue_limit == 10000);
+  CHECK(settings.queue_overflow == QueueOverflow::queue);
+  CHECK(settings.state_file == folder.path() / ".hark/state.json");
+  CHECK(settings.journal_file == folder.path() / ".hark/journal.db");
+  CHECK(settings.persist_last_run);
+  CHECK(settings.retention == 24h);
+  CHECK(settings.retention_events == 10000);
+  CHECK(settings.webhook_host == "127.0.0.1");
+  CHECK(settings.webhook_port == 8080);
+  CHECK_FALSE(settings.listen);
+  CHECK(settings.drain_timeout == 30s);
+  CHECK(settings.log_level == "info");
+  CHECK(settings.log_format == "text");
+  CHECK(settings.log_file.empty());
+  CHECK(settings.file == folder.path() / "hark.toml");
+  REQUIRE(loaded.warnings.size() == 1);
+  CHECK(loaded.warnings[0].find("hark.toml:1:1: no handlers") == 0);
+}
+
+TEST_CASE("config: every key of the top level is taken") {
+  ConfigFolder folder;
+  const Settings settings = folder
+                                .good(R"(
+mode = "one-shot"
+max_concurrent_handlers = 2
+queue_limit = 7
+queue_overflow = "error"
+state_file = "/var/lib/hark/state.json"
+journal_file = "data/../data/journal.db"
+persist_last_run = false
+retention = "7d"
+retention_events = 5
+webhook_host = "::1"
+webhook_port = 0
+log_level = "trace"
+log_format = "json"
+log_file = "hark.log"
+drain_timeout = "0s"
+handlers.a.run = "true"
+)")
+                                .settings;
+  CHECK(settings.mode == "one-shot");
+  CHECK(settings.max_concurrent_handlers == 2);
+  CHECK(settings.queue_limit == 7);
+  CHECK(settings.queue_overflow == QueueOverflow::error);
+  CHECK(settings.state_file == "/var/lib/hark/state.json");
+  CHECK(settings.journal_file == folder.path() / "data/journal.db");
+  CHECK_FALSE(settings.persist_last_run);
+  CHECK(settings.retention == 168h);
+  CHECK(settings.retention_events == 5);
+  CHECK(settings.webhook_host == "::1");
+  CHECK(settings.webhook_port == 0);
+  CHECK(settings.listen);
+  CHECK(settings.log_level == "trace");
+  CHECK(settings.log_format == "json");
+  CHECK(settings.log_file == folder.path() / "hark.log");
+  CHECK(settings.drain_timeout == 0s);
+}
+
+TEST_CASE("config: a watched folder") {
+  ConfigFolder folder;
+  const Settings settings = folder
+                                .good(R"(
+log_file = "hark.log"
+[[sources]]
+name = "code"
+type = "file_change"
+path = "./src/"
+pattern = ["**/*.py", "!**/test_*"]
+events = ["create", "modify"]
+debounce_ms = 1000
+debounce_max_ms = 10000
+ignore_vcs = false
+catch_up = false
+handlers = ["a", "b"]
+where = ""
+dedupe_window = "1h"
+priority = -3
+[handlers]
+a.run = "true"
+b.run = "true"
+)")
+                                .settings;
+  const auto& watch = options<FileWatcherOptions>(settings);
+  CHECK(watch.name == "code");
+  CHECK(watch.path == folder.path() / "src");
+  CHECK(watch.patterns == std::vector<std::string>{"**/*.py", "!**/test_*"});
+  CHECK(watch.events == std::set<std::string>{"create", "modify"});
+  CHECK_FALSE(watch.ignore_vcs);
+  CHECK(watch.gather == 50ms);
+  for (const char* own : {".hark", ".hark/journal.db", ".hark/journal.db-wal", ".hark/state.json", "hark.log"}) {
+    INFO(own);
+    CHECK(std::find(watch.ignore.begin(), watch.ignore.end(), folder.path() / own) != watch.ignore.end());
+  }
+  const Rule& rule = settings.sources[0].rule;
+  CHECK(rule.source == "code");
+  CHECK(rule.handlers == std::vector<std::string>{"a", "b"});
+  CHECK(rule.where.empty());
+  CHECK(rule.debounce == 1s);
+  CHECK(rule.debounce_max == Duration(10s));
+  CHECK(rule.dedupe_window == 1h);
+  CHECK(rule.priority == -3);
+}
+
+TEST_CASE("config: defaults of sources, and names from type and place") {
+  ConfigFolder folder;
+  const Settings settings = folder
+                                .good(R"(
+handlers.a.run = "true"
+[[sources]]
+type = "file_change"
+path = "./src"
+handler = "a"
+[[sources]]
+type = "file_change"
+path = "./src"
+pattern = "*.c"
+debounce = "0s"
+handler = "a"
+[[sources]]
+type = "git_push"
+repository = "."
+handler = "a"
+[[sources]]
+type = "schedule"
+cron = "0 9 * * MON"
+handler = "a"
+[[sources]]
+type = "manual"
+)")
+                                .settings;
+  std::vector<std::string> names;
+  for (const auto& source : settings.sources) names.push_back(source.name);
+  CHECK(names == std::vector<std::string>{"file_change-src", "file_change-src-2", "git_push", "schedule-0-9-MON", "manual"});
+  CHECK(options<FileWatcherOptions>(settings).gather == 50ms);
+  CHECK(options<FileWatcherOptions>(settings).events.size() == 4);
+  CHECK(settings.sources[0].rule.debounce == 200ms);
+  CHECK(settings.sources[0].rule.debounce_max == Duration(2s));
+  CHECK(settings.sources[0].rule.dedupe_window == 24h);
+  CHECK(options<FileWatcherOptions>(settings, 1).gather == 0ms);
+  CHECK(options<FileWatcherOptions>(settings, 1).patterns == std::vector<std::string>{"*.c"});
+  CHECK_FALSE(settings.sources[1].rule.debounce_max.has_value());
+  CHECK(options<GitRefsOptions>(settings, 2).repository == folder.path());
+  CHECK(options<GitRefsOptions>(settings, 2).branches.empty());
+  CHECK(settings.sources[2].rule.debounce == 0s);
+  CHECK(options<ScheduleOptions>(settings, 3).timezone.empty());
+  CHECK(options<ScheduleOptions>(settings, 3).catch_up == ScheduleOptions::CatchUp::none);
+  CHECK(settings.sources[4].rule.handlers.empty());
+  CHECK(options<ManualOptions>(settings, 4).name == "manual");
+  CHECK_FALSE(settings.listen);
+}
+
+TEST_CASE("config: schedules and repositories") {
+  ConfigFolder folder;
+  const Settings settings = folder
+                                .good(R"(
+handlers.a.run = "true"
+[[sources]]
+name = "weekly"
+type = "schedule"
+cron = "0 9 * * MON"
+timezone = "Europe/Berlin"
+jitter = "90s"
+catch_up = "all"
+catch_up_limit = 3
+handler = "a"
+[[sources]]
+name = "repo"
+type = "git_push"
+repository = "../other"
+branches = ["main", "release/*"]
+handler = "a"
+)")
+                                .settings;
+  const auto& weekly = options<ScheduleOptions>(settings);
+  CHECK(weekly.name == "weekly");
+  CHECK(weekly.cron == "0 9 * * MON");
+  CHECK(weekly.timezone == "Europe/Berlin");
+  CHECK(weekly.jitter == 90s);
+  CHECK(weekly.catch_up == ScheduleOptions::CatchUp::all);
+  CHECK(weekly.catch_up_limit == 3);
+  CHECK(options<GitRefsOptions>(settings, 1).repository == folder.path().parent_path() / "other");
+  CHECK(options<GitRefsOptions>(settings, 1).branches == std::vector<std::string>{"main", "release/*"});
+}
+
+TEST_CASE("config: secrets of a webhook come from values, files and credentials") {
+  ConfigFolder folder;
+  folder.environment = {{"NEW", "new"}, {"OLD", "old"}, {"CREDENTIALS_DIRECTORY", (folder.path() / "cred").string()}};
+  folder.write("secret", "from-file\n");
+  folder.write("two-lines", "first\nsecond\r\n");
+  folder.write("cred/hook", "from-credential");
+  const LoadedConfig loaded = folder.good(R"(
+webhook_host = "0.0.0.0"
+webhook_port = 9000
+handlers.a.run = "true"
+[[sources]]
+type = "webhook"
+path = "/hooks/deploy"
+secret = ["${NEW}", "${OLD}"]
+secret_file = ["secret", "two-lines"]
+credential = "hook"
+signature_header = "X-Sign"
+max_body = 10
+handler = "a"
+[[sources]]
+type = "webhook"
+path = "/hooks/github"
+provider = "github"
+secret_file = "secret"
+handler = "a"
+)");
+  const auto& deploy = options<WebhookOptions>(loaded.settings);
+  CHECK(deploy.name == "webhook-hooks-deploy");
+  CHECK(deploy.path == "/hooks/deploy");
+  CHECK(deploy.secrets == std::vector<std::string>{"new", "old", "from-file", "first\nsecond", "from-credential"});
+  CHECK_FALSE(deploy.unsigned_ok);
+  CHECK(deploy.signature_header == "X-Sign");
+  CHECK(deploy.max_body == 10);
+  CHECK(deploy.host == "0.0.0.0");
+  CHECK(deploy.port == 9000);
+  CHECK(options<WebhookOptions>(loaded.settings, 1).provider == "github");
+  CHECK(options<WebhookOptions>(loaded.settings, 1).max_body == 1024 * 1024);
+  CHECK(loaded.settings.listen);
+  CHECK(loaded.warnings.empty());
+}
+
+TEST_CASE("config: what is worth a look is a warning with its place") {
+  ConfigFolder folder;
+  folder.write("secret", "x");
+  std::filesystem::permissions(folder.path() / "secret", std::filesystem::perms::all);
+  const LoadedConfig loaded = folder.good(R"(webhook_host = "0.0.0.0"
+[[sources]]
+type = "webhook"
+path = "/x"
+secret_file = "secret"
+handler = "a"
+[[sources]]
+type = "webhook"
+path = "/y"
+unsigned = true
+handler = "a"
+[[sources]]
+type = "file_change"
+path = "not-there"
+handler = "a"
+[handlers.a]
+run = "true"
+[handlers.b]
+run = "true"
+working_directory = "gone"
+)");
+  INFO(joined(loaded.warnings));
+  REQUIRE(loaded.warnings.size() == 5);
+  CHECK(loaded.warnings[0].find("hark.toml:5:15: sources.webhook-x.secret_file: ") == 0);
+  CHECK(loaded.warnings[0].find("can be read by everybody") != std::string::npos);
+  CHECK(loaded.warnings[1].find("hark.toml:10:12: ") == 0);
+  CHECK(loaded.warnings[2].find("hark.toml:14:8: ") == 0);
+  CHECK(loaded.warnings[3].find("hark.toml:18:11: handlers: no source uses `b`") == 0);
+  CHECK(loaded.warnings[4].find("hark.toml:20:21: ") == 0);
+}
+
+TEST_CASE("config: with a manual source a handler that no source names is nothing to warn of") {
+  ConfigFolder folder;
+  CHECK(folder.good("handlers.a.run = \"true\"\nsources = [{ type = \"manual\" }]\n").warnings.empty());
+  CHECK(any_holds(folder.good("handlers.a.run = \"true\"\n").warnings, "no source uses `a`"));
+}
+
+TEST_CASE("config: the handlers and steps of the contract") {
+  ConfigFolder folder;
+  const Settings settings = folder
+                                .good(R"(
+[handlers.on-code-change]
+steps = [
+  { name = "test", run = "pytest -q {files}", timeout = "5m", retry = { attempts = 3, backoff = "2s", max_backoff = "1m" } },
+  { name = "tell", http = { method = "POST", url = "https://chat.example/hook", json = { text = "{steps.test.output}" } }, if = "steps.test.exit_code:0" },
+  { run = ["make", "{payload.target}"] },
+]
+max_concurrent = 1
+timeout = "15m"
+working_directory = "src"
+environment = { CI = "1", REF = "{payload.ref}" }
+[handlers.weekly-summary]
+run = "git log --since={last_run} --oneline"
+retry = { attempts = 2, backoff = "5m" }
+)")
+                                .settings;
+  REQUIRE(settings.handlers.size() == 2);
+  const Handler& change = settings.handlers[0];
+  CHECK(change.name == "on-code-change");
+  CHECK(change.max_concurrent == 1);
+  CHECK(change.timeout == Duration(15min));
+  CHECK(change.working_directory == (folder.path() / "src").string());
+  REQUIRE(change.environment.size() == 2);
+  CHECK(change.environment[0].first == "CI");
+  CHECK(change.environment[1].second.names() == std::vector<std::string>{"payload.ref"});
+  REQUIRE(change.steps.size() == 3);
+
+  const StepOptions& test = change.steps[0];
+  CHECK(test.name == "test");
+  CHECK(std::get<RunStepOptions>(test.kind).shell);
+  CHECK(std::get<RunStepOptions>(test.kind).script.text() == "pytest -q {files}");
+  CHECK(test.timeout == Duration(5min));
+  CHECK(test.retry.attempts == 3);
+  CHECK(test.retry.backoff.first == 2s);
+  CHECK(test.retry.backoff.max == 1min);
+
+  const StepOptions& tell = change.steps[1];
+  const auto& http = std::get<HttpStepOptions>(tell.kind);
+  CHECK(http.method == "POST");
+  CHECK(http.url.text() == "https://chat.example/hook");
+  REQUIRE(http.json.has_value());
+  CHECK(*http.json == nlohmann::json{{"text", "{steps.test.output}"}});
+  CHECK(tell.condition.text() == "steps.test.exit_code:0");
+  CHECK_FALSE(tell.timeout.has_value());
+  CHECK(tell.retry.attempts == 1);
+
+  CHECK(change.steps[2].name == "step3");
+  const auto& make = std::get<RunStepOptions>(change.steps[2].kind);
+  CHECK_FALSE(make.shell);
+  REQUIRE(make.arguments.size() == 2);
+  CHECK(make.arguments[1].text() == "{payload.target}");
+
+  const Handler& weekly = settings.handlers[1];
+  REQUIRE(weekly.steps.size() == 1);
+  CHECK(weekly.steps[0].name == "step1");
+  CHECK(weekly.timeout == Duration(1h));
+  CHECK(weekly.working_directory == folder.path().string());
+  CHECK(weekly.steps[0].retry.attempts == 2);
+  CHECK(weekly.steps[0].retry.backoff.max == 5min);
+}
+
+TEST_CASE("config: an http step with everything") {
+  ConfigFolder folder;
+  const Settings settings = folder
+                                .good(R"(
+[handlers.a.http]
+url = "{payload.callback}"
+headers = { Authorization = "Bearer x", "X-Id" = "{event.id}" }
+body = "{run.id}"
+expect = [200, 404]
+[handlers.b.http]
+url = "http://x"
+expect = 204
+json = { n = 1, x = 1.5, t = true, list = ["{event.id}", {}], deep = { a = "b" } }
+)")
+                                .settings;
+  const auto& a = std::get<HttpStepOptions>(settings.handlers[0].steps[0].kind);
+  CHECK(a.method == "POST");
+  CHECK(a.url.text() == "{payload.callback}");
+  REQUIRE(a.headers.size() == 2);
+  CHECK(a.headers[0].first == "Authorization");
+  CHECK(a.headers[1].second.text() == "{event.id}");
+  REQUIRE(a.body.has_value());
+  CHECK(a.body->text() == "{run.id}");
+  CHECK(a.expect == std::vector<int>{200, 404});
+  const auto& b = std::get<HttpStepOptions>(settings.handlers[1].steps[0].kind);
+  CHECK(b.expect == std::vector<int>{204});
+  CHECK(*b.json == nlohmann::json::parse(R"({"n":1,"x":1.5,"t":true,"list":["{event.id}",{}],"deep":{"a":"b"}})"));
+}
+
+TEST_CASE("config: handlers and sources keep the order of the file") {
+  ConfigFolder folder;
+  const Settings settings = folder
+                                .good(
+                                    "[handlers.z]\nrun = \"1\"\n[handlers.m]\nrun = \"2\"\n[handlers.a]\nrun = "
+                                    "\"3\"\n[[sources]]\nname = \"y\"\ntype = \"manual\"\n"
+                                    "[[sources]]\nname = \"b\"\ntype = \"manual\"\n")
+                                .settings;
+  REQUIRE(settings.handlers.size() == 3);
+  CHECK(settings.handlers[0].name == "z");
+  CHECK(settings.handlers[1].name == "m");
+  CHECK(settings.handlers[2].name == "a");
+  CHECK(settings.sources[0].name == "y");
+}
