@@ -1,0 +1,256 @@
+#include "daemon/api.h"
+
+#include <unistd.h>
+
+#include <algorithm>
+#include <charconv>
+#include <optional>
+
+#include <nlohmann/json.hpp>
+
+#include "core/event_json.h"
+#include "core/nearest.h"
+#include "core/version.h"
+#include "daemon/engine.h"
+#include "daemon/places.h"
+#include "daemon/source_supervisor.h"
+#include "platform/clock.h"
+#include "platform/http_server.h"
+#include "reporters/metrics.h"
+
+namespace hark {
+
+using nlohmann::json;
+
+namespace {
+
+constexpr std::size_t kMostRuns = 1000;  // of one page
+
+HttpResponse json_response(const json& body, int status = 200) {
+  HttpResponse response;
+  response.status = status;
+  response.body = write_json(body) + "\n";
+  return response;
+}
+
+bool is_loopback(const std::string& host) { return host == "localhost" || host == "::1" || host.starts_with("127."); }
+
+// A route under /api: over TCP only from this machine, and not on behalf of a page of another site.
+HttpRoute api_route(const ApiParts& parts, std::string method, std::string path, std::function<void(const HttpRequest&, HttpResponder)> handle) {
+  HttpRoute route;
+  route.method = std::move(method);
+  route.path = std::move(path);
+  const bool on_loopback = is_loopback(parts.settings.webhook_host);
+  route.handle = [on_loopback, handle = std::move(handle)](HttpRequest request, HttpResponder respond) {
+    if (!request.control && !on_loopback) {
+      respond(problem(403, "not served here", "the API is served on the control socket, and over TCP only where hark listens on loopback"));
+    } else if (!request.control && !same_site(request)) {
+      respond(problem(403, "another site's request", "Origin and Host must name this listener"));
+    } else {
+      handle(request, std::move(respond));
+    }
+  };
+  return route;
+}
+
+std::optional<std::uint64_t> number(const std::optional<std::string>& text) {
+  if (!text) return std::nullopt;
+  std::uint64_t value = 0;
+  const auto [end, failure] = std::from_chars(text->data(), text->data() + text->size(), value);
+  return failure == std::errc{} && end == text->data() + text->size() ? std::optional(value) : std::nullopt;
+}
+
+json handlers_json(const ApiParts& parts) {
+  auto list = json::array();
+  for (const auto& [name, handler] : parts.engine.handlers()) {
+    json one = {{"name", name},
+                {"running", parts.engine.queue().slots().running(name)},
+                {"waiting", parts.engine.queue().size(name)},
+                {"paused", parts.engine.queue().paused(name)}};
+    const auto& known = parts.engine.last_run().handlers;
+    if (const auto last = known.find(name); last != known.end()) {
+      if (last->second.last_run) one["last_run"] = to_rfc3339(*last->second.last_run);
+      if (!last->second.last_state.empty()) one["last_state"] = last->second.last_state;
+    }
+    list.push_back(std::move(one));
+  }
+  return list;
+}
+
+json sources_json(const ApiParts& parts) {
+  auto list = json::array();
+  for (const auto& source : parts.sources.status()) {
+    json one = {{"name", source.name}, {"type", source.type}, {"state", to_string(source.state)}, {"offered", source.offered}};
+    if (!source.reason.empty()) one["reason"] = source.reason;
+    if (!source.cure.empty()) one["cure"] = source.cure;
+    list.push_back(std::move(one));
+  }
+  return list;
+}
+
+Result<Event> triggered_event(const std::string& body) {
+  Event event;
+  event.type = "manual";
+  event.source = "manual";
+  if (body.empty()) return event;
+  auto data = Payload::parse(body);
+  if (!data) return data.error();
+  event.data = std::move(*data);
+  return event;
+}
+
+void trigger(const ApiParts& parts, const HttpRequest& request, HttpResponder respond) {
+  const auto name = path_parameter("/api/handlers/{name}/trigger", request.path, "name");
+  if (!parts.engine.handlers().contains(name)) {
+    std::vector<std::string> known;
+    for (const auto& [handler, unused] : parts.engine.handlers()) known.push_back(handler);
+    const auto close = nearest(name, known);
+    return respond(problem(404, "no such handler", "no handler is named '" + name + "'" + (close.empty() ? "" : "; did you mean '" + close + "'?")));
+  }
+  auto event = triggered_event(request.body);
+  if (!event) return respond(problem(400, "bad payload", event.error().message));
+  const bool wait = form_value(request.query, "wait") == "true";
+  auto& engine = parts.engine;
+  engine.offer_to(name, std::move(*event), [&engine, respond = std::move(respond), wait](const Acceptance& acceptance) {
+    if (!acceptance.taken()) {
+      auto response = problem(503, "not accepted", acceptance.reason);
+      response.headers.add("Retry-After", "1");
+      return respond(std::move(response));
+    }
+    if (!wait) return respond(json_response({{"event_id", acceptance.event_id}}, 202));
+    engine.when_ended(acceptance.event_id, [respond, id = acceptance.event_id](const std::vector<Run>& runs) {
+      auto list = json::array();
+      for (const auto& run : runs) list.push_back(to_json(run));
+      respond(json_response({{"event_id", id}, {"runs", std::move(list)}}));
+    });
+  });
+}
+
+void list_runs(const ApiParts& parts, const HttpRequest& request, const HttpResponder& respond) {
+  RunQuery query;
+  query.limit = std::min<std::size_t>(number(form_value(request.query, "limit")).value_or(20), kMostRuns);
+  query.before = number(form_value(request.query, "before"));
+  query.after = number(form_value(request.query, "after"));
+  query.handler = form_value(request.query, "handler").value_or("");
+  query.event_id = form_value(request.query, "event").value_or("");
+  auto runs = parts.journal.runs(query);
+  if (!runs) return respond(problem(503, "the journal cannot be read", runs.error().message));
+  json body = {{"runs", json::array()}};
+  for (const auto& run : *runs) body["runs"].push_back(to_json(run));
+  if (!runs->empty()) body["cursor"] = runs->back().sequence;
+  respond(json_response(body));
+}
+
+void show_run(const ApiParts& parts, const HttpRequest& request, const HttpResponder& respond) {
+  auto run = parts.journal.run(path_parameter("/api/runs/{id}", request.path, "id"));
+  if (!run) return respond(problem(400, "cannot show the run", run.error().message));
+  if (!*run) return respond(problem(404, "no such run"));
+  respond(json_response(to_json(**run)));
+}
+
+void explain(const ApiParts& parts, const HttpRequest& request, const HttpResponder& respond) {
+  auto event = parts.journal.event(path_parameter("/api/events/{id}/explain", request.path, "id"));
+  if (!event) return respond(problem(400, "cannot show the event", event.error().message));
+  if (!*event) return respond(problem(404, "no such event"));
+  auto decisions = parts.journal.decisions((*event)->sequence);
+  if (!decisions) return respond(problem(503, "the journal cannot be read", decisions.error().message));
+  RunQuery query;
+  query.event_id = (*event)->id;
+  query.limit = kMostRuns;
+  auto runs = parts.journal.runs(query);
+  if (!runs) return respond(problem(503, "the journal cannot be read", runs.error().message));
+  json body = {{"event", to_json(**event)}, {"decisions", json::array()}, {"runs", json::array()}};
+  for (const auto& decision : *decisions) body["decisions"].push_back(to_json(decision));
+  for (const auto& run : *runs) body["runs"].push_back(to_json(run));
+  respond(json_response(body));
+}
+
+void pause_or_resume(const ApiParts& parts, const HttpRequest& request, bool pause, const HttpResponder& respond) {
+  const auto handler = form_value(request.query, "handler").value_or("");
+  if (!handler.empty() && !parts.engine.handlers().contains(handler)) {
+    return respond(problem(404, "no such handler", "no handler is named '" + handler + "'"));
+  }
+  if (pause) {
+    parts.engine.pause(handler);
+  } else {
+    parts.engine.resume(handler);
+  }
+  respond(json_response({{"paused", pause}, {"handler", handler.empty() ? json(nullptr) : json(handler)}}));
+}
+
+Gauges gauges(const ApiParts& parts) {
+  Gauges now;
+  now.waiting = double(parts.engine.queue().size());
+  now.running = double(parts.engine.executor().active());
+  now.held = double(parts.engine.router().held());
+  now.connections = double(parts.server.connections());
+  for (const auto& source : parts.sources.status()) now.sources.emplace_back(source.name, source.state == SourceStatus::State::running);
+  return now;
+}
+
+bool ready(const ApiParts& parts) { return !parts.engine.draining() && !parts.engine.journal_fault(); }
+
+}  // namespace
+
+json status_json(const ApiParts& parts) {
+  const auto now = parts.clock.now();
+  const auto& queue = parts.engine.queue();
+  json status = {{"version", version()},
+                 {"pid", getpid()},
+                 {"state", parts.engine.draining() ? "draining" : queue.paused("") ? "paused" : "running"},
+                 {"started", to_rfc3339(parts.started.wall)},
+                 {"uptime_s", std::chrono::duration_cast<std::chrono::seconds>(now.steady - parts.started.steady).count()},
+                 {"config", parts.settings.file.string()},
+                 {"journal", parts.settings.journal_file.string()},
+                 {"sources", sources_json(parts)},
+                 {"handlers", handlers_json(parts)},
+                 {"queue", {{"waiting", queue.size()}, {"held", parts.engine.router().held()}, {"running", parts.engine.executor().active()}}}};
+  if (parts.server.port() != 0) status["listener"] = {{"host", parts.settings.webhook_host}, {"port", parts.server.port()}};
+  if (const auto fault = parts.engine.journal_fault()) status["journal_fault"] = *fault;
+  auto running = json::array();
+  for (const auto& run : parts.engine.executor().running()) running.push_back(to_json(run));
+  status["running"] = std::move(running);
+  return status;
+}
+
+void add_api_routes(const ApiParts& parts) {
+  auto& server = parts.server;
+  const auto api = [&](const char* method, const char* path, auto handle) {
+    server.add(api_route(parts, method, path, [&parts, handle](const HttpRequest& request, HttpResponder respond) {
+      handle(parts, request, std::move(respond));
+    }));
+  };
+  api("GET", "/api/status", [](const ApiParts& p, const HttpRequest&, const HttpResponder& respond) { respond(json_response(status_json(p))); });
+  api("POST", "/api/handlers/{name}/trigger", trigger);
+  api("GET", "/api/runs", list_runs);
+  api("GET", "/api/runs/{id}", show_run);
+  api("POST", "/api/runs/{id}/cancel", [](const ApiParts& p, const HttpRequest& request, const HttpResponder& respond) {
+    if (p.engine.cancel(path_parameter("/api/runs/{id}/cancel", request.path, "id"))) return respond(json_response({{"cancelled", true}}, 202));
+    respond(problem(404, "no such run under way"));
+  });
+  api("GET", "/api/events/{id}/explain", explain);
+  api("POST", "/api/control/pause", [](const ApiParts& p, const HttpRequest& r, const HttpResponder& respond) { pause_or_resume(p, r, true, respond); });
+  api("POST", "/api/control/resume", [](const ApiParts& p, const HttpRequest& r, const HttpResponder& respond) { pause_or_resume(p, r, false, respond); });
+  api("POST", "/api/control/drain", [](const ApiParts& p, const HttpRequest&, const HttpResponder& respond) {
+    respond(json_response({{"draining", true}}, 202));
+    p.stop();
+  });
+
+  const auto plain = [&](const char* path, auto handle) {
+    HttpRoute route;
+    route.method = "GET";
+    route.path = path;
+    route.handle = [&parts, handle](const HttpRequest&, const HttpResponder& respond) { respond(handle(parts)); };
+    server.add(std::move(route));
+  };
+  plain("/metrics", [](const ApiParts& p) {
+    HttpResponse response;
+    response.content_type = "text/plain; version=0.0.4; charset=utf-8";
+    response.body = p.metrics.text(gauges(p));
+    return response;
+  });
+  plain("/healthz", [](const ApiParts&) { return json_response({{"alive", true}}); });
+  plain("/readyz", [](const ApiParts& p) { return json_response({{"ready", ready(p)}}, ready(p) ? 200 : 503); });
+}
+
+}  // namespace hark

@@ -1,0 +1,39 @@
+// The API's routes: what the command line and programs ask of a running daemon. The same on the control socket and on TCP;
+// over TCP only where the listener is on loopback, and never for a page of another site.
+#pragma once
+
+#include <functional>
+#include <string>
+
+#include <nlohmann/json_fwd.hpp>
+
+#include "core/time.h"
+#include "daemon/settings.h"
+
+namespace hark {
+
+class Clock;
+class Engine;
+class HttpServer;
+class JournalReader;
+class Metrics;
+class SourceSupervisor;
+
+struct ApiParts {
+  const Settings& settings;
+  HttpServer& server;
+  Engine& engine;
+  JournalReader& journal;
+  SourceSupervisor& sources;
+  Metrics& metrics;
+  const Clock& clock;
+  Now started;
+  std::function<void()> stop;  // begins the drain
+};
+
+// `parts` outlives the server's routes.
+void add_api_routes(const ApiParts& parts);
+
+nlohmann::json status_json(const ApiParts& parts);
+
+}  // namespace hark

@@ -1,0 +1,174 @@
+#include "daemon/daemon.h"
+
+#include <algorithm>
+#include <csignal>
+#include <memory>
+#include <random>
+#include <utility>
+
+#include "core/limits.h"
+#include "core/printable.h"
+#include "daemon/api.h"
+#include "daemon/engine.h"
+#include "daemon/places.h"
+#include "daemon/source_supervisor.h"
+#include "daemon/sources.h"
+#include "executor/pool_runner.h"
+#include "platform/clock.h"
+#include "platform/file_system.h"
+#include "platform/http_client.h"
+#include "platform/http_server.h"
+#include "platform/lock_file.h"
+#include "platform/loop.h"
+#include "platform/process.h"
+#include "platform/signals.h"
+#include "platform/workers.h"
+#include "reporters/detached.h"
+#include "reporters/log.h"
+#include "reporters/metrics.h"
+#include "state/journal.h"
+#include "state/last_run.h"
+
+namespace hark {
+
+namespace {
+
+// What blocks and is no run: libgit2, state.json. Two, so that one slow repository does not hold up the state.
+constexpr std::size_t kBackgroundThreads = 2;
+
+constexpr std::initializer_list<int> kSignals = {SIGTERM, SIGINT, SIGHUP, SIGCHLD};
+
+std::uint64_t random_seed() {
+  std::random_device device;
+  return (std::uint64_t(device()) << 32) | device();
+}
+
+class Daemon {
+ public:
+  Daemon(const Settings& settings, std::unique_ptr<Log> log, std::unique_ptr<Journal> journal, LastRun last_run)
+      : settings_(settings),
+        log_(std::move(log)),
+        journal_(std::move(journal)),
+        log_thread_([this](const lifecycle::Any& event) { return log_->wants(event); }, [this](const lifecycle::Any& event) { log_->report(event); },
+                    [this](std::uint64_t count) {
+                      log_->report(lifecycle::Note{"warn", std::to_string(count) + " lines of the log were left out: it does not keep up"});
+                    }),
+        engine_(settings_, {loop_, clock_, *journal_, files_, background_, emitter_}, std::move(last_run), random_seed()),
+        runner_(loop_, std::size_t(settings_.max_concurrent_handlers), PipelineTools{processes_, http_client_, clock_, output_folder(settings_)},
+                engine_.reports()),
+        server_(loop_),
+        sources_(loop_, clock_, engine_, emitter_),
+        signals_(loop_, kSignals, [this](int signal) { on_signal(signal); }),
+        api_{settings_, server_, engine_, *journal_, sources_, metrics_, clock_, clock_.now(), [this] { stop("hark daemon stop"); }} {
+    emitter_.subscribe("metrics", [this](const lifecycle::Any& event) { metrics_.report(event); });
+    emitter_.subscribe("log", [this](const lifecycle::Any& event) { log_thread_(event); });
+    engine_.set_runner(runner_);
+    add_api_routes(api_);
+  }
+
+  Result<int> run(const DaemonOptions& options) {
+    const auto socket = options.socket.empty() ? socket_path(settings_) : options.socket;
+    if (auto listening = server_.listen_unix(socket); !listening) return listening.error();
+    if (auto recovered = engine_.recover([this](const std::string& run_id) { return processes_.end_marked(run_id); }); !recovered) {
+      return recovered.error();
+    }
+    if (settings_.listen) {
+      // Webhook sources say for themselves that they cannot work without it, and try again.
+      if (auto listening = server_.listen(settings_.webhook_host, settings_.webhook_port); !listening) {
+        say("warn", "no HTTP over TCP: " + listening.error().text());
+      }
+    }
+    const SourceParts parts{loop_, clock_, background_, server_, engine_.last_run()};
+    for (const auto& source : settings_.sources) {
+      const bool wanted = options.only_sources.empty() || std::find(options.only_sources.begin(), options.only_sources.end(), source.name) != options.only_sources.end();
+      if (!wanted) continue;
+      if (auto made = make_source(source, parts)) sources_.add(source.name, source.type, std::move(made));
+    }
+    sources_.start();
+    say("info", "hark is ready: " + counted(settings_.sources.size(), "source") + ", " + counted(settings_.handlers.size(), "handler") + ", " +
+                    address());
+    if (options.ready) options.ready();
+    loop_.run();
+    say("info", exit_code_ == 0 ? "hark has stopped" : "hark was ended");
+    return exit_code_;
+  }
+
+  void say(std::string_view level, std::string message) { emitter_.emit(lifecycle::Note{level, std::move(message)}); }
+
+ private:
+  std::string address() const {
+    return server_.port() == 0 ? "control socket only" : "http://" + settings_.webhook_host + ":" + std::to_string(server_.port());
+  }
+
+  void on_signal(int signal) {
+    if (signal == SIGCHLD) return processes_.reap_orphans();
+    if (signal == SIGHUP) return say("warn", "SIGHUP: this version reads its configuration only at the start; restart it to change");
+    if (engine_.draining()) {
+      exit_code_ = 128 + signal;
+      return engine_.drain({}, [this] { close(); });  // ends what runs; it goes on at the next start
+    }
+    stop(signal == SIGINT ? "SIGINT" : "SIGTERM");
+  }
+
+  void stop(const std::string& why) {
+    if (engine_.draining()) return;
+    const auto active = engine_.executor().active();
+    say("info", why + ": stopping" + (active == 0 ? "" : ", " + std::to_string(active) + " running handlers have " + to_string(settings_.drain_timeout)));
+    // Sources stay until the end: a webhook is to be told 503 and come again, not 404.
+    engine_.drain(settings_.drain_timeout, [this] { close(); });
+  }
+
+  void close() {
+    sources_.stop();
+    closing_->at(clock_.now().steady + limits::kLastAnswers, [this] { loop_.stop(); });
+    server_.stop_accepting([this] { loop_.stop(); });
+  }
+
+  const Settings& settings_;
+  std::unique_ptr<Log> log_;
+  Loop loop_;
+  SystemClock clock_;
+  RealFileSystem files_;
+  std::unique_ptr<Journal> journal_;
+  lifecycle::Emitter emitter_;
+  Metrics metrics_;
+  Detached log_thread_;
+  Workers background_{"hark-background", kBackgroundThreads};
+  RealProcessSpawner processes_;
+  RealHttpClient http_client_;
+  Engine engine_;
+  PoolRunner runner_;
+  HttpServer server_;
+  SourceSupervisor sources_;
+  Signals signals_;
+  ApiParts api_;
+  std::unique_ptr<Timer> closing_ = loop_.timer();
+  int exit_code_ = 0;
+};
+
+}  // namespace
+
+Result<int> run_daemon(const Settings& settings, const DaemonOptions& options) {
+  block_signals(kSignals);  // before the first thread
+  auto lock = LockFile::take(lock_path(settings));
+  if (!lock) return lock.error();
+  const SystemClock clock;
+  auto log = Log::open({settings.log_level, settings.log_format, settings.log_file}, clock);
+  if (!log) return log.error();
+  auto journal = open_journal(settings.journal_file);
+  if (!journal) return journal.error();
+  LastRun last_run;
+  std::string warning;
+  if (settings.persist_last_run) {
+    RealFileSystem files;
+    auto loaded = LastRun::load(files, settings.state_file, SystemClock().now().wall);
+    if (!loaded) return loaded.error();
+    warning = std::move(loaded->warning);
+    last_run = std::move(loaded->state);
+  }
+  Daemon daemon(settings, std::move(*log), std::move(*journal), std::move(last_run));
+  if (!warning.empty()) daemon.say("warn", std::move(warning));
+  return daemon.run(options);
+}
+
+}  // namespace hark

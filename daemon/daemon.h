@@ -1,0 +1,25 @@
+// The daemon, wired: the only place that knows every stage. Its parts are built in the order in which events pass them and go in the
+// reverse order.
+#pragma once
+
+#include <filesystem>
+#include <functional>
+#include <string>
+#include <vector>
+
+#include "core/result.h"
+#include "daemon/settings.h"
+
+namespace hark {
+
+struct DaemonOptions {
+  std::vector<std::string> only_sources;   // --sources; empty: all
+  std::filesystem::path socket;            // empty: socket_path(settings)
+  std::function<void()> ready;             // called once when sources run and sockets listen
+};
+
+// Runs until it was drained (SIGTERM, SIGINT, `hark daemon stop`); a second signal ends it at once. An Error means it never began.
+// Returns 0, or 128 + n when a second signal n ended it.
+Result<int> run_daemon(const Settings& settings, const DaemonOptions& options);
+
+}  // namespace hark

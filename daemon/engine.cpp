@@ -1,0 +1,501 @@
+#include "daemon/engine.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "core/limits.h"
+#include "daemon/engine_turn.h"
+#include "daemon/places.h"
+#include "platform/clock.h"
+#include "platform/file_system.h"
+#include "platform/loop.h"
+#include "platform/workers.h"
+#include "state/run_outputs.h"
+
+namespace hark {
+
+namespace {
+
+std::vector<Rule> rules_of(const Settings& settings) {
+  std::vector<Rule> rules;
+  for (const auto& source : settings.sources) rules.push_back(source.rule);
+  return rules;
+}
+
+Handlers handlers_of(const Settings& settings) {
+  Handlers handlers;
+  for (const auto& handler : settings.handlers) handlers.emplace(handler.name, std::make_shared<const Handler>(handler));
+  return handlers;
+}
+
+}  // namespace
+
+Engine::Engine(Settings settings, EngineParts parts, LastRun last_run, std::uint64_t seed)
+    : settings_(std::move(settings)),
+      handlers_(handlers_of(settings_)),
+      parts_(std::move(parts)),
+      ids_(seed),
+      owner_(this_process()),
+      router_(rules_of(settings_)),
+      queue_(settings_.max_concurrent_handlers, settings_.queue_limit),
+      executor_(queue_, parts_.journal, owner_, handlers_),
+      last_run_(std::move(last_run)),
+      timer_(parts_.loop.timer()),
+      prune_timer_(parts_.loop.timer()),
+      state_timer_(parts_.loop.timer()),
+      drain_timer_(parts_.loop.timer()) {
+  prune_timer_->at(parts_.clock.now().steady + limits::kPruneInterval, [this] { prune_and_go_on(); });
+}
+
+Engine::~Engine() { *alive_ = false; }
+
+RunReports Engine::reports() {
+  RunReports reports;
+  reports.step_finished = [this](const Run& run, std::size_t index, const StepResult& step) {
+    reports_.emplace_back(StepReport{run, index, step});
+    schedule_turn();
+  };
+  reports.finished = [this](Run run) {
+    reports_.emplace_back(std::move(run));
+    schedule_turn();
+  };
+  return reports;
+}
+
+void Engine::offer_to(std::string handler, Event event, Answer answer) {
+  offers_.push_back({std::move(handler), std::move(event), std::move(answer)});
+  schedule_turn();
+}
+
+// Posted, not called: what else became ready in this round of the loop joins the same transaction.
+void Engine::schedule_turn() {
+  if (std::exchange(turn_scheduled_, true)) return;
+  parts_.loop.post([this, alive = alive_] {
+    if (!*alive) return;
+    turn_scheduled_ = false;
+    turn();
+  });
+}
+
+std::optional<std::string> Engine::reason_to_refuse(Now now) const {
+  if (draining_) return "hark is shutting down";
+  if (journal_fault_ && now.steady < journal_retry_) return "the journal cannot be written: " + *journal_fault_;
+  return std::nullopt;
+}
+
+void Engine::refuse(Answer answer, std::string reason) {
+  if (!answer) return;
+  Acceptance acceptance;
+  acceptance.reason = std::move(reason);
+  parts_.loop.post([answer = std::move(answer), acceptance = std::move(acceptance)] { answer(acceptance); });
+}
+
+void Engine::turn() {
+  Turn turn;
+  turn.now = parts_.clock.now();
+  if (const auto reason = reason_to_refuse(turn.now)) {
+    for (auto& offered : std::exchange(offers_, {})) refuse(std::move(offered.answer), *reason);
+  }
+  if (journal_fault_ && turn.now.steady < journal_retry_) {
+    arm_timer();
+    return;  // reports wait until the journal can be written again
+  }
+  while (!offers_.empty() && turn.offers.size() < limits::kEventsPerTurn) {
+    turn.offers.push_back(std::move(offers_.front()));
+    offers_.pop_front();
+  }
+  turn.reports.assign(std::make_move_iterator(reports_.begin()), std::make_move_iterator(reports_.end()));
+  reports_.clear();
+
+  auto done = parts_.journal.begin();
+  if (done) done = transact(turn);
+  if (done) done = parts_.journal.commit();
+  if (done) {
+    committed(turn);
+  } else {
+    parts_.journal.rollback();
+    failed(turn, done.error());
+  }
+  if (!offers_.empty()) schedule_turn();
+  arm_timer();
+  check_drained();
+}
+
+Status Engine::transact(Turn& turn) {
+  for (auto& report : turn.reports) {
+    if (auto done = take_report(turn, report); !done) return done;
+  }
+  for (auto& offered : turn.offers) {
+    if (auto done = take_offer(turn, offered); !done) return done;
+  }
+  if (auto done = fire_debounces(turn); !done) return done;
+  if (draining_) return {};  // what waits goes on at the next start
+  auto plan = executor_.plan(turn.now, [this](const std::string& handler) -> std::optional<WallTime> {
+    const auto known = last_run_.handlers.find(handler);
+    return known == last_run_.handlers.end() ? std::nullopt : known->second.last_success;
+  });
+  if (!plan) return plan.error();
+  turn.launches = std::move(plan->start);
+  for (auto& run : plan->failed) run_ended(turn, std::move(run));
+  return {};
+}
+
+Status Engine::take_report(Turn& turn, Report& report) {
+  if (auto* step = std::get_if<StepReport>(&report)) {
+    turn.notices.emplace_back(lifecycle::PhaseComplete{step->run.id, step->run.handler, step->run.correlation_id, step->step});
+    // The worker does not report that it goes on to the next step: it follows, and a report costs a wake-up.
+    const auto handler = handlers_.find(step->run.handler);
+    const bool goes_on = step->step.state == StepState::succeeded || step->step.state == StepState::skipped;
+    if (goes_on && handler != handlers_.end() && step->index + 1 < handler->second->steps.size()) {
+      turn.notices.emplace_back(lifecycle::PhaseStarted{step->run.id, step->run.handler, step->run.correlation_id,
+                                                        handler->second->steps[step->index + 1].name});
+    }
+    return parts_.journal.add_step(step->run.sequence, step->index, step->step);
+  }
+  auto run = std::get<Run>(report);
+  // Its processes are gone whatever becomes of this transaction, which may give its slot to the next.
+  executor_.finished(run.id);
+  if (run.state == RunState::cancelled && cut_off_) {
+    // Not a person's cancel: it goes on at the next start, and its attempt says that this one was begun.
+    run.state = RunState::queued;
+    run.attempt += 1;
+    run.started.reset();
+    run.finished.reset();
+    run.error = "cut off when hark stopped";
+  }
+  if (auto done = parts_.journal.update_run(run, owner_); !done) return done;
+  run_ended(turn, std::move(run));
+  return {};
+}
+
+void Engine::run_ended(Turn& turn, Run ended) {
+  const auto run = std::make_shared<const Run>(std::move(ended));
+  turn.notices.emplace_back(lifecycle::IterationComplete{run, 1});
+  turn.notices.emplace_back(lifecycle::HandlerEnd{run});
+  if (run->state == RunState::succeeded) {
+    turn.notices.emplace_back(lifecycle::RunComplete{run});
+  } else {
+    turn.notices.emplace_back(lifecycle::RunFailed{run});
+  }
+  turn.ended.push_back(run);
+}
+
+Status Engine::decide(Turn& turn, const EventPtr& event, Decision decision) {
+  auto done = parts_.journal.add_decision(decision);
+  if (decision.verdict == Verdict::dropped) turn.notices.emplace_back(lifecycle::EventDropped{event, std::move(decision)});
+  return done;
+}
+
+Status Engine::take_offer(Turn& turn, Offered& offered) {
+  auto& event = offered.event;
+  if (settings_.queue_overflow == QueueOverflow::error && queue_.size() >= settings_.queue_limit) {
+    Acceptance full;
+    full.reason = "the queue is full: " + std::to_string(queue_.size()) + " runs wait (queue_limit)";
+    turn.answers.emplace_back(std::move(offered.answer), std::move(full));
+    return {};
+  }
+  if (event.time == WallTime{}) event.time = turn.now.wall;
+  if (event.id.empty()) event.id = ids_.next(turn.now.wall);
+  if (event.correlation_id.empty()) event.correlation_id = event.id;
+
+  if (!event.dedupe_key.empty()) {
+    auto seen = parts_.journal.seen(event.dedupe_key, turn.now.wall);
+    if (!seen) return seen.error();
+    if (*seen) {
+      Acceptance duplicate;
+      duplicate.outcome = Acceptance::Outcome::duplicate;
+      duplicate.event_id = (*seen)->event_id;
+      duplicate.sequence = (*seen)->sequence;
+      Decision decision{(*seen)->sequence, turn.now.wall, Stage::dedupe, Verdict::dropped, {},
+                        "another arrival with the key '" + event.dedupe_key + "' is the same event"};
+      turn.answers.emplace_back(std::move(offered.answer), duplicate);
+      event.id = duplicate.event_id;
+      event.sequence = duplicate.sequence;
+      return decide(turn, std::make_shared<const Event>(std::move(event)), std::move(decision));
+    }
+  }
+
+  const auto sequence = parts_.journal.add_event(event);
+  if (!sequence) return sequence.error();
+  event.sequence = *sequence;
+  turn.stored_events = true;
+  if (!event.dedupe_key.empty()) {
+    const auto* rule = router_.rule(event.source);
+    const auto window = rule != nullptr ? rule->dedupe_window : Rule{}.dedupe_window;
+    const auto until = turn.now.wall + std::chrono::duration_cast<std::chrono::microseconds>(window);
+    if (auto done = parts_.journal.remember(event.dedupe_key, {event.id, event.sequence}, until); !done) return done;
+  }
+  if (event.type == "schedule") {
+    if (const auto slot = from_rfc3339(event.subject)) turn.slots.emplace_back(event.source, *slot);
+  }
+  Acceptance accepted;
+  accepted.outcome = Acceptance::Outcome::accepted;
+  accepted.event_id = event.id;
+  accepted.sequence = event.sequence;
+  turn.answers.emplace_back(std::move(offered.answer), std::move(accepted));
+
+  const auto stored = std::make_shared<const Event>(std::move(event));
+  turn.notices.emplace_back(lifecycle::EventReceived{stored});
+  const auto routed = router_.route(stored, offered.handler, turn.now);
+  return store(turn, routed, {stored});
+}
+
+Status Engine::fire_debounces(Turn& turn) {
+  for (auto& fired : router_.fire(turn.now.steady)) {
+    auto about = fired.events;
+    auto chosen = fired.events.back();
+    if (fired.merged) {
+      auto& merged = *fired.merged;
+      merged.id = ids_.next(turn.now.wall);
+      merged.correlation_id = merged.id;
+      const auto sequence = parts_.journal.add_event(merged);
+      if (!sequence) return sequence.error();
+      merged.sequence = *sequence;
+      chosen = std::make_shared<const Event>(merged);
+      about.push_back(chosen);
+      turn.stored_events = true;
+    }
+    if (auto done = store(turn, router_.release(fired, chosen, turn.now), about); !done) return done;
+  }
+  return {};
+}
+
+// Writes what the router decided about these events, and the runs that follow.
+Status Engine::store(Turn& turn, const Router::Routed& routed, const std::vector<EventPtr>& about) {
+  for (const auto& decision : routed.decisions) {
+    const auto event = std::find_if(about.begin(), about.end(), [&](const EventPtr& e) { return e->sequence == decision.event_sequence; });
+    if (auto done = decide(turn, event == about.end() ? about.back() : *event, decision); !done) return done;
+  }
+  for (const auto& start : routed.starts) {
+    if (auto done = start_run(turn, start); !done) return done;
+  }
+  if (routed.held) return {};
+  for (const auto& event : about) {
+    if (auto done = parts_.journal.set_routed(event->sequence); !done) return done;
+  }
+  return {};
+}
+
+Status Engine::start_run(Turn& turn, const Router::Start& start) {
+  if (settings_.queue_overflow == QueueOverflow::drop && queue_.size() >= settings_.queue_limit) {
+    return decide(turn, start.event, {start.event->sequence, turn.now.wall, Stage::queue, Verdict::dropped, start.handler,
+                                      "the queue is full: " + std::to_string(queue_.size()) + " runs wait (queue_limit)"});
+  }
+  Run run;
+  run.id = ids_.next(turn.now.wall);
+  run.handler = start.handler;
+  run.event_id = start.event->id;
+  run.event_sequence = start.event->sequence;
+  run.event_type = start.event->type;
+  run.source = start.event->source;
+  run.correlation_id = start.event->correlation_id;
+  run.priority = start.priority;
+  run.queued = turn.now.wall;
+  const auto sequence = parts_.journal.add_run(run, owner_);
+  if (!sequence) return sequence.error();
+  run.sequence = *sequence;
+  turn.notices.emplace_back(lifecycle::EventQueued{start.event, start.handler});
+  turn.notices.emplace_back(lifecycle::RunQueued{std::make_shared<const Run>(run)});
+  queue_.push({std::move(run), start.event});
+  return {};
+}
+
+void Engine::committed(Turn& turn) {
+  // First of all the runs: everything below can happen while the first of them is already starting.
+  for (const auto& planned : turn.launches) {
+    const auto run = std::make_shared<const Run>(planned.assignment.run);
+    turn.notices.emplace_back(lifecycle::RunStarted{run});
+    turn.notices.emplace_back(lifecycle::HandlerStart{run});
+    turn.notices.emplace_back(lifecycle::IterationStarted{run, 1});
+    const auto& steps = planned.assignment.handler->steps;
+    if (!steps.empty()) turn.notices.emplace_back(lifecycle::PhaseStarted{run->id, run->handler, run->correlation_id, steps.front().name});
+  }
+  executor_.launch(std::move(turn.launches), *runner_);
+
+  if (journal_fault_) {
+    say("info", "the journal can be written again");
+    journal_fault_.reset();
+  }
+  std::vector<WhenDurable> answers;
+  for (auto& [answer, acceptance] : turn.answers) {
+    if (!answer) continue;
+    answers.push_back([answer = std::move(answer), acceptance = std::move(acceptance)](const Status& durable) mutable {
+      if (!durable) {
+        acceptance = {};  // it may run all the same; a sender who asks again is told of the first by its key
+        acceptance.reason = "the journal may not survive a power loss: " + durable.error().message;
+      }
+      answer(acceptance);
+    });
+  }
+  for (const auto& [schedule, slot] : turn.slots) {
+    last_run_.schedules[schedule] = slot;
+    state_dirty_ = settings_.persist_last_run;
+  }
+  for (const auto& run : turn.ended) {
+    if (is_final(run->state)) {
+      last_run_.note(*run);
+      state_dirty_ = settings_.persist_last_run;
+    }
+    const auto watch = watches_.find(run->event_id);
+    if (watch == watches_.end()) continue;
+    watch->second.ended.push_back(*run);
+    if (--watch->second.open_runs > 0) continue;
+    answers.push_back([callback = std::move(watch->second.callback), ended = std::move(watch->second.ended)](const Status&) { callback(ended); });
+    watches_.erase(watch);
+  }
+  if (!answers.empty() || turn.stored_events) answer_when_durable(std::move(answers));
+  for (const auto& notice : turn.notices) parts_.emitter.emit(notice);
+  save_state();
+}
+
+void Engine::failed(Turn& turn, const Error& error) {
+  if (!journal_fault_) say("error", "the journal cannot be written, events are refused: " + error.text());
+  journal_fault_ = error.message;
+  journal_retry_ = turn.now.steady + limits::kJournalRetry;
+  for (auto& offered : turn.offers) {
+    // take_offer may have moved the answer on already.
+    refuse(std::move(offered.answer), "the journal cannot be written: " + error.message);
+  }
+  for (auto& [answer, acceptance] : turn.answers) refuse(std::move(answer), "the journal cannot be written: " + error.message);
+  reports_.insert(reports_.begin(), std::make_move_iterator(turn.reports.begin()), std::make_move_iterator(turn.reports.end()));
+  turn.launches.clear();  // gives their slots back; their runs are read again as waiting
+  if (auto done = reload_waiting(turn.now); !done) say("error", "cannot read the journal: " + done.error().text());
+}
+
+void Engine::answer_when_durable(std::vector<WhenDurable> answers) {
+  parts_.journal.sync([this, alive = alive_, &loop = parts_.loop, answers = std::move(answers)](Status durable) mutable {
+    if (answers.empty() && durable) return;
+    loop.post([this, alive, answers = std::move(answers), durable = std::move(durable)]() mutable {
+      if (!*alive) return;
+      if (!durable) say("error", "the journal may not survive a power loss: " + durable.error().text());
+      for (auto& answer : answers) answer(durable);
+    });
+  });
+}
+
+void Engine::when_ended(const std::string& event_id, RunsEnded callback) {
+  Watch watch;
+  RunQuery query;
+  query.event_id = event_id;
+  query.limit = limits::kHandlers;
+  if (auto runs = parts_.journal.runs(query)) {
+    for (auto& run : *runs) {
+      if (is_final(run.state)) {
+        watch.ended.push_back(std::move(run));
+      } else {
+        ++watch.open_runs;
+      }
+    }
+  }
+  if (watch.open_runs == 0) {
+    answer_when_durable({[callback = std::move(callback), ended = std::move(watch.ended)](const Status&) { callback(ended); }});
+    return;
+  }
+  watch.callback = std::move(callback);
+  watches_.insert_or_assign(event_id, std::move(watch));
+}
+
+void Engine::pause(const std::string& handler) { queue_.pause(handler); }
+
+void Engine::resume(const std::string& handler) {
+  queue_.resume(handler);
+  schedule_turn();
+}
+
+bool Engine::cancel(const std::string& run_id) {
+  if (executor_.cancel(run_id)) return true;
+  auto waiting = queue_.remove(run_id);
+  if (!waiting) return false;
+  auto run = std::move(waiting->run);
+  run.state = RunState::cancelled;
+  run.finished = parts_.clock.now().wall;
+  run.error = "cancelled before it began";
+  reports_.emplace_back(std::move(run));
+  schedule_turn();
+  return true;
+}
+
+void Engine::arm_timer() {
+  auto next = router_.next_due();
+  if (journal_fault_ && !reports_.empty() && (!next || journal_retry_ < *next)) next = journal_retry_;
+  if (!next) return timer_->cancel();
+  timer_->at(*next, [this] { schedule_turn(); });
+}
+
+void Engine::save_state() {
+  if (!state_dirty_ || state_saving_) return;
+  const auto now = parts_.clock.now().steady;
+  if (!draining_ && now < next_save_) return state_timer_->at(next_save_, [this] { save_state(); });
+  next_save_ = now + limits::kStateSave;
+  state_dirty_ = false;
+  state_saving_ = true;
+  parts_.background.post([this, alive = alive_, &loop = parts_.loop, &files = parts_.files, path = settings_.state_file,
+                          text = last_run_.to_json_text()] {
+    auto saved = save(files, path, text);
+    loop.post([this, alive, saved = std::move(saved)] {
+      if (!*alive) return;
+      state_saving_ = false;
+      const auto fault = saved ? std::string{} : saved.error().text();
+      if (fault != state_fault_ && !fault.empty()) say("error", "last-run state is not saved: " + fault);
+      state_fault_ = fault;
+      save_state();
+      check_drained();
+    });
+  });
+}
+
+Result<std::size_t> Engine::prune() {
+  const auto before = parts_.clock.now().wall - std::chrono::duration_cast<std::chrono::microseconds>(settings_.retention);
+  return parts_.journal.prune(before, settings_.retention_events, limits::kPruneBatch);
+}
+
+void Engine::prune_and_go_on() {
+  const auto now = parts_.clock.now().steady;
+  auto next = now + limits::kPruneInterval;
+  if (!draining_ && !journal_fault_) {
+    const auto gone = prune();
+    if (!gone) {
+      say("warn", "old events were not deleted: " + gone.error().text());
+    } else if (*gone == limits::kPruneBatch) {
+      next = now;  // there may be more; sources have their turn in between
+    } else {
+      remove_stray_outputs();
+    }
+  }
+  prune_timer_->at(next, [this] { prune_and_go_on(); });
+}
+
+void Engine::remove_stray_outputs() {
+  parts_.background.post([this, alive = alive_, &loop = parts_.loop, file = settings_.journal_file, folder = output_folder(settings_)] {
+    auto journal = open_journal_reader(file);
+    const auto removed = !journal ? Result<std::size_t>(journal.error()) : *journal ? hark::remove_stray_outputs(folder, ***journal) : 0;
+    if (removed) return;
+    loop.post([this, alive, error = removed.error()] {
+      if (*alive) say("warn", "outputs of old runs were not deleted: " + error.text());
+    });
+  });
+}
+
+void Engine::drain(Duration patience, std::function<void()> done) {
+  drained_ = std::move(done);
+  if (std::exchange(draining_, true)) {
+    cut_off_ = true;
+    executor_.cancel_all();
+    return;
+  }
+  drain_timer_->at(parts_.clock.now().steady + patience, [this] {
+    cut_off_ = true;
+    executor_.cancel_all();
+  });
+  schedule_turn();
+}
+
+void Engine::say(std::string_view level, std::string message) { parts_.emitter.emit(lifecycle::Note{level, std::move(message)}); }
+
+void Engine::check_drained() {
+  if (!draining_ || !drained_ || executor_.active() > 0 || !reports_.empty() || state_saving_ || state_dirty_) return;
+  drain_timer_->cancel();
+  std::exchange(drained_, nullptr)();
+}
+
+}  // namespace hark

@@ -1,0 +1,166 @@
+// The engine: the way of an event from offer to result, one turn of the loop at a time.
+//
+// A turn gathers what arrived (offers, reports of runs, debounces that are due), decides all of it, and writes all of it in one
+// transaction; only then does it start runs, answer and notify. When the write fails nothing of the turn happened: offers are
+// refused, and what memory holds of waiting work is read again from the journal, which is the truth.
+// Loop thread only.
+#pragma once
+
+#include <cstdint>
+#include <deque>
+#include <filesystem>
+#include <functional>
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+#include <variant>
+#include <vector>
+
+#include "core/event_sink.h"
+#include "core/ids.h"
+#include "core/lifecycle.h"
+#include "daemon/settings.h"
+#include "executor/executor.h"
+#include "queue/run_queue.h"
+#include "router/router.h"
+#include "state/journal.h"
+#include "state/last_run.h"
+
+namespace hark {
+
+class Clock;
+class FileSystem;
+class Loop;
+class Timer;
+class Workers;
+
+struct EngineParts {
+  Loop& loop;
+  const Clock& clock;
+  Journal& journal;
+  FileSystem& files;
+  Workers& background;                  // for writing state.json
+  lifecycle::Emitter& emitter;
+};
+
+class Engine final : public EventSink {
+ public:
+  // `seed`: of the ids.
+  Engine(Settings settings, EngineParts parts, LastRun last_run, std::uint64_t seed);
+  ~Engine() override;
+
+  // Before the first turn: where runs are carried out. (The runner reports back to this engine.)
+  void set_runner(Runner& runner) { runner_ = &runner; }
+  RunReports reports();
+
+  // Last runs that state.json lacks (cut off, or put aside) are read from the journal. recover() does so, too.
+  Status learn_last_runs();
+
+  // Takes up what an earlier process left: waiting events and runs, and runs that were cut off. `end_leftovers` ends processes of a run
+  // that was cut off.
+  Status recover(const std::function<std::size_t(const std::string& run_id)>& end_leftovers);
+
+  void offer(Event event, Answer answer) override { offer_to({}, std::move(event), std::move(answer)); }
+  void offer_to(std::string handler, Event event, Answer answer);
+
+  // Calls back once, durable, when every run of that event has ended; with none, at once.
+  using RunsEnded = std::function<void(const std::vector<Run>&)>;
+  void when_ended(const std::string& event_id, RunsEnded callback);
+
+  // Deletes one batch of what is beyond the retention; returns how many events went. The engine does so by itself as long as the loop runs.
+  Result<std::size_t> prune();
+
+  void pause(const std::string& handler);   // empty: all
+  void resume(const std::string& handler);
+  bool cancel(const std::string& run_id);   // running or waiting
+
+  // No more offers; what runs may finish until `deadline`, then it is cut off, to go on at the next start. Then `done`.
+  void drain(Duration patience, std::function<void()> done);
+  bool draining() const { return draining_; }
+
+  const RunQueue& queue() const { return queue_; }
+  const Executor& executor() const { return executor_; }
+  const Router& router() const { return router_; }
+  const LastRun& last_run() const { return last_run_; }
+  const Handlers& handlers() const { return handlers_; }
+  std::optional<std::string> journal_fault() const { return journal_fault_; }
+
+ private:
+  struct Offered {
+    std::string handler;
+    Event event;
+    Answer answer;
+  };
+  struct StepReport {
+    Run run;
+    std::size_t index;
+    StepResult step;
+  };
+  using Report = std::variant<StepReport, Run>;
+  struct Turn;
+
+  void schedule_turn();
+  void turn();
+  Status transact(Turn& turn);
+  Status take_report(Turn& turn, Report& report);
+  Status take_offer(Turn& turn, Offered& offered);
+  Status fire_debounces(Turn& turn);
+  Status store(Turn& turn, const Router::Routed& routed, const std::vector<EventPtr>& about);
+  Status start_run(Turn& turn, const Router::Start& start);
+  Status decide(Turn& turn, const EventPtr& event, Decision decision);
+  void committed(Turn& turn);
+  void failed(Turn& turn, const Error& error);
+  void refuse(Answer answer, std::string reason);
+  std::optional<std::string> reason_to_refuse(Now now) const;
+  void run_ended(Turn& turn, Run run);
+  Status reload_waiting(Now now);
+  void arm_timer();
+  void on_timer();
+  void save_state();
+  void prune_and_go_on();
+  void remove_stray_outputs();
+  using WhenDurable = std::function<void(const Status& durable)>;
+  void answer_when_durable(std::vector<WhenDurable> answers);
+  void check_drained();
+  void say(std::string_view level, std::string message);
+
+  const Settings settings_;
+  const Handlers handlers_;
+  EngineParts parts_;
+  Runner* runner_ = nullptr;
+  IdGenerator ids_;
+  Owner owner_;
+  Router router_;
+  RunQueue queue_;
+  Executor executor_;
+  LastRun last_run_;
+
+  std::deque<Offered> offers_;
+  std::deque<Report> reports_;        // stay until they are committed
+  bool turn_scheduled_ = false;
+  std::optional<std::string> journal_fault_;
+  SteadyTime journal_retry_{};        // offers are refused until then
+  std::unique_ptr<Timer> timer_;
+  std::unique_ptr<Timer> prune_timer_;
+  std::unique_ptr<Timer> state_timer_;
+  std::unique_ptr<Timer> drain_timer_;
+
+  struct Watch {
+    std::size_t open_runs = 0;
+    std::vector<Run> ended;
+    RunsEnded callback;
+  };
+  std::map<std::string, Watch> watches_;            // by event id
+
+  bool draining_ = false;
+  bool cut_off_ = false;                            // the drain ran out of patience
+  std::function<void()> drained_;
+  bool state_dirty_ = false;
+  bool state_saving_ = false;
+  SteadyTime next_save_{};            // not before
+  std::string state_fault_;
+  std::shared_ptr<bool> alive_ = std::make_shared<bool>(true);  // for what comes back from other threads
+};
+
+}  // namespace hark

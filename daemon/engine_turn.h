@@ -1,0 +1,27 @@
+// What one turn of the engine has decided and not yet done: effects wait here until its transaction is committed.
+#pragma once
+
+#include <functional>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "core/event_sink.h"
+#include "core/lifecycle.h"
+#include "daemon/engine.h"
+
+namespace hark {
+
+struct Engine::Turn {
+  Now now;
+  std::vector<Offered> offers;
+  std::vector<Report> reports;
+  std::vector<std::pair<Answer, Acceptance>> answers;
+  std::vector<lifecycle::Any> notices;
+  std::vector<Executor::Planned> launches;
+  std::vector<RunPtr> ended;
+  std::vector<std::pair<std::string, WallTime>> slots;  // of schedules that were accepted
+  bool stored_events = false;
+};
+
+}  // namespace hark

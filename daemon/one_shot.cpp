@@ -1,0 +1,190 @@
+#include "daemon/one_shot.h"
+
+#include <algorithm>
+#include <csignal>
+#include <cstdio>
+#include <optional>
+#include <random>
+#include <utility>
+
+#include "core/limits.h"
+#include "core/nearest.h"
+#include "core/printable.h"
+#include "daemon/engine.h"
+#include "daemon/places.h"
+#include "executor/pool_runner.h"
+#include "platform/clock.h"
+#include "platform/file_system.h"
+#include "platform/http_client.h"
+#include "platform/loop.h"
+#include "platform/process.h"
+#include "platform/signals.h"
+#include "platform/workers.h"
+#include "state/journal.h"
+#include "state/last_run.h"
+#include "state/run_outputs.h"
+
+namespace hark {
+
+namespace {
+
+constexpr std::initializer_list<int> kSignals = {SIGTERM, SIGINT, SIGCHLD};
+
+std::string joined(const std::vector<std::string>& names) {
+  std::string text;
+  for (const auto& name : names) text += (text.empty() ? "'" : ", '") + name + "'";
+  return text;
+}
+
+// Finds the source the event is to come from: the one named, or the only one of its type.
+Status settle_source(const Settings& settings, OneShotRequest& request) {
+  std::vector<std::string> names, of_type;
+  for (const auto& source : settings.sources) {
+    names.push_back(source.name);
+    if (source.type == request.event.type) of_type.push_back(source.name);
+  }
+  auto& name = request.event.source;
+  if (!request.handler.empty()) {
+    std::vector<std::string> handlers;
+    for (const auto& handler : settings.handlers) handlers.push_back(handler.name);
+    if (std::find(handlers.begin(), handlers.end(), request.handler) == handlers.end()) {
+      const auto close = nearest(request.handler, handlers);
+      return Error{"no handler is named '" + request.handler + "'" + (close.empty() ? "" : "; did you mean '" + close + "'?"), "the configuration has " + joined(handlers)};
+    }
+    if (name.empty()) name = "manual";
+    return {};
+  }
+  if (!name.empty()) {
+    if (std::find(names.begin(), names.end(), name) != names.end()) return {};
+    const auto close = nearest(name, names);
+    return Error{"no source is named '" + name + "'" + (close.empty() ? "" : "; did you mean '" + close + "'?"), "the configuration has " + joined(names)};
+  }
+  if (of_type.size() == 1) {
+    name = of_type.front();
+    return {};
+  }
+  if (of_type.empty()) return Error{"no source of the configuration is of type '" + request.event.type + "'", "name a source with --source, or a handler with --handler"};
+  return Error{"several sources are of type '" + request.event.type + "': " + joined(of_type), "name one with --source"};
+}
+
+// One event has nothing to wait for: rules without their debounce.
+Settings without_debounce(Settings settings) {
+  for (auto& source : settings.sources) source.rule.debounce = {};
+  return settings;
+}
+
+// A dry run looks and touches nothing: not even a broken state.json is put aside.
+class ReadOnlyFiles final : public FileSystem {
+ public:
+  Result<std::optional<std::string>> read(const std::filesystem::path& path, std::uint64_t max_bytes) override { return files_.read(path, max_bytes); }
+  Status replace(const std::filesystem::path&, std::string_view) override { return {}; }
+  Status rename(const std::filesystem::path&, const std::filesystem::path&) override { return {}; }
+
+ private:
+  RealFileSystem files_;
+};
+
+}  // namespace
+
+Result<OneShotOutcome> run_event(const Settings& configured, OneShotRequest request) {
+  const auto settings = without_debounce(configured);
+  if (auto settled = settle_source(settings, request); !settled) return settled.error();
+  block_signals(kSignals);
+
+  SystemClock clock;
+  RealFileSystem files;
+  auto journal = open_journal(settings.journal_file);
+  if (!journal) return journal.error();
+  LastRun last_run;
+  std::string warning;
+  if (settings.persist_last_run) {
+    auto loaded = LastRun::load(files, settings.state_file, clock.now().wall);
+    if (!loaded) return loaded.error();
+    warning = loaded->warning;
+    last_run = std::move(loaded->state);
+  }
+  if (!warning.empty()) std::fprintf(stderr, "hark: %s\n", printable(warning, limits::kLogText).c_str());
+
+  Loop loop;
+  lifecycle::Emitter emitter;
+  emitter.subscribe("standard error", [](const lifecycle::Any& event) {
+    if (const auto* note = std::get_if<lifecycle::Note>(&event)) std::fprintf(stderr, "hark: %s\n", printable(note->message, limits::kLogText).c_str());
+  });
+  Workers background("hark-background", 1);
+  RealProcessSpawner processes;
+  RealHttpClient http;
+  std::random_device device;
+  Engine engine(settings,
+                {loop, clock, **journal, files, background, emitter},
+                std::move(last_run), (std::uint64_t(device()) << 32) | device());
+  PoolRunner runner(loop, std::size_t(settings.max_concurrent_handlers), {processes, http, clock, output_folder(settings)}, engine.reports());
+  engine.set_runner(runner);
+  if (auto learned = engine.learn_last_runs(); !learned) return learned.error();
+
+  OneShotOutcome outcome;
+  outcome.event = request.event;
+  std::string refused;
+  const Signals signals(loop, kSignals, [&](int signal) {
+    if (signal == SIGCHLD) return processes.reap_orphans();
+    outcome.ended_by = signal;
+    for (const auto& run : engine.executor().running()) engine.cancel(run.id);
+  });
+  engine.offer_to(request.handler, std::move(request.event), [&](const Acceptance& acceptance) {
+    if (!acceptance.taken()) {
+      refused = acceptance.reason;
+      return loop.stop();
+    }
+    outcome.event.id = acceptance.event_id;
+    outcome.event.sequence = acceptance.sequence;
+    engine.when_ended(acceptance.event_id, [&](const std::vector<Run>& runs) {
+      outcome.runs = runs;
+      engine.drain(settings.drain_timeout, [&] { loop.stop(); });
+    });
+  });
+  loop.run();
+  if (!refused.empty()) return Error{"the event was not accepted: " + refused, {}};
+  // Where no daemon ever runs, nobody else would.
+  auto pruned = engine.prune();
+  if (pruned && *pruned > 0) pruned = remove_stray_outputs(output_folder(settings), **journal);
+  if (!pruned) std::fprintf(stderr, "hark: what is beyond the retention was not deleted: %s\n", printable(pruned.error().text(), limits::kLogText).c_str());
+
+  if (auto decisions = (*journal)->decisions(outcome.event.sequence)) outcome.decisions = std::move(*decisions);
+  for (auto& run : outcome.runs) {
+    if (auto whole = (*journal)->run(run.id); whole && *whole) run = std::move(**whole);
+  }
+  return outcome;
+}
+
+Result<DryRun> dry_run_event(const Settings& configured, OneShotRequest request) {
+  const auto settings = without_debounce(configured);
+  if (auto settled = settle_source(settings, request); !settled) return settled.error();
+  const auto now = SystemClock().now();
+  DryRun result;
+  result.event = std::move(request.event);
+  if (result.event.time == WallTime{}) result.event.time = now.wall;
+  result.event.id = "dry-run";
+  result.event.correlation_id = result.event.id;
+
+  std::vector<Rule> rules;
+  for (const auto& source : settings.sources) rules.push_back(source.rule);
+  const auto event = std::make_shared<const Event>(result.event);
+  auto routed = Router(std::move(rules)).route(event, request.handler, now);
+  result.decisions = std::move(routed.decisions);
+  ReadOnlyFiles files;
+  auto known = LastRun::load(files, settings.state_file, now.wall);
+  for (const auto& start : routed.starts) {
+    const auto handler = std::find_if(settings.handlers.begin(), settings.handlers.end(), [&](const Handler& h) { return h.name == start.handler; });
+    if (handler == settings.handlers.end()) continue;
+    RunContext context;
+    context.run.id = "dry-run";
+    context.run.handler = start.handler;
+    context.run.event_id = event->id;
+    context.run.correlation_id = event->correlation_id;
+    context.event = event;
+    if (known && known->state.handlers.contains(start.handler)) context.last_run = known->state.handlers.at(start.handler).last_success;
+    result.handlers.push_back({start.handler, render_pipeline(*handler, context)});
+  }
+  return result;
+}
+
+}  // namespace hark

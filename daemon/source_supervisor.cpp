@@ -1,0 +1,126 @@
+#include "daemon/source_supervisor.h"
+
+#include <utility>
+
+#include "core/backoff.h"
+#include "core/limits.h"
+#include "platform/clock.h"
+#include "platform/loop.h"
+
+namespace hark {
+
+std::string_view to_string(SourceStatus::State state) {
+  switch (state) {
+    case SourceStatus::State::stopped: return "stopped";
+    case SourceStatus::State::running: return "running";
+    case SourceStatus::State::degraded: return "degraded";
+  }
+  return {};
+}
+
+class SourceSupervisor::Supervised final : public SourceHost {
+ public:
+  Supervised(SourceSupervisor& owner, std::string name, std::string type, std::unique_ptr<Source> source)
+      : owner_(owner), source_(std::move(source)), retry_(owner.loop_.timer()) {
+    status_.name = std::move(name);
+    status_.type = std::move(type);
+  }
+
+  void start() {
+    auto started = source_->start(*this);
+    if (!started) return lost(started.error());
+    failures_ = 0;
+    // start() itself may have said that it works only in part.
+    if (status_.state != SourceStatus::State::degraded || !status_.working) set(SourceStatus::State::running, {}, false);
+    owner_.emitter_.emit(lifecycle::SourceStarted{status_.name});
+  }
+
+  void stop() {
+    retry_->cancel();
+    if (status_.state == SourceStatus::State::stopped) return;
+    source_->stop();
+    set(SourceStatus::State::stopped, {}, false);
+    owner_.emitter_.emit(lifecycle::SourceStopped{status_.name});
+  }
+
+  const SourceStatus& status() const { return status_; }
+
+  void offer(Event event, Answer answer) override {
+    ++status_.offered;
+    owner_.sink_.offer(std::move(event), std::move(answer));
+  }
+
+  void failed(Error error) override {
+    // Posted: the source says this from within a call of its own, and stop() must not pull the ground from under it.
+    owner_.loop_.post([this, alive = std::weak_ptr<bool>(alive_), error = std::move(error)] {
+      if (alive.expired() || status_.state == SourceStatus::State::stopped) return;
+      source_->stop();
+      lost(error);
+    });
+  }
+
+  void degraded(Error error) override {
+    if (status_.state == SourceStatus::State::degraded && status_.working && status_.reason == error.message) return;
+    set(SourceStatus::State::degraded, error, true);
+    owner_.emitter_.emit(lifecycle::SourceError{status_.name, error.message, error.cure});
+  }
+
+  void healthy() override {
+    if (status_.state == SourceStatus::State::degraded && status_.working) {
+      set(SourceStatus::State::running, {}, false);
+      owner_.emitter_.emit(lifecycle::SourceStarted{status_.name});
+    }
+  }
+
+ private:
+  void lost(const Error& error) {
+    ++failures_;
+    // The same failure again is no news: it is shown in the status, and said once.
+    const bool news = status_.state != SourceStatus::State::degraded || status_.reason != error.message;
+    if (news) {
+      set(SourceStatus::State::degraded, error, false);
+      owner_.emitter_.emit(lifecycle::SourceError{status_.name, error.message, error.cure});
+    }
+    const Backoff backoff{limits::kSourceRetryFirst * 2, limits::kSourceRetryMax * 2};  // pause() halves: the longest jitter's rest
+    retry_->at(owner_.clock_.now().steady + backoff.pause(failures_, 0), [this] { start(); });
+  }
+
+  void set(SourceStatus::State state, const Error& error, bool working) {
+    status_.state = state;
+    status_.reason = error.message;
+    status_.cure = error.cure;
+    status_.working = working;
+    status_.since = owner_.clock_.now().wall;
+  }
+
+  SourceSupervisor& owner_;
+  std::unique_ptr<Source> source_;
+  std::unique_ptr<Timer> retry_;
+  SourceStatus status_;
+  int failures_ = 0;
+  std::shared_ptr<bool> alive_ = std::make_shared<bool>(true);
+};
+
+SourceSupervisor::SourceSupervisor(Loop& loop, const Clock& clock, EventSink& sink, lifecycle::Emitter& emitter)
+    : loop_(loop), clock_(clock), sink_(sink), emitter_(emitter) {}
+SourceSupervisor::~SourceSupervisor() { stop(); }
+
+void SourceSupervisor::add(std::string name, std::string type, std::unique_ptr<Source> source) {
+  sources_.push_back(std::make_unique<Supervised>(*this, std::move(name), std::move(type), std::move(source)));
+}
+
+void SourceSupervisor::start() {
+  for (auto& source : sources_) source->start();
+}
+
+void SourceSupervisor::stop() {
+  for (auto& source : sources_) source->stop();
+}
+
+std::vector<SourceStatus> SourceSupervisor::status() const {
+  std::vector<SourceStatus> all;
+  for (const auto& source : sources_) all.push_back(source->status());
+  return all;
+}
+
+}  // namespace hark

@@ -1,0 +1,54 @@
+// Starts sources, shows how each is, and starts again those that failed, after a growing pause. One that fails harms no other.
+// Loop thread only.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "core/lifecycle.h"
+#include "core/time.h"
+#include "sources/source.h"
+
+namespace hark {
+
+class Clock;
+class Loop;
+class Timer;
+
+struct SourceStatus {
+  enum class State { stopped, running, degraded };
+  std::string name;
+  std::string type;
+  State state = State::stopped;
+  std::string reason;        // why it is degraded
+  std::string cure;
+  bool working = false;      // degraded, but offering what it still can
+  WallTime since{};
+  std::uint64_t offered = 0;
+};
+std::string_view to_string(SourceStatus::State state);
+
+class SourceSupervisor {
+ public:
+  SourceSupervisor(Loop& loop, const Clock& clock, EventSink& sink, lifecycle::Emitter& emitter);
+  ~SourceSupervisor();
+
+  void add(std::string name, std::string type, std::unique_ptr<Source> source);
+  void start();  // all of them; those that fail are degraded and tried again
+  void stop();
+
+  std::vector<SourceStatus> status() const;
+
+ private:
+  class Supervised;
+  Loop& loop_;
+  const Clock& clock_;
+  EventSink& sink_;
+  lifecycle::Emitter& emitter_;
+  std::vector<std::unique_ptr<Supervised>> sources_;
+};
+
+}  // namespace hark

@@ -1,0 +1,344 @@
+#include <doctest/doctest.h>
+
+#include <cstdlib>
+#include <deque>
+#include <set>
+
+#include <nlohmann/json.hpp>
+
+#include "daemon/engine.h"
+#include "platform/file_system.h"
+#include "platform/loop.h"
+#include "platform/workers.h"
+#include "tests/support/fake_clock.h"
+#include "tests/support/temporary_folder.h"
+
+using namespace hark;
+using namespace std::chrono_literals;
+
+namespace {
+
+// Records what is started; the test says how it ends.
+class FakeRunner final : public Runner {
+ public:
+  void start(Assignment assignment) override { started.push_back(std::move(assignment)); }
+  std::vector<Assignment> started;
+};
+
+// The engine with a real journal and loop, a clock that stands still, and runs that end when the test says so.
+struct World {
+  test::TemporaryFolder folder;
+  test::FakeClock clock;
+  Loop loop;
+  RealFileSystem files;
+  Workers background{"test", 1};
+  lifecycle::Emitter emitter;
+  std::vector<std::string> heard;   // names of lifecycle events
+  std::unique_ptr<Journal> journal;
+  Settings settings;
+  std::unique_ptr<Engine> engine;
+  FakeRunner runner;
+
+  World() {
+    settings.journal_file = folder / "journal.db";
+    settings.state_file = folder / "state.json";
+    emitter.subscribe("test", [this](const lifecycle::Any& event) { heard.emplace_back(lifecycle::name(event)); });
+    Handler handler;
+    handler.name = "h";
+    handler.steps.push_back({"only", RunStepOptions{}, {}, {}, {}});
+    settings.handlers.push_back(handler);
+    handler.name = "other";
+    settings.handlers.push_back(handler);
+  }
+
+  void source(std::string name, Duration debounce = {}) {
+    SourceSettings source;
+    source.name = name;
+    source.type = "manual";
+    source.rule.source = std::move(name);
+    source.rule.handlers = {"h"};
+    source.rule.debounce = debounce;
+    settings.sources.push_back(std::move(source));
+  }
+
+  void open() {
+    auto opened = open_journal(settings.journal_file);
+    REQUIRE(opened);
+    journal = std::move(*opened);
+    engine = std::make_unique<Engine>(settings, EngineParts{loop, clock, *journal, files, background, emitter},
+                                      LastRun{}, 1);
+    engine->set_runner(runner);
+    REQUIRE(engine->recover([](const std::string&) { return std::size_t{0}; }));
+  }
+  void close() {
+    engine.reset();
+    journal.reset();
+    runner.started.clear();
+  }
+
+  Event event(std::string source, std::string key = {}) {
+    Event made;
+    made.type = "manual";
+    made.source = std::move(source);
+    made.dedupe_key = std::move(key);
+    return made;
+  }
+
+  template <class Condition>
+  void until(Condition condition) {
+    for (int tries = 0; !condition() && tries < 1000; ++tries) loop.run_once(100ms);
+    REQUIRE(condition());
+  }
+
+  Acceptance offer(Event offered) {
+    std::optional<Acceptance> answer;
+    engine->offer(std::move(offered), [&](const Acceptance& acceptance) { answer = acceptance; });
+    until([&] { return answer.has_value(); });
+    return *answer;
+  }
+
+  void finish(std::size_t index, RunState state = RunState::succeeded) {
+    auto run = runner.started.at(index).run;
+    run.state = state;
+    run.finished = clock.now().wall;
+    engine->reports().finished(run);
+    until([&] { return !journal_run(run.id) || is_final(journal_run(run.id)->state) || journal_run(run.id)->state == RunState::queued; });
+  }
+
+  std::optional<Run> journal_run(const std::string& id) {
+    auto run = journal->run(id);
+    REQUIRE(run);
+    return *run;
+  }
+  std::vector<Run> runs() {
+    RunQuery query;
+    query.limit = 1000;
+    auto found = journal->runs(query);
+    REQUIRE(found);
+    return *found;
+  }
+};
+
+}  // namespace
+
+TEST_CASE("engine: an offered event is journaled, answered when durable, run, and its result kept") {
+  World world;
+  world.source("s");
+  world.open();
+  const auto accepted = world.offer(world.event("s"));
+  CHECK(accepted.outcome == Acceptance::Outcome::accepted);
+  REQUIRE(world.runner.started.size() == 1);
+  CHECK(world.runner.started[0].event->id == accepted.event_id);
+  CHECK(world.journal_run(world.runner.started[0].run.id)->state == RunState::running);
+  world.finish(0);
+  CHECK(world.runs().at(0).state == RunState::succeeded);
+  const std::vector<std::string> expected = {"event:received", "event:queued",      "run:queued",    "run:started",        "event:handler:start",
+                                             "iteration:started", "phase:started", "iteration:complete", "event:handler:end", "run:complete"};
+  CHECK(world.heard == expected);
+  world.until([&] { return std::filesystem::exists(world.settings.state_file); });
+}
+
+TEST_CASE("engine: a run starts only after its event is written") {
+  World world;
+  world.source("s");
+  world.open();
+  struct Looking final : Runner {
+    explicit Looking(World& w) : world(w) {}
+    void start(Assignment assignment) override {
+      // A reader of its own sees only what is committed.
+      auto reader = open_journal_reader(world.settings.journal_file);
+      REQUIRE(reader);
+      auto event = (**reader)->event(assignment.event->id);
+      REQUIRE(event);
+      written = event->has_value();
+    }
+    World& world;
+    bool written = false;
+  } looking(world);
+  world.engine->set_runner(looking);
+  world.offer(world.event("s"));
+  CHECK(looking.written);
+}
+
+TEST_CASE("engine: the same key runs once, and the second caller gets the first one's id") {
+  World world;
+  world.source("s");
+  world.open();
+  const auto first = world.offer(world.event("s", "key"));
+  const auto second = world.offer(world.event("s", "key"));
+  CHECK(second.outcome == Acceptance::Outcome::duplicate);
+  CHECK(second.event_id == first.event_id);
+  CHECK(world.runner.started.size() == 1);
+  auto decisions = world.journal->decisions(first.sequence);
+  REQUIRE(decisions);
+  CHECK(decisions->back().stage == Stage::dedupe);
+
+  world.close();
+  world.open();  // across a restart as well
+  CHECK(world.offer(world.event("s", "key")).outcome == Acceptance::Outcome::duplicate);
+  world.clock.advance(25h);
+  CHECK(world.offer(world.event("s", "key")).outcome == Acceptance::Outcome::accepted);
+}
+
+TEST_CASE("engine: two of one key in the same turn are still one") {
+  World world;
+  world.source("s");
+  world.open();
+  std::vector<Acceptance> answers;
+  for (int i = 0; i < 2; ++i) world.engine->offer(world.event("s", "key"), [&](const Acceptance& acceptance) { answers.push_back(acceptance); });
+  world.until([&] { return answers.size() == 2; });
+  CHECK(answers[0].outcome == Acceptance::Outcome::accepted);
+  CHECK(answers[1].outcome == Acceptance::Outcome::duplicate);
+  CHECK(world.runner.started.size() == 1);
+}
+
+TEST_CASE("engine: debounced events wait, and the last of them runs") {
+  World world;
+  world.source("s", 10s);
+  world.open();
+  world.offer(world.event("s"));
+  const auto last = world.offer(world.event("s"));
+  CHECK(world.runner.started.empty());
+  world.clock.advance(10s);
+  world.offer(world.event("nobody"));  // any turn notices that it is due
+  world.until([&] { return world.runner.started.size() == 1; });
+  CHECK(world.runner.started[0].event->id == last.event_id);
+}
+
+TEST_CASE("engine: what waits in a debounce or in the queue survives a restart") {
+  World world;
+  world.settings.max_concurrent_handlers = 1;
+  world.source("now");
+  world.source("later", 10s);
+  world.open();
+  world.offer(world.event("now"));
+  world.offer(world.event("now"));
+  const auto held = world.offer(world.event("later"));
+  REQUIRE(world.runner.started.size() == 1);
+  const auto running = world.runner.started[0].run.id;
+  world.close();  // as if it had been killed: nothing is told
+
+  world.open();
+  CHECK(world.engine->router().held() == 1);
+  CHECK(world.engine->queue().size() == 1);
+  // This very process still lives, so the run is not taken for one that was cut off.
+  CHECK(world.journal_run(running)->state == RunState::running);
+  world.until([&] { return world.runner.started.size() == 1; });
+  world.finish(0);
+  world.clock.advance(10s);
+  world.offer(world.event("nobody"));
+  world.until([&] { return world.runner.started.size() == 2; });
+  CHECK(world.runner.started[1].event->id == held.event_id);
+}
+
+TEST_CASE("engine: a full queue refuses or drops as configured, and says so") {
+  World world;
+  world.settings.max_concurrent_handlers = 1;
+  world.settings.queue_limit = 1;
+  SUBCASE("error: the source is told") { world.settings.queue_overflow = QueueOverflow::error; }
+  SUBCASE("drop: accepted, and the decision is recorded") { world.settings.queue_overflow = QueueOverflow::drop; }
+  world.source("s");
+  world.open();
+  world.offer(world.event("s"));  // runs
+  world.offer(world.event("s"));  // waits
+  const auto third = world.offer(world.event("s"));
+  if (world.settings.queue_overflow == QueueOverflow::error) {
+    CHECK(!third.taken());
+    CHECK(third.reason.find("queue_limit") != std::string::npos);
+    CHECK(world.runs().size() == 2);
+  } else {
+    CHECK(third.taken());
+    auto decisions = world.journal->decisions(third.sequence);
+    REQUIRE(decisions);
+    CHECK(decisions->back().stage == Stage::queue);
+    CHECK(decisions->back().verdict == Verdict::dropped);
+    CHECK(world.runs().size() == 2);
+  }
+}
+
+TEST_CASE("engine: a waiting run whose event is only on disk gets it back") {
+  World world;
+  world.settings.max_concurrent_handlers = 1;
+  world.settings.queue_limit = 1;
+  world.source("s");
+  world.open();
+  for (int i = 0; i < 3; ++i) world.offer(world.event("s"));
+  const auto last = world.offer(world.event("s"));
+  for (std::size_t i = 0; i < 3; ++i) {
+    world.finish(i);
+    world.until([&] { return world.runner.started.size() == i + 2; });
+  }
+  CHECK(world.runner.started[3].event->id == last.event_id);
+}
+
+TEST_CASE("engine: pause holds runs back, resume starts them, cancel ends a waiting one") {
+  World world;
+  world.source("s");
+  world.open();
+  world.engine->pause("h");
+  world.offer(world.event("s"));
+  world.offer(world.event("s"));
+  CHECK(world.runner.started.empty());
+  const auto newest = world.runs().at(0).id;
+  CHECK(world.engine->cancel(newest));
+  world.until([&] { return world.journal_run(newest)->state == RunState::cancelled; });
+  world.engine->resume("h");
+  world.until([&] { return world.runner.started.size() == 1; });
+  CHECK(world.runner.started[0].run.id != newest);
+  CHECK(world.engine->cancel(world.runner.started[0].run.id));
+  CHECK(world.runner.started[0].stop.stop_requested());
+  CHECK(!world.engine->cancel("unknown"));
+}
+
+TEST_CASE("engine: a drain refuses offers, cuts off at the deadline, and what was cut off goes on later") {
+  World world;
+  world.source("s");
+  world.open();
+  world.offer(world.event("s"));
+  bool drained = false;
+  world.engine->drain(0s, [&] { drained = true; });
+  CHECK(!world.offer(world.event("s")).taken());
+  world.until([&] { return world.runner.started[0].stop.stop_requested(); });
+  CHECK(!drained);
+  world.finish(0, RunState::cancelled);
+  world.until([&] { return drained; });
+  const auto run = world.runs().at(0);
+  CHECK(run.state == RunState::queued);
+  CHECK(run.attempt == 2);
+  world.close();
+  world.open();
+  world.until([&] { return world.runner.started.size() == 1; });
+  CHECK(world.runner.started[0].run.attempt == 2);
+}
+
+TEST_CASE("engine: who waits for an event's runs hears of the end, also when it is over already") {
+  World world;
+  world.source("s");
+  world.open();
+  const auto accepted = world.offer(world.event("s"));
+  std::vector<Run> ended;
+  world.engine->when_ended(accepted.event_id, [&](const std::vector<Run>& runs) { ended = runs; });
+  world.finish(0, RunState::failed);
+  world.until([&] { return ended.size() == 1; });
+  CHECK(ended[0].state == RunState::failed);
+  ended.clear();
+  world.engine->when_ended(accepted.event_id, [&](const std::vector<Run>& runs) { ended = runs; });
+  world.until([&] { return ended.size() == 1; });
+  bool none = false;
+  world.engine->when_ended("no such event", [&](const std::vector<Run>& runs) { none = runs.empty(); });
+  world.until([&] { return none; });
+}
+
+TEST_CASE("engine: a run of a handler that is gone from the configuration fails with that reason") {
+  World world;
+  world.source("s");
+  world.open();
+  world.engine->pause("");
+  world.offer(world.event("s"));
+  world.close();
+  world.settings.handlers.erase(world.settings.handlers.begin());
+  world.settings.sources.clear();
+  world.open();
+  world.until([&] { return world.runs().at(0).state == RunState::failed; });
+  CHECK(world.runs().at(0).error == "handler 'h' is not in the configuration any more");
+}
