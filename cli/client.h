@@ -1,0 +1,27 @@
+// Asks the running daemon over its control socket.
+#pragma once
+
+#include <string>
+
+#include <nlohmann/json_fwd.hpp>
+
+#include "cli/commands.h"
+#include "core/result.h"
+#include "core/time.h"
+
+namespace hark {
+
+struct Answer {
+  int status = 0;
+  std::string body;
+};
+
+// Prints what went wrong and returns the exit status; nullopt: `answer` is the daemon's (any HTTP status).
+std::optional<int> ask_daemon(const CommonOptions& common, const std::string& method, const std::string& target, const std::string& body,
+                              Duration timeout, Answer& answer);
+
+// The same, and whatever is no success is printed as the problem it is; then nullopt means: `value` is the parsed answer.
+std::optional<int> ask_daemon_json(const CommonOptions& common, const std::string& method, const std::string& target, const std::string& body,
+                                   Duration timeout, nlohmann::json& value);
+
+}  // namespace hark

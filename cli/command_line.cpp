@@ -1,0 +1,249 @@
+#include "cli/command_line.h"
+
+#include <algorithm>
+#include <cstdio>
+#include <functional>
+#include <string>
+#include <vector>
+
+#include <CLI/CLI.hpp>
+
+#include "cli/commands.h"
+#include "cli/exit_codes.h"
+#include "cli/output.h"
+#include "core/nearest.h"
+#include "core/version.h"
+
+namespace hark {
+
+namespace {
+
+struct Parsed {
+  CommonOptions common;
+  DaemonCommand daemon;
+  PauseCommand pause;
+  TriggerCommand trigger;
+  HistoryCommand history;
+  EventCommand event;
+  CronCommand cron;
+  std::string explained;
+  std::function<int()> run;
+};
+
+void add_configuration(CLI::App& command, CommonOptions& common) {
+  auto* config = command.add_option("-c,--config", common.config, "Configuration file (default: ./hark.toml, then the user's, then /etc/hark/hark.toml)");
+  command.add_option("-p,--profile", common.profile, "Configuration by name, from ./profiles and the installed ones")->excludes(config);
+}
+void add_json(CLI::App& command, bool& json) { command.add_flag("--json", json, "Print JSON"); }
+void add_socket(CLI::App& command, CommonOptions& common) {
+  command.add_option("--socket", common.socket, "The daemon's control socket (default: beside the journal)");
+}
+void example(CLI::App& command, const std::string& text) { command.footer("\nExample:\n  " + text); }
+
+// What asks a running daemon.
+CLI::App& control(CLI::App& parent, Parsed& p, const std::string& name, const std::string& help, const std::string& shown) {
+  auto& command = *parent.add_subcommand(name, help);
+  add_configuration(command, p.common);
+  add_socket(command, p.common);
+  add_json(command, p.common.json);
+  example(command, shown);
+  return command;
+}
+
+void add_history_options(CLI::App& command, Parsed& p) {
+  command.add_option("run", p.history.run, "One run, by its id or the beginning of it: with its steps and what they wrote");
+  command.add_option("-n,--limit", p.history.limit, "How many runs, newest first")->capture_default_str()->check(CLI::Range(1, 1'000'000));
+  command.add_option("--handler", p.history.handler, "Only runs of this handler");
+  command.add_option("--filter", p.history.filter, "Only runs that match, for example state:failed,duration_ms:>1000");
+}
+
+void add_daemon(CLI::App& app, Parsed& p) {
+  auto& daemon = *app.add_subcommand("daemon", "Run the daemon, or ask a running one");
+  daemon.require_subcommand(0, 1);
+  add_configuration(daemon, p.common);
+  add_socket(daemon, p.common);
+  daemon.add_option("--sources", p.daemon.sources, "Start only these sources: a,b")->delimiter(',');
+  daemon.add_flag("-b,--background", p.daemon.background, "Return as soon as the daemon is ready; it logs to log_file, or hark.log beside the journal");
+  daemon.add_option("--pid-file", p.daemon.pid_file, "Write the process id here when ready");
+  example(daemon, "hark daemon --config hark.toml\n  hark daemon --background --pid-file /run/hark.pid\n  hark daemon status");
+  daemon.callback([&p, &daemon] {
+    if (!daemon.get_subcommands().empty()) return;
+    p.run = [&p] {
+      p.daemon.common = p.common;
+      return daemon_command(p.daemon);
+    };
+  });
+
+  auto& status = control(daemon, p, "status", "What runs, what waits, how each source is", "hark daemon status --json");
+  status.callback([&p] { p.run = [&p] { return status_command(p.common); }; });
+
+  auto& stop = control(daemon, p, "stop", "Stop it: running handlers may finish; returns when it is gone", "hark daemon stop");
+  stop.callback([&p] { p.run = [&p] { return stop_command(p.common); }; });
+
+  auto& trigger = control(daemon, p, "trigger", "Run a handler now", "hark daemon trigger --handler deploy --payload '{\"ref\": \"main\"}' --wait");
+  trigger.add_option("--handler", p.trigger.handler, "Which handler")->required();
+  trigger.add_option("--payload", p.trigger.payload, "The event's data: JSON, @FILE, or - for standard input");
+  trigger.add_flag("--wait", p.trigger.wait, "Wait for the run; its result is the exit status");
+  trigger.callback([&p] {
+    p.run = [&p] {
+      p.trigger.common = p.common;
+      return trigger_command(p.trigger);
+    };
+  });
+
+  auto& history = control(daemon, p, "history", "What ran, asked of the running daemon", "hark daemon history --limit 5");
+  add_history_options(history, p);
+  history.callback([&p] {
+    p.run = [&p] {
+      p.history.common = p.common;
+      p.history.from_daemon = true;
+      return history_command(p.history);
+    };
+  });
+
+  for (const bool pause : {true, false}) {
+    auto& command = control(daemon, p, pause ? "pause" : "resume", pause ? "Start no more runs; events are still accepted and wait" : "Go on after a pause",
+                            pause ? "hark daemon pause --handler deploy" : "hark daemon resume");
+    command.add_option("--handler", p.pause.handler, "Only this handler");
+    command.callback([&p, pause] {
+      p.run = [&p, pause] {
+        p.pause.common = p.common;
+        p.pause.pause = pause;
+        return pause_command(p.pause);
+      };
+    });
+  }
+}
+
+void add_event(CLI::App& app, Parsed& p) {
+  auto& event = *app.add_subcommand("event", "Process one event here, without a daemon; the exit status tells the result");
+  add_configuration(event, p.common);
+  add_json(event, p.common.json);
+  event.add_option("-t,--type", p.event.type, "The event's type: file_change, git_push, webhook, schedule, manual or your own")->capture_default_str();
+  event.add_option("--payload", p.event.payload, "The event's data: JSON, @FILE, or - for standard input");
+  auto* source = event.add_option("--source", p.event.source, "As if it came from this source (default: the only one of its type)");
+  event.add_option("--handler", p.event.handler, "Run this handler, whatever the sources say")->excludes(source);
+  event.add_flag("--dry-run", p.event.dry_run, "Show which handlers match and what their steps would be; run nothing");
+  example(event, "hark event --type webhook --payload '{\"ref\": \"main\"}' --dry-run");
+  event.callback([&p] {
+    p.run = [&p] {
+      p.event.common = p.common;
+      return event_command(p.event);
+    };
+  });
+}
+
+void add_history(CLI::App& app, Parsed& p) {
+  auto& history = *app.add_subcommand("history", "What ran: from the journal, with or without a daemon");
+  add_configuration(history, p.common);
+  add_json(history, p.common.json);
+  add_history_options(history, p);
+  example(history, "hark history --limit 5\n  hark history --filter 'state:failed'\n  hark history 01KAJ4");
+  history.callback([&p] {
+    p.run = [&p] {
+      p.history.common = p.common;
+      return history_command(p.history);
+    };
+  });
+
+  auto& explain = *app.add_subcommand("explain", "Every decision on an event's way: why it did, or did not, run");
+  add_configuration(explain, p.common);
+  add_json(explain, p.common.json);
+  explain.add_option("event", p.explained, "The event's id, or the beginning of it")->required();
+  example(explain, "hark explain 01KAJ4");
+  explain.callback([&p] { p.run = [&p] { return explain_command(p.common, p.explained); }; });
+}
+
+void add_config(CLI::App& app, Parsed& p) {
+  auto& config = *app.add_subcommand("config", "Check or show the configuration");
+  config.require_subcommand(1);
+  example(config, "hark config check --config hark.toml");
+  auto& check = *config.add_subcommand("check", "Is it right? Every error, with its place");
+  add_configuration(check, p.common);
+  add_json(check, p.common.json);
+  example(check, "hark config check --config hark.toml");
+  check.callback([&p] { p.run = [&p] { return config_check_command(p.common); }; });
+  auto& show = *config.add_subcommand("show", "Every value in force and where it came from; secrets are masked");
+  add_configuration(show, p.common);
+  add_json(show, p.common.json);
+  example(show, "hark config show");
+  show.callback([&p] { p.run = [&p] { return config_show_command(p.common); }; });
+}
+
+void add_cron(CLI::App& app, Parsed& p) {
+  auto& cron = *app.add_subcommand("cron", "Schedules");
+  cron.require_subcommand(1);
+  example(cron, "hark cron next '0 9 * * MON'");
+  auto& next = *cron.add_subcommand("next", "When an expression fires next");
+  next.add_option("expression", p.cron.expression, "Five fields, six with seconds first, or @daily and the like")->required();
+  next.add_option("-n,--count", p.cron.count, "How many times")->capture_default_str()->check(CLI::Range(1, 1000));
+  next.add_option("--timezone", p.cron.timezone, "IANA name, for example Europe/Berlin (default: local)");
+  add_json(next, p.cron.json);
+  example(next, "hark cron next '0 9 * * MON' --timezone Europe/Berlin");
+  next.callback([&p] { p.run = [&p] { return cron_next_command(p.cron); }; });
+}
+
+std::string path_of(const CLI::App& app) { return app.get_parent() == nullptr ? app.get_name() : path_of(*app.get_parent()) + " " + app.get_name(); }
+
+std::vector<const CLI::App*> subcommands_of(const CLI::App& app) { return app.get_subcommands([](const CLI::App*) { return true; }); }
+
+std::string did_you_mean(const std::string& word, const std::vector<std::string>& known) {
+  const auto close = nearest(word, known);
+  return close.empty() ? "" : "; did you mean '" + close + "'?";
+}
+
+// CLI11 2.1 says only that something is required or was not expected: name the first word that is at fault, and the nearest known one.
+std::string hint(const CLI::App& app, int argc, const char* const* argv) {
+  const CLI::App* at = &app;
+  for (int i = 1; i < argc; ++i) {
+    const std::string word = argv[i];
+    if (word.starts_with("--")) {
+      const auto option = word.substr(0, word.find('='));
+      if (const auto* known = at->get_option_no_throw(option)) {
+        if (known->get_items_expected_min() > 0 && option == word) ++i;  // its value
+        continue;
+      }
+      std::vector<std::string> names;
+      for (const auto* known : at->get_options()) names.push_back(known->get_name());
+      return "'" + option + "' is no option of '" + path_of(*at) + "'" + did_you_mean(option, names);
+    }
+    std::vector<std::string> names;
+    const CLI::App* next = nullptr;
+    for (const auto* sub : subcommands_of(*at)) {
+      names.push_back(sub->get_name());
+      if (sub->get_name() == word) next = sub;
+    }
+    if (names.empty() || word.empty() || word.front() == '-') return {};
+    if (next == nullptr) return "'" + word + "' is no command of '" + path_of(*at) + "'" + did_you_mean(word, names);
+    at = next;
+  }
+  return {};
+}
+
+}  // namespace
+
+int run_command_line(int argc, const char* const* argv) {
+  Parsed p;
+  CLI::App app("hark: when X happens, do Y, and never lose one", "hark");
+  app.set_version_flag("--version", std::string("hark ") + version());
+  app.require_subcommand(1);
+  app.failure_message(CLI::FailureMessage::simple);
+  app.footer("\nA first step: `hark config check`, then `hark daemon`. `hark COMMAND --help` tells more; so do hark(1) and hark.toml(5).");
+  add_daemon(app, p);
+  add_event(app, p);
+  add_history(app, p);
+  add_config(app, p);
+  add_cron(app, p);
+  try {
+    app.parse(argc, argv);
+  } catch (const CLI::ParseError& stop) {
+    if (stop.get_exit_code() == 0) return app.exit(stop);  // --help, --version
+    const auto better = hint(app, argc, argv);
+    output::complain(better.empty() ? std::string(stop.what()) : better);
+    std::fprintf(stderr, "      `hark --help` lists the commands, `hark COMMAND --help` the options of one\n");
+    return exit_code::kUsage;
+  }
+  return p.run();
+}
+
+}  // namespace hark

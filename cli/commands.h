@@ -1,0 +1,78 @@
+// The commands: each takes its parsed options and returns an exit status. Data goes to standard output, talk to standard error.
+#pragma once
+
+#include <cstddef>
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace hark {
+
+// What every command that needs a configuration understands.
+struct CommonOptions {
+  std::optional<std::string> config;
+  std::optional<std::string> profile;
+  std::string socket;   // empty: where the configuration says
+  bool json = false;
+};
+
+struct DaemonCommand {
+  CommonOptions common;
+  std::vector<std::string> sources;
+  bool background = false;
+  std::string pid_file;
+};
+int daemon_command(const DaemonCommand& command);
+
+int status_command(const CommonOptions& common);
+int stop_command(const CommonOptions& common);
+
+struct PauseCommand {
+  CommonOptions common;
+  std::string handler;
+  bool pause = true;
+};
+int pause_command(const PauseCommand& command);
+
+struct TriggerCommand {
+  CommonOptions common;
+  std::string handler;
+  std::string payload;   // JSON, @file, -
+  bool wait = false;
+};
+int trigger_command(const TriggerCommand& command);
+
+struct HistoryCommand {
+  CommonOptions common;
+  std::size_t limit = 20;
+  std::string handler;
+  std::string filter;
+  std::string run;       // one run, with its steps
+  bool from_daemon = false;
+};
+int history_command(const HistoryCommand& command);
+
+int explain_command(const CommonOptions& common, const std::string& event);
+
+struct EventCommand {
+  CommonOptions common;
+  std::string type = "manual";
+  std::string payload;
+  std::string source;
+  std::string handler;
+  bool dry_run = false;
+};
+int event_command(const EventCommand& command);
+
+int config_check_command(const CommonOptions& common);
+int config_show_command(const CommonOptions& common);
+
+struct CronCommand {
+  std::string expression;
+  std::string timezone;
+  std::size_t count = 5;
+  bool json = false;
+};
+int cron_next_command(const CronCommand& command);
+
+}  // namespace hark

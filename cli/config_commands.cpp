@@ -1,0 +1,53 @@
+#include <cstdio>
+
+#include <nlohmann/json.hpp>
+
+#include "cli/commands.h"
+#include "cli/configuration.h"
+#include "cli/exit_codes.h"
+#include "cli/output.h"
+#include "core/printable.h"
+#include "daemon/config.h"
+#include "daemon/config_show.h"
+
+namespace hark {
+
+using nlohmann::json;
+
+int config_check_command(const CommonOptions& common) {
+  auto request = config_request_from_process();
+  request.file = common.config;
+  request.profile = common.profile;
+  const auto outcome = load_config(request);
+  if (common.json) {
+    json shown = {{"ok", outcome.loaded.has_value()}, {"errors", json::array()}, {"warnings", json::array()}};
+    for (const auto& error : outcome.errors) {
+      shown["errors"].push_back({{"file", error.file}, {"line", error.line}, {"column", error.column}, {"message", error.message}});
+    }
+    if (outcome.loaded) shown["warnings"] = outcome.loaded->warnings;
+    output::print_json(shown);
+    return outcome.loaded ? exit_code::kOk : exit_code::kConfig;
+  }
+  if (!outcome.loaded) {
+    for (const auto& error : outcome.errors) std::fprintf(stderr, "%s\n", output::printable(error.text()).c_str());
+    return exit_code::kConfig;
+  }
+  for (const auto& warning : outcome.loaded->warnings) std::fprintf(stderr, "%s\n", output::printable(warning).c_str());
+  const auto& settings = outcome.loaded->settings;
+  output::print_line(settings.file.string() + ": good: " + counted(settings.sources.size(), "source") + ", " +
+                     counted(settings.handlers.size(), "handler"));
+  return exit_code::kOk;
+}
+
+int config_show_command(const CommonOptions& common) {
+  const auto loaded = load_or_complain(common);
+  if (!loaded) return exit_code::kConfig;
+  if (common.json) {
+    output::print_json(config_show_json(*loaded));
+  } else {
+    std::fputs(config_show_text(*loaded).c_str(), stdout);
+  }
+  return exit_code::kOk;
+}
+
+}  // namespace hark

@@ -1,0 +1,124 @@
+// Commands that ask the running daemon: status, stop, pause, resume, trigger, explain.
+#include <unistd.h>
+
+#include <nlohmann/json.hpp>
+
+#include "cli/client.h"
+#include "cli/commands.h"
+#include "cli/exit_codes.h"
+#include "cli/output.h"
+#include "cli/payload_argument.h"
+#include "cli/run_table.h"
+#include "platform/clock.h"
+#include "platform/wait_for_exit.h"
+
+namespace hark {
+
+using nlohmann::json;
+
+namespace {
+
+constexpr auto kPatience = std::chrono::seconds(30);
+constexpr auto kUntilItEnds = std::chrono::hours(24 * 30);
+
+void print_status(const json& status, WallTime now) {
+  const auto state = status["state"].get<std::string>();
+  const auto started = from_rfc3339(status["started"].get<std::string>());
+  output::print_line("hark " + status["version"].get<std::string>() + "  " + output::painted(state, output::colour_of_state(state)) + "  process " +
+                     std::to_string(status["pid"].get<int>()) + ", started " + (started ? output::ago(*started, now) : "-"));
+  if (status.contains("listener")) {
+    output::print_line("listening on http://" + status["listener"]["host"].get<std::string>() + ":" + std::to_string(status["listener"]["port"].get<int>()));
+  }
+  if (status.contains("journal_fault")) output::print_line(output::painted("the journal cannot be written: " + status["journal_fault"].get<std::string>(), output::Colour::red));
+  const auto& queue = status["queue"];
+  output::print_line(std::to_string(queue["running"].get<int>()) + " running, " + std::to_string(queue["waiting"].get<std::int64_t>()) + " waiting, " +
+                     std::to_string(queue["held"].get<std::int64_t>()) + " held by a debounce");
+
+  std::vector<std::vector<output::Cell>> rows;
+  for (const auto& source : status["sources"]) {
+    const auto source_state = source["state"].get<std::string>();
+    auto note = source.value("reason", std::string{});
+    if (source.contains("cure")) note += " (" + source["cure"].get<std::string>() + ")";
+    rows.push_back({{source["name"].get<std::string>()}, {source["type"].get<std::string>()}, {source_state, output::colour_of_state(source_state)},
+                    {std::to_string(source["offered"].get<std::uint64_t>())}, {note}});
+  }
+  if (!rows.empty()) {
+    output::print_line("");
+    output::print_table({{"SOURCE"}, {"TYPE"}, {"STATE", true}, {"EVENTS", true}, {"NOTE"}}, rows);
+  }
+  rows.clear();
+  for (const auto& handler : status["handlers"]) {
+    const auto last = from_rfc3339(handler.value("last_run", std::string{}));
+    const auto last_state = handler.value("last_state", std::string{"-"});
+    rows.push_back({{handler["name"].get<std::string>()}, {std::to_string(handler["running"].get<int>())}, {std::to_string(handler["waiting"].get<int>())},
+                    {last ? output::ago(*last, now) : "never"}, {last_state, last ? output::colour_of_state(last_state) : output::Colour::none},
+                    {handler["paused"].get<bool>() ? "paused" : "", output::Colour::yellow}});
+  }
+  if (!rows.empty()) {
+    output::print_line("");
+    output::print_table({{"HANDLER"}, {"RUNNING", true}, {"WAITING", true}, {"LAST RUN", true}, {"RESULT", true}, {""}}, rows);
+  }
+}
+
+bool all_succeeded(const json& runs) {
+  for (const auto& run : runs) {
+    if (run["state"] != "succeeded") return false;
+  }
+  return true;
+}
+
+}  // namespace
+
+int status_command(const CommonOptions& common) {
+  json status;
+  if (const auto ended = ask_daemon_json(common, "GET", "/api/status", {}, kPatience, status)) return *ended;
+  if (common.json) {
+    output::print_json(status);
+  } else {
+    print_status(status, SystemClock().now().wall);
+  }
+  return exit_code::kOk;
+}
+
+int stop_command(const CommonOptions& common) {
+  json status, answer;
+  if (const auto ended = ask_daemon_json(common, "GET", "/api/status", {}, kPatience, status)) return *ended;
+  if (const auto ended = ask_daemon_json(common, "POST", "/api/control/drain", {}, kPatience, answer)) return *ended;
+  const int pid = status["pid"].get<int>();
+  if (auto gone = wait_for_exit(pid); !gone) {
+    output::complain(gone.error());
+    return exit_code::kFailed;
+  }
+  if (common.json) output::print_json({{"stopped", true}, {"pid", pid}});
+  return exit_code::kOk;
+}
+
+int pause_command(const PauseCommand& command) {
+  auto target = std::string(command.pause ? "/api/control/pause" : "/api/control/resume");
+  if (!command.handler.empty()) target += "?handler=" + command.handler;
+  json answer;
+  if (const auto ended = ask_daemon_json(command.common, "POST", target, {}, kPatience, answer)) return *ended;
+  if (command.common.json) output::print_json(answer);
+  return exit_code::kOk;
+}
+
+int trigger_command(const TriggerCommand& command) {
+  auto payload = read_payload_argument(command.payload);
+  if (!payload) {
+    output::complain(payload.error());
+    return exit_code::kUsage;
+  }
+  json answer;
+  const auto target = "/api/handlers/" + command.handler + "/trigger" + (command.wait ? "?wait=true" : "");
+  if (const auto ended = ask_daemon_json(command.common, "POST", target, *payload, command.wait ? Duration(kUntilItEnds) : Duration(kPatience), answer)) return *ended;
+  if (command.common.json) {
+    output::print_json(answer);
+  } else if (command.wait) {
+    for (const auto& run : answer["runs"]) print_run(run);
+  } else {
+    output::print_line(answer["event_id"].get<std::string>());
+  }
+  return command.wait && !all_succeeded(answer["runs"]) ? exit_code::kFailed : exit_code::kOk;
+}
+
+}  // namespace hark

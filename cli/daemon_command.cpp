@@ -1,0 +1,99 @@
+#include <unistd.h>
+
+#include <algorithm>
+#include <optional>
+
+#include "cli/background.h"
+#include "cli/commands.h"
+#include "cli/configuration.h"
+#include "cli/exit_codes.h"
+#include "cli/output.h"
+#include "core/nearest.h"
+#include "daemon/daemon.h"
+#include "platform/file_system.h"
+
+namespace hark {
+
+namespace {
+
+// Names of --sources that the configuration does not have.
+Status check_names(const std::vector<std::string>& wanted, const Settings& settings) {
+  std::vector<std::string> known;
+  for (const auto& source : settings.sources) known.push_back(source.name);
+  for (const auto& name : wanted) {
+    if (std::find(known.begin(), known.end(), name) != known.end()) continue;
+    const auto close = nearest(name, known);
+    std::string list;
+    for (const auto& one : known) list += (list.empty() ? "" : ", ") + one;
+    return Error{"--sources: no source is named '" + name + "'" + (close.empty() ? "" : "; did you mean '" + close + "'?"), "the configuration has " + list};
+  }
+  return {};
+}
+
+class PidFile {
+ public:
+  Status write(const std::string& path) {
+    RealFileSystem files;
+    auto written = files.replace(path, std::to_string(getpid()) + "\n");
+    if (written) path_ = path;
+    return written;
+  }
+  ~PidFile() {
+    if (!path_.empty()) unlink(path_.c_str());
+  }
+
+ private:
+  std::string path_;
+};
+
+}  // namespace
+
+int daemon_command(const DaemonCommand& command) {
+  auto loaded = load_or_complain(command.common);
+  if (!loaded) return exit_code::kConfig;
+  for (const auto& warning : loaded->warnings) output::complain(warning);
+  auto& settings = loaded->settings;
+  if (settings.mode == "one-shot") {
+    output::complain(Error{"this configuration says mode = \"one-shot\"", "process one event with `hark event`, or set mode = \"daemon\""});
+    return exit_code::kConfig;
+  }
+  if (auto known = check_names(command.sources, settings); !known) {
+    output::complain(known.error());
+    return exit_code::kUsage;
+  }
+
+  std::optional<Background> background;
+  if (command.background) {
+    if (settings.log_file.empty()) settings.log_file = settings.journal_file.parent_path() / "hark.log";
+    if (auto made = make_private_folder(settings.log_file.parent_path()); !made) {
+      output::complain(made.error());
+      return exit_code::kFailed;
+    }
+    auto begun = Background::begin();
+    if (!begun) {
+      output::complain(begun.error());
+      return exit_code::kFailed;
+    }
+    if (begun->parent_exit()) return *begun->parent_exit();
+    background = *begun;
+  }
+
+  PidFile pid_file;
+  DaemonOptions options;
+  options.only_sources = command.sources;
+  options.socket = command.common.socket;
+  options.ready = [&] {
+    if (!command.pid_file.empty()) {
+      if (auto written = pid_file.write(command.pid_file); !written) output::complain(written.error());
+    }
+    if (background) background->ready();
+  };
+  const auto ended = run_daemon(settings, options);
+  if (!ended) {
+    output::complain(ended.error());
+    return exit_code::kFailed;
+  }
+  return *ended;
+}
+
+}  // namespace hark

@@ -1,0 +1,156 @@
+#include "cli/output.h"
+
+#include <sys/ioctl.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cstdio>
+#include <cstdlib>
+
+#include <nlohmann/json.hpp>
+
+#include "core/payload.h"
+#include "core/printable.h"
+
+namespace hark::output {
+
+namespace {
+
+constexpr std::size_t kGap = 2;
+constexpr std::size_t kNarrowest = 8;  // a column is not cut below this
+
+bool is_terminal() { return isatty(STDOUT_FILENO) == 1; }
+
+bool wants_colour() {
+  const auto* no_colour = std::getenv("NO_COLOR");
+  if (no_colour != nullptr && no_colour[0] != '\0') return false;
+  const auto* term = std::getenv("TERM");
+  return is_terminal() && !(term != nullptr && std::string_view(term) == "dumb");
+}
+
+std::size_t terminal_width() {
+  if (const auto* columns = std::getenv("COLUMNS"); columns != nullptr && std::atoi(columns) > 0) return std::size_t(std::atoi(columns));
+  winsize size{};
+  if (ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) == 0 && size.ws_col > 0) return size.ws_col;
+  return 80;
+}
+
+// Columns on the screen, taking every character for one: names of people's handlers, times, states.
+std::size_t width(std::string_view text) {
+  return std::size_t(std::count_if(text.begin(), text.end(), [](char c) { return (static_cast<unsigned char>(c) & 0xc0) != 0x80; }));
+}
+
+std::string cut(std::string_view text, std::size_t most) {
+  if (width(text) <= most) return std::string(text);
+  std::size_t bytes = 0;
+  for (std::size_t shown = 0; bytes < text.size(); ++bytes) {
+    if ((static_cast<unsigned char>(text[bytes]) & 0xc0) != 0x80 && ++shown > most - 1) break;
+  }
+  return std::string(text.substr(0, bytes)) + "…";
+}
+
+// Takes from the widest columns until all fit, then whole columns from the right. A width of 0: the column is left out.
+void fit(std::vector<std::size_t>& widths, const std::vector<Column>& head, std::size_t most) {
+  const auto total = [&] {
+    std::size_t sum = 0;
+    for (const auto each : widths) sum += each == 0 ? 0 : each + kGap;
+    return sum - kGap;
+  };
+  while (total() > most) {
+    std::size_t widest = head.size(), last = head.size();
+    for (std::size_t i = 0; i < head.size(); ++i) {
+      if (head[i].whole || widths[i] == 0) continue;
+      last = i;
+      if (widths[i] > kNarrowest && (widest == head.size() || widths[i] > widths[widest])) widest = i;
+    }
+    if (last == head.size()) return;
+    if (widest == head.size()) {
+      widths[last] = 0;
+    } else {
+      --widths[widest];
+    }
+  }
+}
+
+}  // namespace
+
+std::string painted(std::string_view text, Colour colour) {
+  if (colour == Colour::none || !wants_colour()) return std::string(text);
+  const char* code = "";
+  switch (colour) {
+    case Colour::red: code = "31"; break;
+    case Colour::green: code = "32"; break;
+    case Colour::yellow: code = "33"; break;
+    case Colour::grey: code = "90"; break;
+    case Colour::none: break;
+  }
+  return "\x1b[" + std::string(code) + "m" + std::string(text) + "\x1b[0m";
+}
+
+void print_table(const std::vector<Column>& head, const std::vector<std::vector<Cell>>& rows) {
+  std::vector<std::size_t> widths;
+  for (const auto& column : head) widths.push_back(width(column.title));
+  std::vector<std::vector<Cell>> clean = rows;
+  for (auto& row : clean) {
+    for (std::size_t i = 0; i < row.size(); ++i) {
+      row[i].text = printable(row[i].text);
+      std::replace(row[i].text.begin(), row[i].text.end(), '\n', ' ');
+      widths[i] = std::max(widths[i], width(row[i].text));
+    }
+  }
+  if (is_terminal()) fit(widths, head, terminal_width());
+  const auto print_row = [&](const auto& row, auto text_of, auto paint) {
+    std::string line;
+    for (std::size_t i = 0; i < row.size(); ++i) {
+      if (widths[i] == 0) continue;
+      const auto text = cut(text_of(row[i]), widths[i]);
+      line += paint(row[i], text);
+      if (i + 1 < row.size()) line += std::string(widths[i] - width(text) + kGap, ' ');
+    }
+    while (!line.empty() && line.back() == ' ') line.pop_back();
+    print_line(line);
+  };
+  print_row(head, [](const Column& column) { return column.title; }, [](const Column&, const std::string& text) { return painted(text, Colour::grey); });
+  for (const auto& row : clean) {
+    print_row(row, [](const Cell& cell) { return cell.text; }, [](const Cell& cell, const std::string& text) { return painted(text, cell.colour); });
+  }
+}
+
+void print_json(const nlohmann::json& value) { print_line(write_json(value)); }
+void print_line(std::string_view text) { std::printf("%.*s\n", int(text.size()), text.data()); }
+
+void complain(std::string_view message) { std::fprintf(stderr, "hark: %s\n", printable(message).c_str()); }
+void complain(const Error& error) {
+  complain(error.message);
+  if (!error.cure.empty()) std::fprintf(stderr, "      %s\n", printable(error.cure).c_str());
+}
+
+Colour colour_of_state(std::string_view state) {
+  if (state == "succeeded" || state == "running") return Colour::green;
+  if (state == "failed" || state == "timed_out") return Colour::red;
+  if (state == "queued" || state == "skipped" || state == "stopped") return Colour::grey;
+  return Colour::yellow;  // cancelled, interrupted, degraded, paused, draining
+}
+
+std::string ago(WallTime time, WallTime now) {
+  using namespace std::chrono;
+  const auto past = duration_cast<seconds>(now - time).count();
+  if (past < 1) return "just now";
+  if (past < 120) return std::to_string(past) + " s ago";
+  if (past < 2 * 3600) return std::to_string(past / 60) + " min ago";
+  if (past < 2 * 86400) return std::to_string(past / 3600) + " h ago";
+  return std::to_string(past / 86400) + " days ago";
+}
+
+std::string printable(std::string_view text) {
+  std::string out;
+  while (true) {
+    const auto line = text.substr(0, text.find_first_of("\n\t"));
+    out += hark::printable(line, std::string::npos);
+    if (line.size() == text.size()) return out;
+    out += text[line.size()];
+    text.remove_prefix(line.size() + 1);
+  }
+}
+
+}  // namespace hark::output

@@ -1,0 +1,41 @@
+// How things look on a terminal: tables that fit its width, colour only where it is wanted, text from outside made harmless.
+#pragma once
+
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include <nlohmann/json_fwd.hpp>
+
+#include "core/result.h"
+#include "core/time.h"
+
+namespace hark::output {
+
+enum class Colour { none, red, green, yellow, grey };
+
+struct Cell {
+  std::string text;
+  Colour colour = Colour::none;
+};
+
+struct Column {
+  std::string title;
+  bool whole = false;  // never cut or left out: an id that is to be copied, a word that means nothing when it is cut
+};
+
+// Columns are as wide as their widest cell. What does not fit the terminal is cut from the widest columns, with "…", and in the end
+// the last ones are left out. Not a terminal: nothing is cut and nothing coloured.
+void print_table(const std::vector<Column>& head, const std::vector<std::vector<Cell>>& rows);
+
+void print_json(const nlohmann::json& value);
+void print_line(std::string_view text);               // standard output, as it stands
+void complain(const Error& error);                    // "hark: message" and, on a line of its own, the cure; standard error
+void complain(std::string_view message);
+
+std::string painted(std::string_view text, Colour colour);   // for standard output
+Colour colour_of_state(std::string_view state);
+std::string ago(WallTime time, WallTime now);         // "3 s ago", "2 h ago"
+std::string printable(std::string_view text);         // control characters escaped; line ends stay
+
+}  // namespace hark::output

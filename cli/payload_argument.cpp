@@ -1,0 +1,56 @@
+#include "cli/payload_argument.h"
+
+#include <unistd.h>
+
+#include <array>
+#include <cerrno>
+#include <cstring>
+
+#include <nlohmann/json.hpp>
+
+#include "core/payload.h"
+#include "platform/file_system.h"
+
+namespace hark {
+
+namespace {
+
+constexpr std::uint64_t kLargest = 64 * 1024 * 1024;
+
+Result<std::string> read_standard_input() {
+  std::string text;
+  std::array<char, 65536> piece;
+  while (true) {
+    const auto count = read(STDIN_FILENO, piece.data(), piece.size());
+    if (count < 0 && errno == EINTR) continue;
+    if (count < 0) return Error{std::string("standard input: ") + std::strerror(errno), {}};
+    if (count == 0) return text;
+    text.append(piece.data(), std::size_t(count));
+    if (text.size() > kLargest) return Error{"standard input: more than 64 MiB", {}};
+  }
+}
+
+}  // namespace
+
+Result<std::string> read_payload_argument(const std::string& argument) {
+  if (argument.empty()) return std::string{};
+  std::string text = argument;
+  std::string what = "--payload";
+  if (argument == "-") {
+    auto input = read_standard_input();
+    if (!input) return input.error();
+    text = std::move(*input);
+    what = "standard input";
+  } else if (argument.front() == '@') {
+    what = argument.substr(1);
+    RealFileSystem files;
+    auto content = files.read(what, kLargest);
+    if (!content) return content.error();
+    if (!*content) return Error{what + ": no such file", {}};
+    text = std::move(**content);
+  }
+  if (auto parsed = parse_json(text, what); !parsed) return Error{parsed.error().message, "give JSON, @FILE, or - for standard input"};
+  return text;
+}
+
+}  // namespace hark

@@ -1,0 +1,81 @@
+#include "cli/run_table.h"
+
+#include <cstdio>
+#include <string>
+
+#include <nlohmann/json.hpp>
+
+#include "cli/output.h"
+
+namespace hark {
+
+using nlohmann::json;
+
+namespace {
+
+std::string duration_text(const json& object) {
+  if (!object.contains("duration_ms")) return "-";
+  const double ms = object["duration_ms"].get<double>();
+  char text[32];
+  if (ms < 1000) {
+    std::snprintf(text, sizeof text, "%.0f ms", ms);
+  } else {
+    std::snprintf(text, sizeof text, "%.1f s", ms / 1000);
+  }
+  return text;
+}
+
+void print_output(const json& step, const char* name, const char* file) {
+  auto text = output::printable(step.value(name, std::string{}));
+  while (!text.empty() && text.back() == '\n') text.pop_back();
+  if (!text.empty()) {
+    std::string indented = "      ";
+    for (const char c : text) {
+      indented += c;
+      if (c == '\n') indented += "      ";
+    }
+    output::print_line(indented);
+  }
+  if (step.contains(file)) output::print_line(output::painted("      all of it: " + step[file].get<std::string>(), output::Colour::grey));
+}
+
+}  // namespace
+
+void print_runs(const json& runs, WallTime now) {
+  if (runs.empty()) return;
+  std::vector<std::vector<output::Cell>> rows;
+  for (const auto& run : runs) {
+    const auto state = run["state"].get<std::string>();
+    const auto when = from_rfc3339(run.value("started", run.value("queued", std::string{})));
+    rows.push_back({{run["id"].get<std::string>()},
+                    {when ? output::ago(*when, now) : "-"},
+                    {run["handler"].get<std::string>()},
+                    {state, output::colour_of_state(state)},
+                    {duration_text(run)},
+                    {run["event"]["source"].get<std::string>()},
+                    {run.value("error", std::string{})}});
+  }
+  output::print_table({{"RUN", true}, {"STARTED", true}, {"HANDLER"}, {"STATE", true}, {"TOOK"}, {"SOURCE"}, {"ERROR"}}, rows);
+}
+
+void print_run(const json& run) {
+  const auto state = run["state"].get<std::string>();
+  output::print_line(run["id"].get<std::string>() + "  " + run["handler"].get<std::string>() + "  " +
+                     output::painted(state, output::colour_of_state(state)) + "  " + duration_text(run) +
+                     (run.value("attempt", 1) > 1 ? "  attempt " + std::to_string(run["attempt"].get<int>()) : ""));
+  output::print_line("  event " + run["event"]["id"].get<std::string>() + " (" + output::printable(run["event"]["type"].get<std::string>()) + " from '" +
+                     output::printable(run["event"]["source"].get<std::string>()) + "')");
+  if (run.contains("error")) output::print_line("  " + output::printable(run["error"].get<std::string>()));
+  for (const auto& step : run.value("steps", json::array())) {
+    const auto step_state = step["state"].get<std::string>();
+    std::string line = "  " + step["name"].get<std::string>() + "  " + output::painted(step_state, output::colour_of_state(step_state)) + "  " + duration_text(step);
+    if (step.value("attempts", 1) > 1) line += "  " + std::to_string(step["attempts"].get<int>()) + " attempts";
+    if (step.contains("exit_code") && step["exit_code"] != 0) line += "  exit " + std::to_string(step["exit_code"].get<int>());
+    output::print_line(line);
+    if (step.contains("error")) output::print_line("      " + output::printable(step["error"].get<std::string>()));
+    print_output(step, "output", "output_file");
+    print_output(step, "error_output", "error_file");
+  }
+}
+
+}  // namespace hark
