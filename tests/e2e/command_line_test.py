@@ -1,0 +1,149 @@
+"""The command line without a daemon: one-shot events, configuration, help."""
+
+import json
+import os
+import pty
+import subprocess
+import unittest
+
+from support import HARK, TestCase
+
+CONFIG = """
+[[sources]]
+name = "hook"
+type = "webhook"
+path = "/x"
+secret = "top-secret-value"
+where = "payload.ref:main"
+handler = "show"
+[handlers.show]
+steps = [
+  { name = "first", run = "printf '%s\\n' {payload.text}" },
+  { name = "second", run = "test {steps.first.output} = good", if = "payload.check:*" },
+]
+"""
+
+
+class Event(TestCase):
+    def test_the_exit_status_is_the_result(self):
+        project = self.project(CONFIG)
+        done = project.hark("event", "--type", "webhook", "--payload", '{"ref": "main", "text": "good", "check": 1}', "--json")
+        outcome = json.loads(done.stdout)
+        self.assertEqual([step["state"] for step in outcome["runs"][0]["steps"]], ["succeeded", "succeeded"])
+        project.hark("event", "--type", "webhook", "--payload", '{"ref": "main", "text": "bad", "check": 1}', status=1)
+        self.assertEqual([run["state"] for run in project.runs()], ["failed", "succeeded"])
+
+    def test_what_nobody_wants_says_why(self):
+        project = self.project(CONFIG)
+        done = project.hark("event", "--type", "webhook", "--payload", '{"ref": "dev"}')
+        self.assertIn("payload.ref is 'dev'", done.stderr)
+        self.assertIn("no source", project.hark("event", "--type", "gossip", status=None).stderr)
+
+    def test_a_dry_run_shows_and_touches_nothing(self):
+        project = self.project(CONFIG)
+        done = project.hark("event", "--type", "webhook", "--payload", '{"ref": "main", "text": "$(id)"}', "--dry-run")
+        self.assertIn("HARK_V0", done.stdout)
+        self.assertIn("$(id)", done.stdout)
+        self.assertFalse((project.path / ".hark").exists())
+
+    def test_a_handler_can_be_named(self):
+        project = self.project(CONFIG)
+        done = project.hark("event", "--handler", "show", "--payload", '{"text": "x"}')
+        self.assertIn("x", done.stdout)
+
+
+    def test_a_lost_state_file_does_not_lose_the_last_run(self):
+        project = self.project("[handlers.h]\nrun = 'echo since {last_run}'\n")
+        outputs = [project.hark("event", "--handler", "h").stdout for _ in range(2)]
+        self.assertIn("since 1970", outputs[0])
+        (project.path / ".hark/state.json").write_text("{")
+        done = project.hark("event", "--handler", "h")
+        self.assertIn("kept as", done.stderr)
+        self.assertNotIn("since 1970", done.stdout)
+
+    def test_what_is_beyond_the_retention_goes_also_without_a_daemon(self):
+        project = self.project('retention_events = 1\n[handlers.h]\nrun = "head -c 100000 /dev/zero"\n')
+        for _ in range(3):
+            project.hark("event", "--handler", "h")
+        self.assertEqual(len(project.runs()), 1)
+        self.assertEqual([path.name for path in (project.path / ".hark/runs").iterdir()], [run["id"] for run in project.runs()])
+
+    def test_in_a_narrow_terminal_an_id_stays_whole(self):
+        project = self.project(CONFIG)
+        project.hark("event", "--handler", "show", "--payload", '{"text": "x"}')
+        run = project.runs()[0]["id"]
+        for columns in (40, 60, 200):
+            terminal, end = pty.openpty()
+            self.addCleanup(os.close, terminal)
+            subprocess.run([HARK, "history", "--config", project.config], stdout=end, check=True, env={**project.environment(), "COLUMNS": str(columns), "NO_COLOR": "1"})
+            os.close(end)
+            lines = os.read(terminal, 10000).decode().splitlines()
+            self.assertIn(run, lines[1])
+            self.assertEqual("SOURCE" in lines[0], columns == 200)
+            if columns > 40:
+                self.assertLessEqual(max(map(len, lines)), columns)
+
+
+class Configuration(TestCase):
+    def test_all_errors_at_once_each_with_its_place(self):
+        project = self.project('webhok_port = 1\nmax_concurrent_handlers = "four"\n[[sources]]\nname = "a"\ntype = "schedule"\ncron = "99 * * * *"\nhandler = "shw"\n[handlers.show]\nrun = "true"\n')
+        for command in (("config", "check"), ("daemon",), ("event",)):
+            refused = project.hark(*command, status=78)
+            for expected in ("hark.toml:3:1:", "webhook_port", "hark.toml:4:", "hark.toml:8:", "hark.toml:9:", "show"):
+                self.assertIn(expected, refused.stderr)
+        self.assertEqual(len(json.loads(project.hark("config", "check", "--json", status=78).stdout)["errors"]), 4)
+
+    def test_malformed_toml_names_the_place(self):
+        project = self.project("[handlers.x\nrun = 1\n")
+        self.assertRegex(project.hark("config", "check", status=78).stderr, r"hark\.toml:3:\d+: ")
+
+    def test_show_masks_secrets_and_says_where_values_come_from(self):
+        project = self.project(CONFIG)
+        shown = project.hark("config", "show").stdout
+        self.assertNotIn("top-secret-value", shown)
+        self.assertIn("hark.toml:", shown)
+        self.assertIn("default", shown)
+        json.loads(project.hark("config", "show", "--json").stdout)
+
+    def test_no_configuration_says_where_it_looked(self):
+        done = subprocess.run([HARK, "daemon"], capture_output=True, text=True, cwd=self.folder, env={"HOME": self.folder, "PATH": "/usr/bin:/bin"})
+        self.assertEqual(done.returncode, 78)
+        self.assertIn("hark.toml", done.stderr)
+
+
+class Words(TestCase):
+    def run_hark(self, *words):
+        return subprocess.run([HARK, *words], capture_output=True, text=True, cwd=self.folder)
+
+    def test_every_command_has_help_with_an_example(self):
+        commands = ["daemon", "daemon status", "daemon stop", "daemon trigger", "daemon history", "daemon pause", "daemon resume", "event", "history", "explain",
+                    "config check", "config show", "cron next"]
+        for command in commands:
+            done = self.run_hark(*command.split(), "--help")
+            self.assertEqual(done.returncode, 0, command)
+            self.assertIn("Example:\n  hark " + command, done.stdout, command)
+
+    def test_misspelt_words_get_the_nearest(self):
+        for words, near in ((["deamon"], "daemon"), (["daemon", "trigge"], "trigger"), (["config", "chek"], "check"), (["history", "--limt", "3"], "--limit"),
+                            (["daemon", "--config", "x", "--backgrund"], "--background")):
+            done = self.run_hark(*words)
+            self.assertEqual(done.returncode, 2)
+            self.assertIn(f"did you mean '{near}'", done.stderr)
+        self.assertEqual(self.run_hark().returncode, 2)
+        self.assertEqual(self.run_hark("--version").stdout.split()[0], "hark")
+
+    def test_cron_next(self):
+        done = self.run_hark("cron", "next", "0 9 * * MON", "--timezone", "Europe/Berlin", "-n", "3")
+        self.assertEqual(done.returncode, 0)
+        lines = done.stdout.splitlines()
+        self.assertEqual(len(lines), 3)
+        for line in lines:
+            self.assertRegex(line, r"^Mon \d{4}-\d\d-\d\d 09:00:00 \+0[12]:00$")
+        self.assertEqual(len(json.loads(self.run_hark("cron", "next", "@daily", "--json").stdout)["next"]), 5)
+        wrong = self.run_hark("cron", "next", "0 22-2 * * *")
+        self.assertEqual(wrong.returncode, 2)
+        self.assertIn("22-23,0-2", wrong.stderr)
+
+
+if __name__ == "__main__":
+    unittest.main()

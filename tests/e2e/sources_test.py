@@ -1,0 +1,240 @@
+"""Each kind of source, from the real thing happening to the run that came of it."""
+
+import json
+import os
+import socket
+import unittest
+
+from support import TestCase
+
+
+class FileChange(TestCase):
+    CONFIG = """
+[[sources]]
+name = "code"
+type = "file_change"
+path = "./src"
+pattern = ["**/*.py", "!skip/**"]
+debounce_ms = 100
+handler = "show"
+[handlers.show]
+run = ["printf", "%s|", "{files}"]
+"""
+
+    def test_files_of_a_burst_arrive_in_one_run_each_as_one_argument(self):
+        os.mkdir(os.path.join(self.folder, "src"))
+        project = self.project(self.CONFIG)
+        daemon = self.daemon(project)
+        os.makedirs(project.path / "src/new/deep")
+        names = ["new/deep/a b.py", "new/$(touch pwned).py", "c'd\"e.py"]
+        for name in names:
+            (project.path / "src" / name).write_text("x")
+        (project.path / "src/other.txt").write_text("x")
+        run = daemon.wait_run("show")
+        seen = set(project.run_output(run["run"]).split("|")) - {""}
+        self.assertEqual(seen, {str(project.path / "src" / name) for name in names})
+        self.assertFalse((project.path / "pwned").exists())
+
+    def test_a_root_that_lacks_is_degraded_with_a_cure_and_watched_once_it_is_there(self):
+        project = self.project(self.CONFIG)
+        daemon = self.daemon(project)
+        source = daemon.status()["sources"][0]
+        self.assertEqual(source["state"], "degraded")
+        self.assertIn("src", source["reason"])
+        self.assertTrue(source["cure"])
+        os.mkdir(project.path / "src")
+        daemon.wait_for(lambda line: line.get("name") == "source:started")
+        (project.path / "src/a.py").write_text("x")
+        daemon.wait_run("show")
+
+
+class GitPush(TestCase):
+    def test_commits_in_a_work_tree_and_pushes_to_a_bare_repository(self):
+        project = self.project("""
+[[sources]]
+name = "tree"
+type = "git_push"
+repository = "./tree"
+branches = ["main", "release/*"]
+handler = "show"
+[[sources]]
+name = "bare"
+type = "git_push"
+repository = "./bare.git"
+handler = "show-bare"
+[handlers.show]
+run = "echo {payload.branch} {payload.author.name}: {payload.message} {changed_files}"
+[handlers.show-bare]
+run = "echo {payload.branch} {payload.created} {payload.after}"
+""")
+        project.git("init", "-q", "-b", "main", "tree")
+        project.git("init", "-q", "--bare", "-b", "main", "bare.git")
+        daemon = self.daemon(project)
+        (project.path / "tree/a.txt").write_text("x")
+        project.git("-C", "tree", "add", ".")
+        project.git("-C", "tree", "commit", "-q", "-m", "say `hello`; $(touch pwned)")
+        run = daemon.wait_run("show")
+        self.assertEqual(project.run_output(run["run"]).strip(), "main A U Thor: say `hello`; $(touch pwned) a.txt")
+        self.assertFalse((project.path / "pwned").exists())
+        project.git("-C", "tree", "push", "-q", "../bare.git", "main")
+        run = daemon.wait_run("show-bare")
+        self.assertEqual(project.run_output(run["run"]).split(), ["main", "true", project.git("-C", "tree", "rev-parse", "HEAD")])
+        project.git("-C", "tree", "checkout", "-q", "-b", "other")
+        project.git("-C", "tree", "checkout", "-q", "-b", "release/1.0")
+        run = daemon.wait_run("show")
+        self.assertEqual(project.run_output(run["run"]).split()[0], "release/1.0")
+
+
+class Webhook(TestCase):
+    CONFIG = """
+webhook_port = 0
+[[sources]]
+name = "deploy"
+type = "webhook"
+path = "/hooks/deploy"
+secret = ["old", "new"]
+max_body = 2000
+where = "payload.action:!skip"
+handler = "show"
+[[sources]]
+name = "forge"
+type = "webhook"
+provider = "github"
+path = "/hooks/github"
+secret = "It's a Secret to Everybody"
+handler = "show"
+[handlers.show]
+run = "printf '%s' {payload.text}"
+""".replace('where = "payload.action:!skip"', 'where = "!payload.action:skip"')
+
+    def setUp(self):
+        super().setUp()
+        self.p = self.project(self.CONFIG)
+        self.d = self.daemon(self.p)
+
+    def test_a_signed_body_is_accepted_run_and_seen_once(self):
+        hostile = "'; touch pwned; echo \" $(touch pwned) `touch pwned` \n{payload.text}"
+        status, _, body = self.d.post_signed("/hooks/deploy", {"text": hostile}, "new", {"Idempotency-Key": "k1"})
+        self.assertEqual(status, 202)
+        event = json.loads(body)["event_id"]
+        run = self.d.wait_run("show")
+        self.assertEqual(run["event"], event)
+        self.assertEqual(self.p.run_output(run["run"]), hostile)
+        self.assertFalse((self.p.path / "pwned").exists())
+        status, _, body = self.d.post_signed("/hooks/deploy", {"text": hostile}, "old", {"Idempotency-Key": "k1"})
+        self.assertEqual((status, json.loads(body)["event_id"]), (200, event))
+        self.assertEqual(len(self.p.runs()), 1)
+
+    def test_refusals_and_their_words(self):
+        good = {"text": "x"}
+        refused = [self.d.post_signed("/hooks/deploy", good, "wrong"), self.d.request("POST", "/hooks/deploy", b"{}"),
+                   self.d.request("POST", "/hooks/deploy", b"{}", {"X-Signature": "sha1=00"})]
+        self.assertEqual({status for status, _, _ in refused}, {401})
+        self.assertEqual(len({body for _, _, body in refused}), 1, "a wrong signature gets no hint")
+        self.assertEqual(self.d.post_signed("/hooks/none", good, "new")[0], 404)
+        status, headers, _ = self.d.request("GET", "/hooks/deploy")
+        self.assertEqual((status, headers.get("Allow")), (405, "POST"))
+        self.assertEqual(self.d.post_signed("/hooks/deploy", {"text": "x" * 3000}, "new")[0], 413)
+        status, headers, body = self.d.post_signed("/hooks/deploy", b"{not json", "new")
+        self.assertEqual((status, headers["Content-Type"]), (400, "application/problem+json"))
+        self.assertEqual(self.p.runs(), [])
+
+    def test_a_filter_that_does_not_match_can_be_explained(self):
+        status, _, body = self.d.post_signed("/hooks/deploy", {"text": "x", "action": "skip"}, "new")
+        self.assertEqual(status, 202)
+        event = json.loads(body)["event_id"]
+        explained = json.loads(self.p.hark("explain", event, "--json").stdout)
+        self.assertEqual([d["verdict"] for d in explained["decisions"]], ["dropped"])
+        self.assertIn("skip", explained["decisions"][0]["reason"])
+
+    def test_github_deliveries(self):
+        body = b"Hello, World!"
+        status, _, _ = self.d.request("POST", "/hooks/github", body, {
+            "X-Hub-Signature-256": "sha256=757107ea0eb2509fc211221cce984b8a37570b6d7586c22c46f4379c8b043e17", "X-GitHub-Event": "push"})
+        self.assertEqual(status, 400, "GitHub's own example: the signature is right, the body no JSON")
+        body = b'{"zen":"Keep it logically awesome.","text":"t"}'
+        import hashlib
+        import hmac
+        signature = "sha256=" + hmac.new(b"It's a Secret to Everybody", body, hashlib.sha256).hexdigest()
+        headers = {"X-Hub-Signature-256": signature, "Content-Type": "application/json", "X-GitHub-Delivery": "72d3162e-cc78-11e3-81ab-4c9367dc0958"}
+        self.assertEqual(self.d.request("POST", "/hooks/github", body, {**headers, "X-GitHub-Event": "ping"})[0], 200)
+        self.assertEqual(self.d.request("POST", "/hooks/github", body, {**headers, "X-GitHub-Event": "push"})[0], 202)
+        self.d.wait_run("show")
+        self.assertEqual(self.d.request("POST", "/hooks/github", body, {**headers, "X-GitHub-Event": "push"})[0], 200)
+        self.assertEqual(len(self.p.runs()), 1)
+
+
+class TakenPort(TestCase):
+    def test_a_taken_port_degrades_the_webhook_and_harms_nothing_else(self):
+        with socket.socket() as taken:
+            taken.bind(("127.0.0.1", 0))
+            taken.listen()
+            project = self.project(f"""
+webhook_port = {taken.getsockname()[1]}
+[[sources]]
+name = "hook"
+type = "webhook"
+path = "/x"
+secret = "s"
+handler = "h"
+[handlers.h]
+run = "true"
+""")
+            daemon = self.daemon(project)
+            source = daemon.status()["sources"][0]
+            self.assertEqual(source["state"], "degraded")
+            self.assertIn("in use", source["reason"])
+            project.hark("daemon", "trigger", "--handler", "h", "--wait")
+        daemon.wait_for(lambda line: line.get("name") == "source:started")
+        self.assertEqual(daemon.post_signed("/x", {}, "s")[0], 202)
+
+
+class Schedule(TestCase):
+    def test_slots_fire_and_last_run_is_known_after_a_restart(self):
+        text = """
+[[sources]]
+name = "tick"
+type = "schedule"
+cron = "* * * * * *"
+handler = "show"
+[handlers.show]
+run = "echo {last_run}"
+"""
+        project = self.project(text)
+        daemon = self.daemon(project)
+        first = daemon.wait_run("show")
+        self.assertEqual(project.run_output(first["run"]).strip(), "1970-01-01T00:00:00.000Z")
+        daemon.wait_run("show")
+        self.assertEqual(daemon.stop(), 0)
+        newest = project.runs(handler="show", state="succeeded")[0]
+        restarted = self.daemon(project)
+        run = restarted.wait_run("show")
+        self.assertEqual(project.run_output(run["run"]).strip(), newest["started"])
+        slots = [r["event"]["id"] for r in project.runs()]
+        self.assertEqual(len(slots), len(set(slots)))
+
+
+class OnlySome(TestCase):
+    def test_sources_of_the_flag_run_and_a_misspelt_one_is_refused(self):
+        project = self.project("""
+[[sources]]
+name = "one"
+type = "schedule"
+cron = "@daily"
+handler = "h"
+[[sources]]
+name = "two"
+type = "schedule"
+cron = "@daily"
+handler = "h"
+[handlers.h]
+run = "true"
+""")
+        daemon = self.daemon(project, "--sources", "two")
+        self.assertEqual([source["name"] for source in daemon.status()["sources"]], ["two"])
+        refused = project.hark("daemon", "--sources", "tow", status=2)
+        self.assertIn("did you mean 'two'", refused.stderr)
+
+
+if __name__ == "__main__":
+    unittest.main()
