@@ -1,0 +1,349 @@
+"""Puts the programs of bench/ together. Every figure is the median of several rounds, in which all candidates take turns, so that a
+machine whose speed drifts harms all alike; ratios are to the floor of the same round."""
+
+import argparse
+import contextlib
+import json
+import os
+import pathlib
+import shutil
+import signal
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+
+SECRET = "bench-secret"
+HANDLERS = 2  # hark's cap, and the floor's threads: the machine's cores as the reference has them
+
+arguments = argparse.ArgumentParser()
+arguments.add_argument("build")
+arguments.add_argument("--rounds", type=int, default=3)
+arguments.add_argument("--events", type=int, default=500)
+arguments.add_argument("--seconds", type=float, default=3)
+arguments.add_argument("--only", default="file,webhook,starts,idle")
+options = arguments.parse_args()
+build = pathlib.Path(options.build).resolve()
+programs = build / "bench"
+hark = build / "hark"
+
+
+def program(name):
+    return str(programs / f"bench_{name}")
+
+
+@contextlib.contextmanager
+def running(*command, ready=None, **more):
+    """A process that is ended with all its children; `ready` is read from its standard output first."""
+    process = subprocess.Popen(command, start_new_session=True, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, **more)
+    try:
+        yield process, (process.stdout.readline().decode().strip() if ready else None)
+    finally:
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGKILL)
+        process.wait()
+
+
+def output(*command):
+    return subprocess.run(command, check=True, stdout=subprocess.PIPE).stdout.decode().split()
+
+
+class Hark:
+    def __init__(self, folder, text, paused=False):
+        self.folder = folder
+        self.config = folder / "hark.toml"
+        self.config.write_text(f'log_level = "warn"\nmax_concurrent_handlers = {HANDLERS}\nretention_events = 1000000\n' + text)
+        begun = time.monotonic()
+        self.process = subprocess.Popen([hark, "daemon", "--config", self.config], stderr=subprocess.PIPE, start_new_session=True)
+        socket = folder / ".hark/hark.sock"
+        while not self.answers():
+            pass
+        self.ready_ms = (time.monotonic() - begun) * 1000
+        assert socket.exists()
+        if paused:
+            self.command("pause")
+
+    def command(self, *words):
+        return subprocess.run([hark, "daemon", *words, "--config", self.config], check=True, stdout=subprocess.PIPE).stdout
+
+    def answers(self):
+        import socket
+        with contextlib.closing(socket.socket(socket.AF_UNIX)) as probe:
+            try:
+                probe.connect(str(self.folder / ".hark/hark.sock"))
+                probe.sendall(b"GET /readyz HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
+                return b" 200 " in probe.recv(100)
+            except OSError:
+                if self.process.poll() is not None:
+                    sys.exit(self.process.stderr.read().decode())
+                return False
+
+    def status(self):
+        return json.loads(self.command("status", "--json"))
+
+    def stop(self):
+        os.killpg(self.process.pid, signal.SIGKILL)
+        self.process.wait()
+        self.process.stderr.close()
+
+
+@contextlib.contextmanager
+def folder():
+    path = pathlib.Path(tempfile.mkdtemp(prefix="hark-bench-"))
+    try:
+        yield path
+    finally:
+        shutil.rmtree(path, ignore_errors=True)
+
+
+# From a file's close(2) to the handler's first instruction.
+
+def file_hark():
+    with folder() as at:
+        (at / "watched").mkdir()
+        daemon = Hark(at, f"""
+[[sources]]
+type = "file_change"
+path = "watched"
+events = ["modify"]
+debounce_ms = 0
+handler = "h"
+[handlers.h]
+run = ["{program('stamp')}", "{at}/stamp"]
+""")
+        (at / "watched/file").write_text("x")
+        try:
+            return probe_file(at)
+        finally:
+            daemon.stop()
+
+
+def probe_file(at):
+    return [float(figure) for figure in output(program("file_probe"), at / "watched/file", at / "stamp", str(options.events))]
+
+
+def file_floor():
+    with folder() as at:
+        (at / "watched").mkdir()
+        with running(program("file_floor"), at / "watched", program("stamp"), at / "stamp", ready=True):
+            return probe_file(at)
+
+
+def file_inotifywait():
+    with folder() as at:
+        (at / "watched").mkdir()
+        script = f"inotifywait -m -e close_write {at}/watched 2>&1 | while read line; do case $line in *established*) echo ready;; Setting*) ;; *) {program('stamp')} {at}/stamp;; esac; done"
+        with running("sh", "-c", script, ready=True):
+            return probe_file(at)
+
+
+def file_incron():
+    with folder() as at:
+        (at / "watched").mkdir()
+        for name in ("system", "user"):
+            (at / name).mkdir()
+        (at / "allow").write_text("root\n")
+        (at / "conf").write_text(f"system_table_dir = {at}/system\nuser_table_dir = {at}/user\nallowed_users = {at}/allow\ndenied_users = {at}/deny\nlockfile_dir = {at}\nlockfile_name = incrond\n")
+        (at / "user/root").write_text(f"{at}/watched IN_CLOSE_WRITE {program('stamp')} {at}/stamp\n")
+        (at / "user/root").chmod(0o600)
+        with running("/usr/sbin/incrond", "-n", "-f", str(at / "conf")):
+            time.sleep(1)  # it does not say when it is ready
+            return probe_file(at)
+
+
+# Signed webhooks of 1 KB, accepted per second; and from the post to the handler's first instruction.
+
+def load(port, path, header, connections):
+    return float(output(program("http_load"), str(port), path, header, SECRET, str(connections), str(options.seconds))[0])
+
+
+def hark_webhook(at, handler, paused):
+    daemon = Hark(at, f"""
+webhook_port = 0
+[[sources]]
+type = "webhook"
+path = "/hook"
+secret = "{SECRET}"
+handler = "h"
+[handlers.h]
+run = {handler}
+""", paused)
+    return daemon, daemon.status()["listener"]["port"]
+
+
+def webhook_hark(connections, paused=True):
+    with folder() as at:
+        daemon, port = hark_webhook(at, '["/bin/true"]', paused)
+        try:
+            return load(port, "/hook", "X-Signature", connections)
+        finally:
+            daemon.stop()
+
+
+def webhook_floor(connections):
+    with folder() as at, running(program("http_floor"), at / "file", SECRET, ready=True) as (_, port):
+        return load(port, "/hook", "X-Signature", connections)
+
+
+@contextlib.contextmanager
+def adnanh(at, command):
+    (at / "hooks.json").write_text(json.dumps([{
+        "id": "hook", "execute-command": command[0], "pass-arguments-to-command": [{"source": "string", "name": word} for word in command[1:]],
+        "trigger-rule": {"match": {"type": "payload-hmac-sha256", "secret": SECRET, "parameter": {"source": "header", "name": "X-Signature"}}}}]))
+    import socket
+    with contextlib.closing(socket.socket()) as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    with running("webhook", "-hooks", str(at / "hooks.json"), "-ip", "127.0.0.1", "-port", str(port)):
+        while True:
+            try:
+                socket.create_connection(("127.0.0.1", port)).close()
+                break
+            except OSError:
+                pass
+        yield port
+
+
+def webhook_adnanh(connections):
+    with folder() as at, adnanh(at, ["/bin/true"]) as port:
+        return load(port, "/hooks/hook", "X-Signature", connections)
+
+
+def post_hark():
+    with folder() as at:
+        daemon, port = hark_webhook(at, f'["{program("stamp")}", "{at}/stamp"]', False)
+        try:
+            return [float(f) for f in output(program("http_load"), str(port), "/hook", "X-Signature", SECRET, "--stamp", at / "stamp", str(options.events))]
+        finally:
+            daemon.stop()
+
+
+def post_adnanh():
+    with folder() as at, adnanh(at, [program("stamp"), f"{at}/stamp"]) as port:
+        return [float(f) for f in output(program("http_load"), str(port), "/hooks/hook", "X-Signature", SECRET, "--stamp", at / "stamp", str(options.events))]
+
+
+# Handler starts per second of a command that does nothing.
+
+def starts_hark():
+    with folder() as at:
+        daemon, port = hark_webhook(at, '["/bin/true"]', True)
+        try:
+            load(port, "/hook", "X-Signature", 8)
+            waiting = daemon.status()["queue"]["waiting"]
+            begun = time.monotonic()
+            daemon.command("resume")
+            time.sleep(options.seconds)
+            left = daemon.status()["queue"]["waiting"]
+            assert left > 0, "the queue ran dry: nothing was measured"
+            return (waiting - left) / (time.monotonic() - begun)
+        finally:
+            daemon.stop()
+
+
+def starts_floor():
+    return float(output(program("spawn_floor"), str(HANDLERS), "5000")[0])
+
+
+# At rest.
+
+def idle():
+    with folder() as at:
+        (at / "watched").mkdir()
+        daemon = Hark(at, f"""
+webhook_port = 0
+[[sources]]
+type = "file_change"
+path = "watched"
+handler = "h"
+[[sources]]
+type = "webhook"
+path = "/hook"
+secret = "{SECRET}"
+handler = "h"
+[[sources]]
+type = "schedule"
+cron = "@daily"
+handler = "h"
+[handlers.h]
+run = "true"
+""")
+        try:
+            time.sleep(1)
+            before = cpu_seconds(daemon.process.pid)
+            time.sleep(20)
+            used = cpu_seconds(daemon.process.pid) - before
+            resident = int(next(line for line in pathlib.Path(f"/proc/{daemon.process.pid}/status").read_text().splitlines() if line.startswith("VmRSS")).split()[1]) / 1024
+            return daemon.ready_ms, resident, used
+        finally:
+            daemon.stop()
+
+
+def cpu_seconds(pid):
+    fields = pathlib.Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+
+def rounds(candidates):
+    """Name -> list of results, all candidates in each round."""
+    results = {name: [] for name in candidates}
+    for _ in range(options.rounds):
+        for name, measure in candidates.items():
+            results[name].append(measure())
+    return results
+
+
+def print_row(name, figure, unit, ratio):
+    print(f"  {name:<34}{figure:>12} {unit:<6}{ratio}", flush=True)
+
+
+def latency_table(title, candidates, floor):
+    print(title, flush=True)
+    results = rounds(candidates)
+    for name, pairs in results.items():
+        ratio = statistics.median(p[0] / f[0] for p, f in zip(pairs, results[floor])) if floor else None
+        print_row(name, f"{statistics.median(p[0] for p in pairs):.0f}", "µs p50", f"  p99 {statistics.median(p[1] for p in pairs):.0f} µs" + (f"   {ratio:.2f} x {floor}" if ratio else ""))
+
+
+def rate_table(title, candidates, floor):
+    print(title, flush=True)
+    results = rounds(candidates)
+    for name, rates in results.items():
+        ratio = statistics.median(r / f for r, f in zip(rates, results[floor]))
+        print_row(name, f"{statistics.median(rates):,.0f}", "/s", f"   {ratio:.2f} x {floor}")
+
+
+def have(*names):
+    return all(shutil.which(name, path=os.environ["PATH"] + ":/usr/sbin") for name in names)
+
+
+print(f"{os.cpu_count()} cores, {os.uname().sysname} {os.uname().release}, medians of {options.rounds} rounds")
+only = options.only.split(",")
+if "file" in only:
+    candidates = {"floor": file_floor, "hark": file_hark}
+    if have("inotifywait"):
+        candidates["inotifywait | while read"] = file_inotifywait
+    if have("incrond") and os.geteuid() == 0:
+        candidates["incron"] = file_incron
+    latency_table(f"\nFrom close(2) to the handler's first instruction ({options.events} events, debounce 0)", candidates, "floor")
+if "webhook" in only:
+    for connections in (1, 8, 64):
+        candidates = {"floor": lambda: webhook_floor(connections), "hark, handler paused": lambda: webhook_hark(connections)}
+        if connections == 64:
+            candidates["hark, handler running"] = lambda: webhook_hark(connections, paused=False)
+        if have("webhook"):
+            candidates["webhook (adnanh; nothing durable)"] = lambda: webhook_adnanh(connections)
+        rate_table(f"\nSigned 1 KB webhooks accepted on disk, {connections} connection{'s' if connections > 1 else ''}", candidates, "floor")
+    candidates = {"hark": post_hark}
+    if have("webhook"):
+        candidates["webhook (adnanh)"] = post_adnanh
+    latency_table(f"\nFrom the post to the handler's first instruction ({options.events} events)", candidates, "webhook (adnanh)" if have("webhook") else None)
+if "starts" in only:
+    rate_table(f"\nStarts of /bin/true, {HANDLERS} at once", {"floor": starts_floor, "hark": starts_hark}, "floor")
+if "idle" in only:
+    ready, resident, used = idle()
+    print("\nAt rest")
+    print_row("start to ready", f"{ready:.0f}", "ms", "")
+    print_row("resident memory", f"{resident:.1f}", "MB", "")
+    print_row("CPU in 20 s", f"{used * 1000:.0f}", "ms", "")
