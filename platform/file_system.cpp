@@ -11,23 +11,10 @@
 #include <system_error>
 #include <utility>
 
+#include "platform/descriptor.h"
+
 namespace hark {
 namespace {
-
-class Descriptor {
- public:
-  explicit Descriptor(int fd) : fd_(fd) {}
-  ~Descriptor() {
-    if (fd_ >= 0) ::close(fd_);
-  }
-  Descriptor(const Descriptor&) = delete;
-  Descriptor& operator=(const Descriptor&) = delete;
-  int get() const { return fd_; }
-  bool open() const { return fd_ >= 0; }
-
- private:
-  int fd_;
-};
 
 Error failure(const std::string& what, int error) {
   std::string cure;
@@ -47,7 +34,7 @@ std::filesystem::path folder_of(const std::filesystem::path& path) {
 // A name in a folder is on the disk only when the folder is.
 Status sync_folder(const std::filesystem::path& folder) {
   Descriptor fd(::open(folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
-  if (!fd.open()) return failure("cannot open the folder " + folder.string(), errno);
+  if (!fd) return failure("cannot open the folder " + folder.string(), errno);
   // EINVAL: a file system that knows no such thing (fsync(2)); nothing more can be done there.
   if (::fsync(fd.get()) != 0 && errno != EINVAL) return failure("cannot sync the folder " + folder.string(), errno);
   return {};
@@ -76,7 +63,7 @@ Status fill_and_rename(int fd, std::string_view content, const std::string& temp
 Result<std::optional<std::string>> RealFileSystem::read(const std::filesystem::path& path, std::uint64_t max_bytes) {
   // Without O_NONBLOCK a FIFO that nobody writes to would hold the open for ever; with it the file is simply empty.
   Descriptor fd(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK));
-  if (!fd.open()) {
+  if (!fd) {
     if (errno == ENOENT) return std::optional<std::string>();
     return failure("cannot open " + path.string(), errno);
   }
@@ -112,7 +99,7 @@ Status RealFileSystem::replace(const std::filesystem::path& path, std::string_vi
   std::string temporary = (folder / ".").string();
   temporary += path.filename().string() + ".XXXXXX";
   Descriptor fd(::mkostemp(temporary.data(), O_CLOEXEC));  // 0600
-  if (!fd.open()) return failure("cannot make a file in " + folder.string(), errno);
+  if (!fd) return failure("cannot make a file in " + folder.string(), errno);
   if (auto status = fill_and_rename(fd.get(), content, temporary, path); !status) {
     ::unlink(temporary.c_str());
     return status;

@@ -12,6 +12,7 @@
 #include <utility>
 
 #include "core/limits.h"
+#include "platform/descriptor.h"
 #include "platform/file_system.h"
 #include "state/journal_prune.h"
 #include "state/journal_queries.h"
@@ -249,21 +250,6 @@ class SqliteJournalReader final : public JournalReader {
  private:
   std::unique_ptr<Connection> connection_;
   JournalQueries queries_{*connection_};
-};
-
-class Descriptor {
- public:
-  explicit Descriptor(int fd) : fd_(fd) {}
-  ~Descriptor() {
-    if (fd_ >= 0) ::close(fd_);
-  }
-  Descriptor(const Descriptor&) = delete;
-  Descriptor& operator=(const Descriptor&) = delete;
-  int get() const { return fd_; }
-  int release() { return std::exchange(fd_, -1); }
-
- private:
-  int fd_;
 };
 
 // Made here and not by SQLite, so that it is never wider than 0600; the -wal and -shm get the mode of the database from SQLite,
