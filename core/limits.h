@@ -12,7 +12,7 @@ using namespace std::chrono_literals;
 // JSON deeper than this is refused: nlohmann parses by recursion, and nobody's payload nests this far.
 inline constexpr int kJsonDepth = 128;
 
-// Documents up to this size are checked by simdjson, whose buffers (some fifteen times as large) stay with each thread.
+// Documents up to this size are checked by simdjson, whose buffers, larger than the document, stay with each thread.
 inline constexpr std::size_t kQuickJson = 64 * 1024;
 
 // Of each of a step's streams this much is kept with the run (history, templates, API); beyond it the stream goes to a file.

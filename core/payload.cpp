@@ -59,7 +59,7 @@ class Validator final : public json::json_sax_t {
   int depth_ = 0;
 };
 
-// Small documents are most, and every webhook's body is looked at: simdjson does it ten times as fast. It only ever says yes; what it
+// Small documents are most, and every webhook's body is looked at: simdjson does it nine times as fast. It only ever says yes; what it
 // does not take (or is too deep, or large) nlohmann judges, which also names the place of a mistake.
 bool quickly_valid(const std::string& text) {
   if (text.size() > limits::kQuickJson) return false;

@@ -1,5 +1,9 @@
 #include <doctest/doctest.h>
 
+#include <unistd.h>
+
+#include <atomic>
+#include <cerrno>
 #include <cstdlib>
 #include <deque>
 #include <set>
@@ -10,6 +14,7 @@
 #include "platform/file_system.h"
 #include "platform/loop.h"
 #include "platform/workers.h"
+#include "state/sqlite_journal.h"
 #include "tests/support/fake_clock.h"
 #include "tests/support/temporary_folder.h"
 
@@ -61,8 +66,8 @@ struct World {
     settings.sources.push_back(std::move(source));
   }
 
-  void open() {
-    auto opened = open_journal(settings.journal_file);
+  void open(const JournalOptions& options = {}) {
+    auto opened = open_journal(settings.journal_file, options);
     REQUIRE(opened);
     journal = std::move(*opened);
     engine = std::make_unique<Engine>(settings, EngineParts{loop, clock, *journal, files, background, emitter},
@@ -136,6 +141,24 @@ TEST_CASE("engine: an offered event is journaled, answered when durable, run, an
                                              "iteration:started", "phase:started", "iteration:complete", "event:handler:end", "run:complete"};
   CHECK(world.heard == expected);
   world.until([&] { return std::filesystem::exists(world.settings.state_file); });
+}
+
+TEST_CASE("engine: what may not survive a power loss is not called accepted") {
+  World world;
+  world.source("s");
+  std::atomic<bool> broken = false;
+  JournalOptions options;
+  options.sync = [&broken](int fd) {
+    if (!broken) return fdatasync(fd);
+    errno = EIO;
+    return -1;
+  };
+  world.open(options);
+  CHECK(world.offer(world.event("s")).taken());
+  broken = true;
+  const auto refused = world.offer(world.event("s"));
+  CHECK(refused.outcome == Acceptance::Outcome::refused);
+  CHECK(refused.reason.find("power loss") != std::string::npos);
 }
 
 TEST_CASE("engine: a run starts only after its event is written") {
