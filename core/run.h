@@ -30,6 +30,7 @@ inline bool is_final(RunState state) { return state != RunState::queued && state
 enum class StepState { succeeded, failed, timed_out, cancelled, skipped };
 std::string_view to_string(StepState state);
 std::optional<StepState> step_state_from(std::string_view text);
+inline bool goes_on(StepState state) { return state == StepState::succeeded || state == StepState::skipped; }  // to the next step
 
 // What one step left behind: its last attempt's outcome.
 struct StepResult {

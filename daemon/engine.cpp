@@ -52,7 +52,7 @@ Engine::~Engine() { *alive_ = false; }
 RunReports Engine::reports() {
   RunReports reports;
   reports.step_finished = [this](const Run& run, std::size_t index, const StepResult& step) {
-    reports_.emplace_back(StepReport{run, index, step});
+    reports_.emplace_back(StepReport{run.sequence, run.id, run.handler, run.correlation_id, index, step});
     schedule_turn();
   };
   reports.finished = [this](Run run) {
@@ -110,6 +110,7 @@ void Engine::turn() {
   auto done = parts_.journal.begin();
   if (done) done = transact(turn);
   if (done) done = parts_.journal.commit();
+  turn.committed.set_value(bool(done));
   if (done) {
     committed(turn);
   } else {
@@ -135,22 +136,23 @@ Status Engine::transact(Turn& turn) {
     return known == last_run_.handlers.end() ? std::nullopt : known->second.last_success;
   });
   if (!plan) return plan.error();
-  turn.launches = std::move(plan->start);
   for (auto& run : plan->failed) run_ended(turn, std::move(run));
+  for (const auto& planned : plan->start) run_started(turn, planned.assignment);
+  // Before the commit: while it writes, the workers prepare.
+  if (!plan->start.empty()) executor_.launch(std::move(plan->start), turn.committed.get_future().share(), *runner_);
   return {};
 }
 
 Status Engine::take_report(Turn& turn, Report& report) {
   if (auto* step = std::get_if<StepReport>(&report)) {
-    turn.notices.emplace_back(lifecycle::PhaseComplete{step->run.id, step->run.handler, step->run.correlation_id, step->step});
+    turn.notices.emplace_back(lifecycle::PhaseComplete{step->run_id, step->handler, step->correlation_id, step->step});
     // The worker does not report that it goes on to the next step: it follows, and a report costs a wake-up.
-    const auto handler = handlers_.find(step->run.handler);
-    const bool goes_on = step->step.state == StepState::succeeded || step->step.state == StepState::skipped;
-    if (goes_on && handler != handlers_.end() && step->index + 1 < handler->second->steps.size()) {
-      turn.notices.emplace_back(lifecycle::PhaseStarted{step->run.id, step->run.handler, step->run.correlation_id,
+    const auto handler = handlers_.find(step->handler);
+    if (goes_on(step->step.state) && handler != handlers_.end() && step->index + 1 < handler->second->steps.size()) {
+      turn.notices.emplace_back(lifecycle::PhaseStarted{step->run_id, step->handler, step->correlation_id,
                                                         handler->second->steps[step->index + 1].name});
     }
-    return parts_.journal.add_step(step->run.sequence, step->index, step->step);
+    return parts_.journal.add_step(step->run_sequence, step->index, step->step);
   }
   auto run = std::get<Run>(report);
   // Its processes are gone whatever becomes of this transaction, which may give its slot to the next.
@@ -166,6 +168,16 @@ Status Engine::take_report(Turn& turn, Report& report) {
   if (auto done = parts_.journal.update_run(run, owner_); !done) return done;
   run_ended(turn, std::move(run));
   return {};
+}
+
+void Engine::run_started(Turn& turn, const Assignment& assignment) {
+  const auto run = std::make_shared<const Run>(assignment.run);
+  turn.notices.emplace_back(lifecycle::RunStarted{run});
+  turn.notices.emplace_back(lifecycle::HandlerStart{run});
+  turn.notices.emplace_back(lifecycle::IterationStarted{run, 1});
+  const auto& steps = assignment.handler->steps;
+  if (!steps.empty()) turn.notices.emplace_back(lifecycle::PhaseStarted{run->id, run->handler, run->correlation_id, steps.front().name});
+  turn.started.push_back(run);
 }
 
 void Engine::run_ended(Turn& turn, Run ended) {
@@ -301,17 +313,6 @@ Status Engine::start_run(Turn& turn, const Router::Start& start) {
 }
 
 void Engine::committed(Turn& turn) {
-  // First of all the runs: everything below can happen while the first of them is already starting.
-  for (const auto& planned : turn.launches) {
-    const auto run = std::make_shared<const Run>(planned.assignment.run);
-    turn.notices.emplace_back(lifecycle::RunStarted{run});
-    turn.notices.emplace_back(lifecycle::HandlerStart{run});
-    turn.notices.emplace_back(lifecycle::IterationStarted{run, 1});
-    const auto& steps = planned.assignment.handler->steps;
-    if (!steps.empty()) turn.notices.emplace_back(lifecycle::PhaseStarted{run->id, run->handler, run->correlation_id, steps.front().name});
-  }
-  executor_.launch(std::move(turn.launches), *runner_);
-
   if (journal_fault_) {
     say("info", "the journal can be written again");
     journal_fault_.reset();
@@ -358,7 +359,7 @@ void Engine::failed(Turn& turn, const Error& error) {
   }
   for (auto& [answer, acceptance] : turn.answers) refuse(std::move(answer), "the journal cannot be written: " + error.message);
   reports_.insert(reports_.begin(), std::make_move_iterator(turn.reports.begin()), std::make_move_iterator(turn.reports.end()));
-  turn.launches.clear();  // gives their slots back; their runs are read again as waiting
+  for (const auto& run : turn.started) executor_.finished(run->id);  // they are read again as waiting
   if (auto done = reload_waiting(turn.now); !done) say("error", "cannot read the journal: " + done.error().text());
 }
 
@@ -425,7 +426,13 @@ void Engine::arm_timer() {
 void Engine::save_state() {
   if (!state_dirty_ || state_saving_) return;
   const auto now = parts_.clock.now().steady;
-  if (!draining_ && now < next_save_) return state_timer_->at(next_save_, [this] { save_state(); });
+  if (!draining_ && now < next_save_) {
+    if (std::exchange(state_timer_set_, true)) return;
+    return state_timer_->at(next_save_, [this] {
+      state_timer_set_ = false;
+      save_state();
+    });
+  }
   next_save_ = now + limits::kStateSave;
   state_dirty_ = false;
   state_saving_ = true;

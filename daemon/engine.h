@@ -1,7 +1,7 @@
 // The engine: the way of an event from offer to result, one turn of the loop at a time.
 //
 // A turn gathers what arrived (offers, reports of runs, debounces that are due), decides all of it, and writes all of it in one
-// transaction; only then does it start runs, answer and notify. When the write fails nothing of the turn happened: offers are
+// transaction; only then may runs act, answers go and notices. When the write fails nothing of the turn happened: offers are
 // refused, and what memory holds of waiting work is read again from the journal, which is the truth.
 // Loop thread only.
 #pragma once
@@ -93,7 +93,8 @@ class Engine final : public EventSink {
     Answer answer;
   };
   struct StepReport {
-    Run run;
+    std::uint64_t run_sequence;
+    std::string run_id, handler, correlation_id;
     std::size_t index;
     StepResult step;
   };
@@ -113,6 +114,7 @@ class Engine final : public EventSink {
   void failed(Turn& turn, const Error& error);
   void refuse(Answer answer, std::string reason);
   std::optional<std::string> reason_to_refuse(Now now) const;
+  void run_started(Turn& turn, const Assignment& assignment);
   void run_ended(Turn& turn, Run run);
   Status reload_waiting(Now now);
   void arm_timer();
@@ -158,6 +160,7 @@ class Engine final : public EventSink {
   std::function<void()> drained_;
   bool state_dirty_ = false;
   bool state_saving_ = false;
+  bool state_timer_set_ = false;
   SteadyTime next_save_{};            // not before
   std::string state_fault_;
   std::shared_ptr<bool> alive_ = std::make_shared<bool>(true);  // for what comes back from other threads

@@ -8,6 +8,7 @@
 
 #include <array>
 #include <cerrno>
+#include <climits>
 #include <csignal>
 #include <cstring>
 #include <optional>
@@ -171,8 +172,12 @@ bool make_pipe(Descriptor& reader, Descriptor& writer) {
   return lift(reader) >= 0 && lift(writer) >= 0;
 }
 
-// A file in memory: unlike a pipe it takes any amount at once, so that nobody has to stand by and write.
+// What fits into any pipe goes into one; else a file in memory, which takes any amount at once. So nobody has to stand by and write.
 bool make_input(const std::string& text, Descriptor& input) {
+  if (text.size() <= PIPE_BUF) {
+    Descriptor writer;
+    return make_pipe(input, writer) && write(writer.get(), text.data(), text.size()) == static_cast<ssize_t>(text.size());
+  }
   input.reset(memfd_create("hark-input", MFD_CLOEXEC));
   if (lift(input) < 0) return false;
   for (std::size_t done = 0; done < text.size();) {
@@ -235,7 +240,21 @@ std::size_t BaseEnvironment::find(std::string_view name) const {
 
 Launcher::Launcher() : base_(environ), nothing_(open("/dev/null", O_RDONLY | O_CLOEXEC)) { lift(nothing_); }
 
-Result<LaunchedProcess> Launcher::launch(const Command& command) const {
+struct Launch::Prepared {
+  const Command& command;
+  std::string program;
+  std::vector<char*> argv;
+  Environment environment;
+  LaunchedProcess child;
+  Descriptor input;
+  SpawnPlan plan;
+};
+
+Launch::Launch(std::unique_ptr<Prepared> prepared) : prepared_(std::move(prepared)) {}
+Launch::Launch(Launch&&) noexcept = default;
+Launch::~Launch() = default;
+
+Result<Launch> Launcher::prepare(const Command& command) const {
   if (command.argv.empty() || command.argv.front().empty())
     return Error{"no program is named", "the command must begin with one"};
   std::vector<char*> argv;
@@ -253,26 +272,33 @@ Result<LaunchedProcess> Launcher::launch(const Command& command) const {
   auto program = find_program(command, *environment);
   if (!program) return program.error();
 
-  LaunchedProcess child;
-  Descriptor input;
+  std::unique_ptr<Launch::Prepared> prepared(
+      new Launch::Prepared{command, std::move(*program), std::move(argv), std::move(*environment), {}, {}, {}});
+  auto& child = prepared->child;
+  auto& input = prepared->input;
   if (!make_pipe(child.output, child.output_writer) || !make_pipe(child.error_output, child.error_output_writer) ||
       (!command.input.empty() && !make_input(command.input, input))) {
-    return why_not(command, *program, errno);
+    return why_not(command, prepared->program, errno);
   }
-  SpawnPlan plan;
-  int code = plan.prepare(input ? input.get() : nothing_.get(), child.output_writer.get(), child.error_output_writer.get(),
-                          command.working_directory);
-  if (code == 0)
-    code = posix_spawn(&child.pid, program->c_str(), &plan.actions, &plan.attributes, argv.data(), environment->block());
-  if (code != 0) return why_not(command, *program, code);
+  const int code = prepared->plan.prepare(input ? input.get() : nothing_.get(), child.output_writer.get(),
+                                          child.error_output_writer.get(), command.working_directory);
+  if (code != 0) return why_not(command, prepared->program, code);
+  return Launch(std::move(prepared));
+}
+
+Result<LaunchedProcess> Launch::start() {
+  auto& child = prepared_->child;
+  const int code = posix_spawn(&child.pid, prepared_->program.c_str(), &prepared_->plan.actions, &prepared_->plan.attributes,
+                               prepared_->argv.data(), prepared_->environment.block());
+  if (code != 0) return why_not(prepared_->command, prepared_->program, code);
   child.pidfd = open_pidfd(child.pid);
   if (!child.pidfd) {
     const int trouble = errno;
     kill(-child.pid, SIGKILL);
     waitpid(child.pid, nullptr, 0);
-    return why_not(command, *program, trouble);
+    return why_not(prepared_->command, prepared_->program, trouble);
   }
-  return child;
+  return std::move(child);
 }
 
 }  // namespace hark
