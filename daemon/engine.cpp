@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "core/limits.h"
+#include "core/printable.h"
 #include "daemon/engine_turn.h"
 #include "daemon/places.h"
 #include "platform/clock.h"
@@ -98,6 +99,7 @@ void Engine::turn() {
   }
   if (journal_fault_ && turn.now.steady < journal_retry_) {
     arm_timer();
+    check_drained();
     return;  // reports wait until the journal can be written again
   }
   while (!offers_.empty() && turn.offers.size() < limits::kEventsPerTurn) {
@@ -379,12 +381,12 @@ void Engine::when_ended(const std::string& event_id, RunsEnded callback) {
   RunQuery query;
   query.event_id = event_id;
   query.limit = limits::kHandlers;
-  if (auto runs = parts_.journal.runs(query)) {
-    for (auto& run : *runs) {
-      if (is_final(run.state)) {
-        watch.ended.push_back(std::move(run));
-      } else {
+  if (const auto runs = parts_.journal.runs(query)) {
+    for (const auto& run : *runs) {
+      if (!is_final(run.state)) {
         ++watch.open_runs;
+      } else if (auto whole = parts_.journal.run(run.id); whole && *whole) {  // with its steps
+        watch.ended.push_back(std::move(**whole));
       }
     }
   }
@@ -485,22 +487,28 @@ void Engine::remove_stray_outputs() {
 
 void Engine::drain(Duration patience, std::function<void()> done) {
   drained_ = std::move(done);
-  if (std::exchange(draining_, true)) {
-    cut_off_ = true;
-    executor_.cancel_all();
-    return;
-  }
-  drain_timer_->at(parts_.clock.now().steady + patience, [this] {
-    cut_off_ = true;
-    executor_.cancel_all();
-  });
+  if (std::exchange(draining_, true)) return cut_off();
+  drain_timer_->at(parts_.clock.now().steady + patience, [this] { cut_off(); });
+  schedule_turn();
+}
+
+void Engine::cut_off() {
+  cut_off_ = true;
+  executor_.cancel_all();
   schedule_turn();
 }
 
 void Engine::say(std::string_view level, std::string message) { parts_.emitter.emit(lifecycle::Note{level, std::move(message)}); }
 
 void Engine::check_drained() {
-  if (!draining_ || !drained_ || executor_.active() > 0 || !reports_.empty() || state_saving_ || state_dirty_) return;
+  if (!draining_ || !drained_ || state_saving_ || state_dirty_) return;
+  const auto ended = std::count_if(reports_.begin(), reports_.end(), [](const Report& report) { return std::holds_alternative<Run>(report); });
+  if (cut_off_ && journal_fault_) {  // a journal that stays broken must not keep the process for ever
+    if (executor_.active() > static_cast<std::size_t>(ended)) return;
+    if (ended > 0) say("error", counted(static_cast<std::size_t>(ended), "result") + " could not be written; the runs go on at the next start");
+  } else if (executor_.active() > 0 || !reports_.empty()) {
+    return;
+  }
   drain_timer_->cancel();
   std::exchange(drained_, nullptr)();
 }

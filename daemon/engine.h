@@ -124,6 +124,7 @@ class Engine final : public EventSink {
   void remove_stray_outputs();
   using WhenDurable = std::function<void(const Status& durable)>;
   void answer_when_durable(std::vector<WhenDurable> answers);
+  void cut_off();
   void check_drained();
   void say(std::string_view level, std::string message);
 

@@ -79,7 +79,7 @@ class Journal : public JournalReader {
   virtual Result<std::size_t> prune(WallTime before, std::uint64_t keep, std::size_t batch) = 0;
 
   // Calls `durable` on the sync thread once everything committed before this call survives power loss, or with the error why it
-  // might not. Callers that gather meanwhile share one fdatasync. Any order of callbacks among them is the order of the calls.
+  // might not; after such an error begin() fails, too, until the journal is opened anew. Callers that gather meanwhile share one fdatasync. Any order of callbacks among them is the order of the calls.
   virtual void sync(std::function<void(Status)> durable) = 0;
 };
 

@@ -33,8 +33,8 @@ std::int64_t microseconds(Duration duration) { return std::chrono::duration_cast
 
 class SqliteJournal final : public Journal {
  public:
-  SqliteJournal(std::unique_ptr<Connection> connection, int wal, const std::string& wal_name, WalSync::Sync sync)
-      : connection_(std::move(connection)), sync_(wal, wal_name, std::move(sync)) {}
+  SqliteJournal(std::unique_ptr<Connection> connection, int wal, const std::string& file, WalSync::Sync sync)
+      : connection_(std::move(connection)), sync_(wal, file, std::move(sync)) {}
 
   Status begin() override;
   Status commit() override;
@@ -128,6 +128,7 @@ class SqliteJournal final : public Journal {
 };
 
 Status SqliteJournal::begin() {
+  if (auto fault = sync_.fault(); !fault) return fault;  // what cannot be made durable is not begun
   fresh_.clear();
   numbered_ = false;
   return begin_.execute();
@@ -331,7 +332,7 @@ Result<std::unique_ptr<Journal>> open_journal(const std::filesystem::path& file,
 
   auto sync = options.sync ? options.sync : [](int fd) { return ::fdatasync(fd); };
   return std::unique_ptr<Journal>(
-      std::make_unique<SqliteJournal>(std::move(connection).value(), wal.release(), wal_name, std::move(sync)));
+      std::make_unique<SqliteJournal>(std::move(connection).value(), wal.release(), file.string(), std::move(sync)));
 }
 
 Result<std::unique_ptr<Journal>> open_journal(const std::filesystem::path& file) { return open_journal(file, JournalOptions()); }

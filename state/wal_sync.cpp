@@ -10,8 +10,18 @@
 #include <utility>
 
 namespace hark {
+namespace {
 
-WalSync::WalSync(int fd, std::string file, Sync sync) : fd_(fd), file_(std::move(file)), sync_(std::move(sync)) {}
+WalSync::Known known(const std::string& name) {
+  struct stat status {};
+  (void)::stat(name.c_str(), &status);  // if it is gone already, no later look will find this inode either
+  return {name, status.st_dev, status.st_ino};
+}
+
+}  // namespace
+
+WalSync::WalSync(int fd, const std::string& journal, Sync sync)
+    : fd_(fd), files_{known(journal), known(journal + "-wal")}, sync_(std::move(sync)) {}
 
 WalSync::~WalSync() {
   {
@@ -64,22 +74,36 @@ void WalSync::work() {
 // After a failed sync the kernel may have dropped the pages and called them clean, so a later success would say nothing about
 // them: the failure stays until the journal is opened anew, when recovery reads what really is there.
 Status WalSync::sync_once() {
-  if (failed_) return *failed_;
+  if (auto failed = fault(); !failed) return failed;
   int result = 0;
   do {
     result = sync_(fd_);
   } while (result != 0 && errno == EINTR);
+  Status done;
   if (result != 0) {
-    failed_ = Error{"cannot sync " + file_ + ": " + std::error_code(errno, std::generic_category()).message(),
-                    "look for disk errors in the kernel's log (dmesg), then restart hark"};
-    return *failed_;
+    done = Error{"cannot sync " + files_.back().name + ": " + std::error_code(errno, std::generic_category()).message(),
+                 "look for disk errors in the kernel's log (dmesg), then restart hark"};
   }
+  for (const auto& file : files_) {
+    if (done) done = look(file);
+  }
+  if (!done) {
+    std::lock_guard lock(mutex_);
+    failed_ = done.error();
+  }
+  return done;
+}
+
+Status WalSync::fault() const {
+  std::lock_guard lock(mutex_);
+  return failed_ ? Status(*failed_) : Status();
+}
+
+// What is written to a file without a name, or beside one that took its name, is gone with this process.
+Status WalSync::look(const Known& file) const {
   struct stat status {};
-  if (::fstat(fd_, &status) == 0 && status.st_nlink == 0) {
-    failed_ = Error{file_ + " was removed while in use", "restart hark, and leave the files beside the journal alone"};
-    return *failed_;
-  }
-  return {};
+  if (::stat(file.name.c_str(), &status) == 0 && status.st_dev == file.device && status.st_ino == file.inode) return {};
+  return Error{file.name + " was removed or replaced while in use", "restart hark, and leave the journal's files alone"};
 }
 
 }  // namespace hark

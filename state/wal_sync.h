@@ -14,6 +14,8 @@
 //   the folder before anything can be asked here.
 #pragma once
 
+#include <sys/types.h>
+
 #include <condition_variable>
 #include <functional>
 #include <mutex>
@@ -29,9 +31,15 @@ namespace hark {
 class WalSync {
  public:
   using Sync = std::function<int(int fd)>;  // as fdatasync(2); called on the sync thread
+  // A file as it was when it was opened, by which one knows that the name still leads to it.
+  struct Known {
+    std::string name;
+    dev_t device;
+    ino_t inode;
+  };
 
-  // Owns `fd`. The thread is started by the first request.
-  WalSync(int fd, std::string file, Sync sync);
+  // Owns `fd`, which is `journal`-wal, open. The thread is started by the first request.
+  WalSync(int fd, const std::string& journal, Sync sync);
   ~WalSync();  // finishes what was asked
   WalSync(const WalSync&) = delete;
   WalSync& operator=(const WalSync&) = delete;
@@ -39,16 +47,21 @@ class WalSync {
   // One thread calls; `durable` is called on the sync thread, in the order of the requests. It must not throw.
   void request(std::function<void(Status)> durable);
 
+  // The error of the first sync that failed; it stays. Any thread.
+  Status fault() const;
+
  private:
   void work();
   Status sync_once();
 
+  Status look(const Known& file) const;
+
   const int fd_;
-  const std::string file_;
+  const std::vector<Known> files_;  // journal and -wal
   const Sync sync_;
   std::thread thread_;           // made and joined by the one thread that calls
-  std::optional<Error> failed_;  // sync thread only
-  std::mutex mutex_;
+  mutable std::mutex mutex_;
+  std::optional<Error> failed_;  // guarded by mutex_
   std::condition_variable wake_;
   std::vector<std::function<void(Status)>> waiting_;  // guarded by mutex_
   bool stopping_ = false;                             // guarded by mutex_

@@ -180,6 +180,38 @@ TEST_CASE("engine: what may not survive a power loss is not called accepted") {
   const auto refused = world.offer(world.event("s"));
   CHECK(refused.outcome == Acceptance::Outcome::refused);
   CHECK(refused.reason.find("power loss") != std::string::npos);
+
+  // From now on nothing is begun: a sender that tries again does not make it run again and again.
+  const auto begun = world.runner.started().size();
+  CHECK(world.offer(world.event("s")).outcome == Acceptance::Outcome::refused);
+  world.clock.advance(1min);
+  CHECK(world.offer(world.event("s")).outcome == Acceptance::Outcome::refused);
+  CHECK(world.runner.started().size() == begun);
+  CHECK(world.engine->journal_fault());
+}
+
+TEST_CASE("engine: a journal that stays broken does not keep the daemon from stopping") {
+  World world;
+  world.source("s");
+  std::atomic<bool> broken = false;
+  JournalOptions options;
+  options.sync = [&broken](int fd) { return broken ? (errno = EIO, -1) : fdatasync(fd); };
+  world.open(options);
+  world.offer(world.event("s"));
+  broken = true;
+  world.offer(world.event("s"));
+  REQUIRE(world.runner.started().size() == 2);
+  bool drained = false;
+  world.engine->drain(1min, [&] { drained = true; });
+  for (const auto& assignment : world.runner.started()) {
+    auto run = assignment.run;
+    run.state = RunState::succeeded;
+    world.engine->reports().finished(run);
+  }
+  world.until([&] { return world.engine->journal_fault().has_value(); });
+  CHECK_FALSE(drained);             // there is time left to mend it
+  world.engine->drain(1min, [&] { drained = true; });  // a second signal
+  world.until([&] { return drained; });
 }
 
 TEST_CASE("engine: a run may act only after its event is written") {
@@ -395,12 +427,18 @@ TEST_CASE("engine: who waits for an event's runs hears of the end, also when it 
   const auto accepted = world.offer(world.event("s"));
   std::vector<Run> ended;
   world.engine->when_ended(accepted.event_id, [&](const std::vector<Run>& runs) { ended = runs; });
+  StepResult step;
+  step.name = "only";
+  step.output = "what it said";
+  world.engine->reports().step_finished(world.runner.started().at(0).run, 0, step);
   world.finish(0, RunState::failed);
   world.until([&] { return ended.size() == 1; });
   CHECK(ended[0].state == RunState::failed);
   ended.clear();
   world.engine->when_ended(accepted.event_id, [&](const std::vector<Run>& runs) { ended = runs; });
   world.until([&] { return ended.size() == 1; });
+  REQUIRE(ended[0].steps.size() == 1);  // asked late, the answer is the same
+  CHECK(ended[0].steps[0].output == "what it said");
   bool none = false;
   world.engine->when_ended("no such event", [&](const std::vector<Run>& runs) { none = runs.empty(); });
   world.until([&] { return none; });

@@ -177,6 +177,20 @@ TEST_CASE("journal: a sync that failed is told to all who wait, and nobody is to
   CHECK(synced(*opened(folder / "journal.db", options)).ok());
 }
 
+TEST_CASE("journal: a sync after the database was removed or replaced from outside is an error, and nothing is begun any more") {
+  for (const bool replaced : {false, true}) {
+    TemporaryFolder folder;
+    auto journal = opened(folder / "journal.db");
+    CHECK(synced(*journal).ok());
+    fs::remove(folder / "journal.db");
+    if (replaced) std::ofstream(folder / "journal.db") << "another";
+    const auto status = synced(*journal);
+    REQUIRE_FALSE(status.ok());
+    CHECK(status.error().message.find("journal.db was removed or replaced") != std::string::npos);
+    CHECK_FALSE(journal->begin().ok());
+  }
+}
+
 TEST_CASE("journal: a sync after the -wal was removed from outside is an error") {
   const TemporaryFolder folder;
   auto journal = opened(folder / "journal.db");
