@@ -189,9 +189,9 @@ inline constexpr auto kJournalBusy = 5s;
 // Pages kept in memory by the writer and by each reader: the indexes' ends and a page of history, within the daemon's 20 MB.
 inline constexpr int kJournalCacheKiB = 4096;
 inline constexpr int kJournalReaderCacheKiB = 1024;
-// The -wal is copied into the database when it holds this many pages (4 KiB each): seldom enough that the copying does not
-// matter, often enough that the loop is not away for long (about 10 ms) and recovery is quick.
-inline constexpr int kJournalCheckpointPages = 1000;
+// The -wal is copied into the database when it holds this many pages (4 KiB each): seldom enough that the copying and its two
+// syncs do not matter, often enough that the loop is not away for long (some 30 ms) and recovery is quick. Less than the next limit.
+inline constexpr int kJournalCheckpointPages = 3000;
 // A -wal that a long reader made grow is cut back to this when it starts afresh.
 inline constexpr int kJournalWalKept = 16 * 1024 * 1024;
 // Retention looks for what is to go this often, and deletes so much at a time: about 20 ms of the loop.
