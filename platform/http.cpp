@@ -125,6 +125,10 @@ bool same_site(const HttpRequest& request) {
   const auto host = request.headers.get("Host");
   const auto own = host ? split_host(*host) : std::nullopt;
   if (host && (!own || !cannot_be_rebound(*own))) return false;
+  // Fetch Metadata: a browser leaves Origin out of some requests that a page of another site made, but says this of them.
+  const auto fetch_sites = request.headers.count("Sec-Fetch-Site");
+  const auto fetch_site = request.headers.get("Sec-Fetch-Site");
+  if (fetch_sites > 1 || (fetch_site && *fetch_site != "same-origin" && *fetch_site != "none")) return false;
   const auto origins = request.headers.count("Origin");
   if (origins == 0) return true;
   if (origins > 1 || !own) return false;

@@ -75,6 +75,13 @@ TEST_CASE("http: a page of another site is told apart from the site itself and f
   CHECK_FALSE(same_site(from({{"Origin", "http://localhost:8080"}})));
   CHECK_FALSE(same_site(from({{"Host", "localhost"}, {"Origin", "http://localhost"}, {"origin", "http://evil.example"}})));
 
+  // Without Origin, as a browser sends what a form or an image of another page asked for.
+  CHECK(same_site(from({{"Host", "localhost:8080"}, {"Sec-Fetch-Site", "same-origin"}})));
+  CHECK(same_site(from({{"Host", "localhost:8080"}, {"Sec-Fetch-Site", "none"}})));  // typed into the address bar
+  CHECK_FALSE(same_site(from({{"Host", "localhost:8080"}, {"Sec-Fetch-Site", "cross-site"}})));
+  CHECK_FALSE(same_site(from({{"Host", "localhost:8080"}, {"Sec-Fetch-Site", "same-site"}})));  // another port of this machine
+  CHECK_FALSE(same_site(from({{"Host", "localhost:8080"}, {"Sec-Fetch-Site", "none"}, {"sec-fetch-site", "cross-site"}})));
+
   auto control = from({{"Host", "anything"}});
   control.control = true;
   CHECK(same_site(control));
