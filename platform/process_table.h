@@ -25,6 +25,7 @@ struct ProcessTable {
   std::vector<pid_t> vanished;        // listed, but gone before they were read
 };
 ProcessTable read_process_table();
+pid_t newest_process();  // the number given out last, proc_loadavg(5); 0: not known
 bool read_process(pid_t pid, ProcessEntry& entry);  // false: there is none
 
 // The environment a process was started with, "A=1\0B=2\0"; empty where it may not be read or there is none.

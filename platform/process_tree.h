@@ -64,6 +64,7 @@ class ProcessTree {
   void signal_group(int number);
   void signal_all(int number);
   void freeze(SteadyTime give_up);
+  std::size_t hunt();  // returns how many were found
   void kill_all(const Wait& wait);
   void wait_until_gone(const Wait& wait, SteadyTime until);
   bool any_left() const;

@@ -454,6 +454,34 @@ TEST_CASE_FIXTURE(Fixture, "process tree: one that forks all the time and ignore
 }
 #endif
 
+// Not a test: the command of the next one. Each chain hops from process to process, every one in a session of its own, faster than
+// a look at all processes takes; it ends by itself once $D/stop is there.
+TEST_CASE("process tree: storm of forks" * doctest::skip()) {
+  const std::string folder = std::getenv("D");
+  const std::string stop = folder + "/stop";
+  for (int chain = 0; chain < 40; ++chain) {
+    if (fork() != 0) continue;
+    for (;;) {
+      usleep(500);
+      if (access(stop.c_str(), F_OK) == 0 || fork() != 0) _exit(0);
+      setsid();
+    }
+  }
+  std::ofstream(folder + "/up") << getpid() << "\n";
+  pause();
+}
+
+#ifndef __SANITIZE_THREAD__
+TEST_CASE_FIXTURE(Fixture, "process tree: many chains that fork every half millisecond come to an end") {
+  const auto program = std::filesystem::read_symlink("/proc/self/exe").string();
+  const auto result = cancel_once_up("exec " + program + " --no-skip -tc='process tree: storm of forks'", {"up"});
+  const auto left = spawner.end_marked("run-" + folder.path().filename().string());
+  std::ofstream(folder / "stop").put('\n');  // whatever came of it, no storm goes on
+  CHECK(left == 0);
+  CHECK(result.note.find("may be left running") == std::string::npos);
+}
+#endif
+
 TEST_CASE_FIXTURE(Fixture, "process tree: another command of the same daemon is not touched") {
   std::stop_source other_stop;
   Command other = shell("echo $$ > $D/other; sleep 1000; :");
