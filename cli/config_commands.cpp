@@ -24,12 +24,13 @@ int config_check_command(const CommonOptions& common) {
     for (const auto& error : outcome.errors) {
       shown["errors"].push_back({{"file", error.file}, {"line", error.line}, {"column", error.column}, {"message", error.message}});
     }
+    if (outcome.more_errors > 0) shown["more_errors"] = outcome.more_errors;
     if (outcome.loaded) shown["warnings"] = outcome.loaded->warnings;
     output::print_json(shown);
     return outcome.loaded ? exit_code::kOk : exit_code::kConfig;
   }
   if (!outcome.loaded) {
-    for (const auto& error : outcome.errors) std::fprintf(stderr, "%s\n", output::printable(error.text()).c_str());
+    print_errors(outcome);
     return exit_code::kConfig;
   }
   for (const auto& warning : outcome.loaded->warnings) std::fprintf(stderr, "%s\n", output::printable(warning).c_str());

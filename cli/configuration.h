@@ -8,6 +8,8 @@
 
 namespace hark {
 
+void print_errors(const ConfigOutcome& outcome);  // standard error
+
 // nullopt: the errors were printed; the command ends with exit_code::kConfig.
 std::optional<LoadedConfig> load_or_complain(const CommonOptions& common);
 

@@ -148,6 +148,13 @@ inline constexpr std::size_t kEnvironmentTotal = 1024 * 1024;
 
 // Substitutions and compound commands nested in a shell script: the reader recurses, and nobody's script goes deeper.
 inline constexpr int kShellDepth = 64;
+// Who names a pipe as a file (`-c <(...)`) has started its writer, or is about to; a pipe nobody opens must not hold up a start for ever.
+inline constexpr auto kPipePatience = 10s;
+
+// Errors of a configuration that are shown, and those that are searched for the name that was meant (some 20 µs each).
+inline constexpr std::size_t kConfigErrorsShown = 100;
+inline constexpr std::size_t kConfigErrorsExplained = 1000;
+
 // A configuration file, and one string of it with its variables put in: far beyond what people write, small enough to read whole.
 inline constexpr std::uint64_t kConfigFile = 4 * 1024 * 1024;
 inline constexpr std::size_t kConfigString = 1024 * 1024;

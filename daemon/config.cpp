@@ -2,6 +2,7 @@
 
 #include <cstdlib>
 
+#include "core/limits.h"
 #include "daemon/config_expand.h"
 #include "daemon/config_layers.h"
 #include "daemon/config_mapping.h"
@@ -31,6 +32,10 @@ ConfigOutcome load_config(const ConfigRequest& request) {
     if (report.ok()) outcome.loaded = LoadedConfig{std::move(settings), report.take_values(), report.take_warnings()};
   }
   outcome.errors = report.take_errors();
+  if (outcome.errors.size() > limits::kConfigErrorsShown) {
+    outcome.more_errors = outcome.errors.size() - limits::kConfigErrorsShown;
+    outcome.errors.resize(limits::kConfigErrorsShown);
+  }
   return outcome;
 }
 

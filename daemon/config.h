@@ -64,7 +64,8 @@ struct LoadedConfig {
 
 struct ConfigOutcome {
   std::optional<LoadedConfig> loaded;  // when errors is empty
-  std::vector<ConfigError> errors;
+  std::vector<ConfigError> errors;     // the first limits::kConfigErrorsShown of them
+  std::size_t more_errors = 0;         // that are not among them
 };
 
 ConfigOutcome load_config(const ConfigRequest& request);

@@ -313,7 +313,8 @@ void TableReader::finish() {
     } else if (const auto where = belongs_.find(entry.key); where != belongs_.end()) {
       fail_key(entry.key, "unknown key `" + entry.key + "` here; it belongs to " + where->second);
     } else {
-      fail_key(entry.key, "unknown key" + suggestion(entry.key, known_));
+      // Of a file full of them (a wrong file) only the first are looked at.
+      report_.error(entry.key_place, path_of(entry.key) + ": unknown key" + (report_.crowded() ? "" : suggestion(entry.key, known_)));
     }
   }
 }

@@ -6,6 +6,7 @@
 #include <tuple>
 #include <vector>
 
+#include "core/limits.h"
 #include "daemon/config.h"
 #include "daemon/config_tree.h"
 
@@ -18,6 +19,7 @@ class ConfigReport {
   void value(ConfigValue value) { values_.push_back(std::move(value)); }
 
   bool ok() const { return errors_.empty(); }
+  bool crowded() const { return errors_.size() >= limits::kConfigErrorsExplained; }
   // Sorted by place, each once.
   std::vector<ConfigError> take_errors();
   std::vector<std::string> take_warnings();

@@ -1,11 +1,13 @@
 #include "platform/file_system.h"
 
 #include <fcntl.h>
+#include <poll.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <cerrno>
+#include <chrono>
 #include <cstdio>
 #include <cstdlib>
 #include <system_error>
@@ -58,10 +60,21 @@ Status fill_and_rename(int fd, std::string_view content, const std::string& temp
   return {};
 }
 
+// Until there is something to read, or the writer has closed its end again. False: not within `patience` (none: for ever).
+bool wait_readable(int fd, std::optional<Duration> patience) {
+  pollfd waiting{fd, POLLIN, 0};
+  const int milliseconds = patience ? static_cast<int>(std::chrono::ceil<std::chrono::milliseconds>(*patience).count()) : -1;
+  int ready = 0;
+  do {
+    ready = ::poll(&waiting, 1, milliseconds);
+  } while (ready < 0 && errno == EINTR);
+  return ready > 0;
+}
+
 }  // namespace
 
 Result<std::optional<std::string>> RealFileSystem::read(const std::filesystem::path& path, std::uint64_t max_bytes) {
-  // Without O_NONBLOCK a FIFO that nobody writes to would hold the open for ever; with it the file is simply empty.
+  // Without O_NONBLOCK a FIFO that nobody writes to would hold the open for ever.
   Descriptor fd(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK));
   if (!fd) {
     if (errno == ENOENT) return std::optional<std::string>();
@@ -70,7 +83,7 @@ Result<std::optional<std::string>> RealFileSystem::read(const std::filesystem::p
   struct stat status {};
   if (::fstat(fd.get(), &status) != 0) return failure("cannot read " + path.string(), errno);
   if (S_ISDIR(status.st_mode)) return failure("cannot read " + path.string(), EISDIR);
-  if (!S_ISREG(status.st_mode)) ::fcntl(fd.get(), F_SETFL, 0);
+  if (!S_ISREG(status.st_mode) && !S_ISFIFO(status.st_mode)) ::fcntl(fd.get(), F_SETFL, 0);
 
   // The size is only a hint: files under /proc say 0, and a file may grow meanwhile.
   std::string content;
@@ -80,10 +93,22 @@ Result<std::optional<std::string>> RealFileSystem::read(const std::filesystem::p
   if (S_ISREG(status.st_mode) && static_cast<std::uint64_t>(status.st_size) > max_bytes) return too_large();
   content.resize(std::min<std::uint64_t>(static_cast<std::uint64_t>(std::max<off_t>(status.st_size, 0)), max_bytes) + 4096);
   std::size_t used = 0;
+  bool writer_came = !S_ISFIFO(status.st_mode);
   while (true) {
     if (used == content.size()) content.resize(content.size() * 2);
     const auto got = ::read(fd.get(), content.data() + used, content.size() - used);
     if (got < 0 && errno == EINTR) continue;
+    if (got < 0 && errno == EAGAIN) {  // a pipe whose writer has nothing to say yet
+      wait_readable(fd.get(), std::nullopt);
+      continue;
+    }
+    if (got == 0 && used == 0 && !writer_came) {
+      if (!wait_readable(fd.get(), pipe_patience_)) {
+        return Error{"nobody writes to " + path.string() + ", a pipe", "start what fills it, or name a file"};
+      }
+      writer_came = true;
+      continue;
+    }
     if (got < 0) return failure("cannot read " + path.string(), errno);
     if (got == 0) break;
     used += static_cast<std::size_t>(got);
@@ -132,6 +157,20 @@ Status make_private_folder(const std::filesystem::path& path) {
   // mkdir takes the umask away from the mode; one that takes from the owner as well would leave a folder nobody can enter.
   if (::chmod(path.c_str(), 0700) != 0) return failure("cannot make the folder " + path.string() + " private", errno);
   return sync_folder(parent);
+}
+
+Status make_folder_in_public(const std::filesystem::path& path) {
+  if (::mkdir(path.c_str(), 0700) != 0 && errno != EEXIST) return failure("cannot make the folder " + path.string(), errno);
+  struct stat status {};
+  if (::lstat(path.c_str(), &status) != 0) return failure("cannot look at " + path.string(), errno);
+  if (!S_ISDIR(status.st_mode)) return Error{path.string() + " is no folder, expected one that is this user's alone", "remove it"};
+  if (status.st_uid != ::geteuid()) {
+    return Error{path.string() + " belongs to user " + std::to_string(status.st_uid) + ", expected a folder that is this user's alone",
+                 "have it removed"};
+  }
+  if ((status.st_mode & 0077) == 0) return {};
+  return Error{"others may enter " + path.string() + ", expected a folder that is this user's alone",
+               "look what is in it, then chmod 700 " + path.string()};
 }
 
 }  // namespace hark

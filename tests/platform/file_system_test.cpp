@@ -8,8 +8,10 @@
 #include <unistd.h>
 
 #include <csignal>
+#include <cstring>
 #include <fstream>
 #include <mutex>
+#include <thread>
 #include <vector>
 
 #include "tests/support/temporary_folder.h"
@@ -112,11 +114,28 @@ TEST_CASE("file system: the bound is exact, and holds for files that do not know
   CHECK_FALSE(files.read("/proc/self/stat", 10).ok());
 }
 
-TEST_CASE("file system: a pipe with a writer is read to its end, one without is empty") {
+TEST_CASE("file system: a pipe is read to its end, also when its writer comes later; one without a writer is an error") {
   const TemporaryFolder folder;
   RealFileSystem files;
-  REQUIRE(mkfifo((folder / "fifo").c_str(), 0600) == 0);
-  CHECK(files.read(folder / "fifo", 100)->value().empty());
+  const auto fifo = folder / "fifo";
+  REQUIRE(mkfifo(fifo.c_str(), 0600) == 0);
+  const auto nobody = RealFileSystem(Duration::zero()).read(fifo, 100);
+  REQUIRE_FALSE(nobody.ok());
+  CHECK(nobody.error().message.find("nobody writes to " + fifo.string()) == 0);
+
+  std::thread writer([&] {
+    int fd = -1;  // ENXIO: the reader has not opened it yet
+    while ((fd = open(fifo.c_str(), O_WRONLY | O_NONBLOCK | O_CLOEXEC)) < 0) std::this_thread::yield();
+    for (const char* part : {"in two ", "parts"}) {
+      CHECK(write(fd, part, strlen(part)) == ssize_t(strlen(part)));
+      std::this_thread::yield();
+    }
+    close(fd);
+  });
+  const auto later = files.read(fifo, 100);
+  writer.join();
+  REQUIRE(later.ok());
+  CHECK(later->value() == "in two parts");
 
   int ends[2];
   REQUIRE(pipe(ends) == 0);
