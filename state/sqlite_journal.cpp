@@ -253,12 +253,20 @@ class SqliteJournalReader final : public JournalReader {
   JournalQueries queries_{*connection_};
 };
 
+// What is no regular file cannot be a database, and opening some of them (a FIFO) would wait for ever.
+Status check_regular(const std::filesystem::path& file, const struct stat& status) {
+  if (S_ISREG(status.st_mode)) return {};
+  const char* kind = S_ISDIR(status.st_mode) ? "a folder" : S_ISFIFO(status.st_mode) ? "a named pipe" : S_ISSOCK(status.st_mode) ? "a socket" : "a device";
+  return Error{"the journal " + file.string() + " is " + kind + ", expected a regular file", "move it away, or name another journal_file"};
+}
+
 // Made here and not by SQLite, so that it is never wider than 0600; the -wal and -shm get the mode of the database from SQLite,
 // whatever the umask. O_EXCL also means that a file that is there is not opened: closing it would drop SQLite's locks (fcntl(2)).
 Status make_file(const std::filesystem::path& file) {
   Descriptor fd(::open(file.c_str(), O_CREAT | O_EXCL | O_RDWR | O_CLOEXEC, 0600));
   if (fd.get() < 0) {
-    if (errno == EEXIST) return {};
+    struct stat status {};
+    if (errno == EEXIST && ::stat(file.c_str(), &status) == 0) return check_regular(file, status);
     auto error = failure("cannot make the journal " + file.string());
     error.cure = "check that this user may write in the folder, or name another journal_file";
     return error;
@@ -344,6 +352,7 @@ Result<std::optional<std::unique_ptr<JournalReader>>> open_journal_reader(const 
     if (errno == ENOENT) return Reader();
     return failure("cannot read the journal " + file.string());
   }
+  if (auto regular = check_regular(file, status); !regular) return regular.error();
   auto connection = Connection::open(file, Connection::Mode::read_only);
   if (!connection) return connection.error();
   auto& opened = **connection;
