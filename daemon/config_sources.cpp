@@ -66,15 +66,11 @@ std::vector<std::string> read_globs(TableReader& reader, std::string_view key) {
 }
 
 // What hark itself writes must not wake it.
-std::vector<std::filesystem::path> own_files(const Settings& settings) {
+std::vector<std::filesystem::path> not_watched(const Settings& settings) {
   std::vector<std::filesystem::path> files;
-  const auto with_suffix = [](const std::filesystem::path& path, const char* suffix) {
-    return std::filesystem::path(path) += suffix;
-  };
-  for (const char* suffix : {"", "-wal", "-shm", "-journal"}) files.push_back(with_suffix(settings.journal_file, suffix));
-  files.insert(files.end(), {lock_path(settings), socket_path(settings), output_folder(settings)});
-  files.push_back(settings.state_file);
-  if (!settings.log_file.empty()) files.push_back(settings.log_file);
+  for (const auto& own : own_files(settings)) {
+    if (!own.key.empty()) files.insert(files.end(), own.files.begin(), own.files.end());  // a changed configuration may be an event
+  }
   for (const auto& file : {settings.journal_file, settings.state_file}) {
     const auto folder = file.parent_path();
     if (folder.filename() == ".hark" && std::find(files.begin(), files.end(), folder) == files.end()) files.push_back(folder);
@@ -118,7 +114,7 @@ FileWatcherOptions read_file_change(TableReader& reader, const MappingContext& c
   if (reader.boolean("catch_up").value_or(false)) {
     reader.fail(*reader.any("catch_up"), "catch_up", not_supported("catch_up = true") + " for file_change");
   }
-  options.ignore = own_files(context.settings);
+  options.ignore = not_watched(context.settings);
   return options;
 }
 

@@ -2,6 +2,8 @@
 
 #include "core/limits.h"
 #include "daemon/config_mapping.h"
+#include "daemon/places.h"
+#include "platform/listen_socket.h"
 
 namespace hark {
 namespace {
@@ -14,12 +16,35 @@ QueueOverflow overflow_of(const std::string& word) {
 
 std::string host_of(TableReader& reader) {
   std::string host = reader.string("webhook_host", "127.0.0.1");
-  const auto odd = [](unsigned char c) { return c <= 0x20 || c >= 0x7f || c == '/'; };
-  if (std::any_of(host.begin(), host.end(), odd)) {
+  if (!host.empty() && !could_be_host(host)) {
     reader.fail(*reader.any("webhook_host"), "webhook_host",
                 "expected an address or a host name, such as \"127.0.0.1\" or \"::\"");
   }
   return host;
+}
+
+// Said once of a pair, at the key that was written (the later one, where both were).
+void check_pair(TableReader& reader, const OwnFiles& one, const OwnFiles& other) {
+  for (const auto& mine : one.files) {
+    for (const auto& theirs : other.files) {
+      if (!in_each_others_way(mine, theirs)) continue;
+      const bool here = reader.has(one.key);
+      const auto& at = here ? one : other;
+      const auto& with = here ? other : one;
+      if (!reader.has(at.key)) return;
+      const auto& its = here ? theirs : mine;
+      reader.fail(*reader.any(at.key), at.key,
+                  its == with.files.front() ? "is the same file as " + with.name() : "is in the way of " + with.name() + ", which has " + its.filename().string());
+      return;
+    }
+  }
+}
+
+void check_own_files(TableReader& reader, const Settings& settings) {
+  const auto all = own_files(settings);
+  for (std::size_t later = 1; later < all.size(); ++later) {
+    for (std::size_t earlier = 0; earlier < later; ++earlier) check_pair(reader, all[later], all[earlier]);
+  }
 }
 
 void read_top(TableReader& reader, MappingContext& context) {
@@ -43,11 +68,7 @@ void read_top(TableReader& reader, MappingContext& context) {
   to.log_format = reader.choice("log_format", {"text", "json"}, "text");
   to.log_file = reader.file_path("log_file", "", context.base);
   to.drain_timeout = reader.duration("drain_timeout", "30s", kNoTime);
-  if (!to.state_file.empty() && to.state_file == to.journal_file) {
-    const char* key = reader.has("journal_file") ? "journal_file" : "state_file";
-    reader.fail(*reader.any(key), key,
-                "is the same file as `" + std::string(key[0] == 'j' ? "state_file" : "journal_file") + "`");
-  }
+  check_own_files(reader, to);
 }
 
 std::vector<std::string> keys_of(const ConfigNode* table) {

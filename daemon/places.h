@@ -2,7 +2,10 @@
 #pragma once
 
 #include <filesystem>
+#include <string>
+#include <vector>
 
+#include "core/result.h"
 #include "daemon/settings.h"
 
 namespace hark {
@@ -12,5 +15,24 @@ namespace hark {
 std::filesystem::path socket_path(const Settings& settings);
 std::filesystem::path lock_path(const Settings& settings);
 std::filesystem::path output_folder(const Settings& settings);  // large outputs of runs
+
+// Before a daemon listens there. Where the runtime directory is one of our own under /tmp it is made; an Error: it is not ours alone.
+Status prepare_socket_folder(const std::filesystem::path& socket);
+
+// The configuration and all that a daemon writes, by the key that says where.
+struct OwnFiles {
+  std::string key;  // empty: the configuration itself, which is read
+  std::vector<std::filesystem::path> files;
+  std::string name() const { return key.empty() ? "the configuration" : "`" + key + "`"; }
+};
+std::vector<OwnFiles> own_files(const Settings& settings);
+
+// Whether writing one would harm the other: the same file, also by a link, or one below the other.
+bool in_each_others_way(const std::filesystem::path& a, const std::filesystem::path& b);
+// Of a file that is to be written: whose it is already ("`journal_file`", "the configuration"), or empty.
+std::string owner_of(const Settings& settings, const std::filesystem::path& file);
+
+// What to tell the user when others may get at the folder of the journal; empty when all is well.
+std::string open_folder_warning(const Settings& settings);
 
 }  // namespace hark

@@ -1,5 +1,6 @@
 #include "platform/listen_socket.h"
 
+#include <arpa/inet.h>
 #include <fcntl.h>
 #include <netdb.h>
 #include <netinet/in.h>
@@ -10,6 +11,8 @@
 #include <sys/un.h>
 #include <unistd.h>
 
+#include <algorithm>
+#include <cctype>
 #include <cerrno>
 #include <cstring>
 #include <memory>
@@ -40,6 +43,17 @@ Error cannot_listen(const std::string& host, std::uint16_t port, int number) {
     error.cure = "set webhook_host to an address of this machine (ip address), or to 0.0.0.0 for all";
   }
   return error;
+}
+
+// "[::1]", as in a URL.
+std::string without_brackets(const std::string& host) {
+  return host.size() > 2 && host.front() == '[' && host.back() == ']' ? host.substr(1, host.size() - 2) : host;
+}
+
+// One part of a name; `_` is no letter of RFC 1123 and used all the same.
+bool is_label(std::string_view label) {
+  const auto fits = [](unsigned char c) { return std::isalnum(c) != 0 || c == '-' || c == '_'; };
+  return !label.empty() && label.size() <= 63 && label.front() != '-' && label.back() != '-' && std::all_of(label.begin(), label.end(), fits);
 }
 
 using Addresses = std::unique_ptr<addrinfo, decltype(&freeaddrinfo)>;
@@ -90,8 +104,7 @@ bool is_alive(const sockaddr_un& address) {
 }  // namespace
 
 Result<TcpListenSocket> listen_tcp(const std::string& host, std::uint16_t port) {
-  std::string name = host;
-  if (name.size() > 2 && name.front() == '[' && name.back() == ']') name = name.substr(1, name.size() - 2);
+  const std::string name = without_brackets(host);
   Addresses addresses(nullptr, &freeaddrinfo);
   if (const int code = resolve(name, port, addresses); code != 0) {
     return Error{"cannot listen on " + place(name, port) + ": " + gai_strerror(code),
@@ -104,6 +117,27 @@ Result<TcpListenSocket> listen_tcp(const std::string& host, std::uint16_t port) 
     if (number == 0) number = errno;
   }
   return cannot_listen(name, port, number);
+}
+
+bool could_be_host(const std::string& host) {
+  const std::string name = without_brackets(host);
+  if (name.find(':') != std::string::npos) {
+    in6_addr address{};
+    return ::inet_pton(AF_INET6, name.substr(0, name.find('%')).c_str(), &address) == 1;  // behind '%' the interface
+  }
+  if (name.find_first_not_of("0123456789.") == std::string::npos) {
+    in_addr address{};
+    return ::inet_aton(name.c_str(), &address) == 1;  // "127.1" too, as getaddrinfo(3) takes it
+  }
+  std::string_view rest = name;
+  if (rest.size() > 253) return false;
+  if (rest.ends_with('.')) rest.remove_suffix(1);
+  for (;;) {
+    const auto dot = std::min(rest.find('.'), rest.size());
+    if (!is_label(rest.substr(0, dot))) return false;
+    if (dot == rest.size()) return true;
+    rest.remove_prefix(dot + 1);
+  }
 }
 
 Result<UnixListenSocket> listen_unix_socket(const std::filesystem::path& path) {
@@ -164,8 +198,8 @@ void remove_socket_file(const UnixListenSocket& socket) {
 PeerIdentity unix_peer(int fd) {
   ucred peer{};
   socklen_t size = sizeof peer;
-  if (::getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &size) != 0) return {"unix", false};
-  return {"unix:uid=" + std::to_string(peer.uid), peer.uid == ::geteuid() || peer.uid == 0};
+  if (::getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &size) != 0) return {"unix", false, static_cast<uid_t>(-1)};
+  return {"unix:uid=" + std::to_string(peer.uid), peer.uid == ::geteuid() || peer.uid == 0, peer.uid};
 }
 
 }  // namespace hark

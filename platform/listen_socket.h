@@ -33,10 +33,14 @@ Result<UnixListenSocket> listen_unix_socket(const std::filesystem::path& path);
 // Removes the file if it is still the one made here.
 void remove_socket_file(const UnixListenSocket& socket);
 
-// A connection that was accepted: who is at the other end.
+// Whether it is written as an address or a host's name (RFC 1123); nobody is asked.
+bool could_be_host(const std::string& host);
+
+// Who is at the other end of a connection: the one that connected, or the one that listens.
 struct PeerIdentity {
   std::string name;      // "127.0.0.1", "::1"; "unix:uid=1000"
   bool trusted = false;  // Unix: this process's user, or root
+  uid_t uid = static_cast<uid_t>(-1);  // Unix
 };
 PeerIdentity unix_peer(int fd);
 

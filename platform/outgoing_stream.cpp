@@ -10,6 +10,7 @@
 #include <poll.h>
 #include <sys/eventfd.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <sys/un.h>
 #include <unistd.h>
 
@@ -23,6 +24,8 @@
 #include <thread>
 #include <utility>
 #include <vector>
+
+#include "platform/listen_socket.h"
 
 namespace hark {
 
@@ -60,6 +63,12 @@ int look_up(const std::string& host, std::uint16_t port, int flags, std::vector<
   }
   freeaddrinfo(found);
   return 0;
+}
+
+// Root asks a user's daemon: whoever owns the folder could have put anything there anyway.
+bool owns_folder_and_we_are_root(uid_t user, const std::filesystem::path& path) {
+  struct stat folder {};
+  return ::geteuid() == 0 && ::stat(path.parent_path().c_str(), &folder) == 0 && folder.st_uid == user;
 }
 
 bool is_address(const std::string& host) {
@@ -261,8 +270,11 @@ bool OutgoingStream::connect_unix(const std::filesystem::path& path) {
   if (name.empty() || name.size() >= sizeof address.sun_path) return state.fail("the path of the socket is too long");
   std::memcpy(address.sun_path, name.data(), name.size());
   const int number = state.connect(reinterpret_cast<const sockaddr*>(&address), sizeof address, state.deadline);
-  if (number == 0) return true;
-  return state.fail("cannot connect: " + errno_text(number), "check that the daemon runs");
+  if (number != 0) return state.fail("cannot connect: " + errno_text(number), "check that the daemon runs");
+  const auto peer = unix_peer(state.fd);
+  if (peer.trusted || owns_folder_and_we_are_root(peer.uid, path)) return true;
+  return state.fail("the process that answers belongs to user " + std::to_string(peer.uid) + ", neither this one nor root: nothing was sent",
+                    "end it and remove the socket, or name the right one");
 }
 
 bool OutgoingStream::start_tls(const std::string& host, TlsSettings& settings) {

@@ -38,6 +38,7 @@ class OutgoingStream {
   OutgoingStream& operator=(const OutgoingStream&) = delete;
 
   bool connect_tcp(const std::string& host, std::uint16_t port);
+  // Who listens there must be this user or root (or, for root, the folder's owner): anybody else is told nothing.
   bool connect_unix(const std::filesystem::path& path);
   bool start_tls(const std::string& host, TlsSettings& settings);  // the certificate must be good, and for `host`
 

@@ -1,6 +1,10 @@
 #include "reporters/log.h"
 
+#include <fcntl.h>
 #include <unistd.h>
+
+#include <cerrno>
+#include <system_error>
 
 #include <nlohmann/json.hpp>
 #include <spdlog/logger.h>
@@ -10,6 +14,8 @@
 
 #include "core/limits.h"
 #include "core/printable.h"
+#include "platform/descriptor.h"
+#include "platform/file_system.h"
 
 namespace hark {
 
@@ -52,6 +58,14 @@ Fields ids(const Run& run) {
   return {{"run", run.id}, {"handler", run.handler}, {"event", run.event_id}, {"correlation", run.correlation_id == run.event_id ? "" : run.correlation_id}};
 }
 
+// For the owner only, as it names files and people. One that is there keeps its mode: whoever made it (logrotate's `create`) chose it.
+Status make_own_file(const std::filesystem::path& file) {
+  if (auto made = make_private_folder(file.has_parent_path() ? file.parent_path() : "."); !made) return made;
+  const Descriptor fd(::open(file.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600));
+  if (fd || errno == EEXIST) return {};
+  return Error{"cannot write the log " + file.string() + ": " + std::generic_category().message(errno), "choose another log_file"};
+}
+
 }  // namespace
 
 struct Log::State {
@@ -63,6 +77,9 @@ struct Log::State {
 Log::Log(std::unique_ptr<State> state) : state_(std::move(state)) {}
 
 Result<std::unique_ptr<Log>> Log::open(const LogOptions& options, const Clock& clock) {
+  if (!options.file.empty()) {
+    if (auto made = make_own_file(options.file); !made) return made.error();
+  }
   auto state = std::make_unique<State>(State{clock, nullptr, options.format == "json"});
   try {
     spdlog::sink_ptr sink;

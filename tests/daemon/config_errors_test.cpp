@@ -1,4 +1,5 @@
 // What is wrong, where it is said to be, and the words that help: each case is a whole hark.toml.
+#include "core/limits.h"
 #include "tests/daemon/config_support.h"
 
 using namespace hark;
@@ -82,6 +83,13 @@ TEST_CASE("config errors: the top level") {
       {"a home path", kHandlerA + "log_file = \"~/hark.log\"\n", {{"2:12", {"`~` is not expanded", "${HOME}/hark.log"}}}},
       {"an empty path", kHandlerA + "state_file = \"\"\n", {{"2:14", {"expected a path"}}}},
       {"one file for two things", kHandlerA + "state_file = \"x\"\njournal_file = \"./x\"\n", {{"3:16", {"same file"}}}},
+      {"a log in the journal's place", kHandlerA + "log_file = \".hark/journal.db\"\n", {{"2:12", {"is the same file as `journal_file`"}}}},
+      {"a log beside it", kHandlerA + "log_file = \".hark/journal.db-shm\"\n", {{"2:12", {"in the way of `journal_file`"}}}},
+      {"a log in the configuration", kHandlerA + "log_file = \"hark.toml\"\n", {{"2:12", {"the configuration"}}}},
+      {"no address", kHandlerA + "webhook_host = \"999.1.1.1\"\n", {{"2:16", {"expected an address"}}}},
+      {"no IPv6 address", kHandlerA + "webhook_host = \"[::g]\"\n", {{"2:16", {"expected an address"}}}},
+      {"no host name", kHandlerA + "webhook_host = \"-a.example\"\n", {{"2:16", {"expected an address"}}}},
+      {"hosts that may be", kHandlerA + "webhook_host = \"my_host.example.\"\n", {}},
       {"a host", kHandlerA + "webhook_host = \"a b\"\n", {{"2:16", {"expected an address"}}}},
       {"tables of later versions",
        kHandlerA + "[[hooks]]\non = \"x\"\n[providers.local]\n[signals]\n",
@@ -330,4 +338,17 @@ TEST_CASE("config errors: without the cause, nothing follows from it") {
                {{"3:11", {"handlers.a.timeout:", "MISSING is not set", "${MISSING:-default}"}},
                 {"4:21", {"handlers.a.working_directory:"}}});
   check_errors(folder.load(webhook("secret = \"${MISSING}\"\n")), {{"6:10", {"sources.webhook-hooks-x.secret:", "MISSING"}}});
+}
+
+TEST_CASE("config errors: of a great many the first are shown, and how many more there are") {
+  ConfigFolder folder;
+  std::string text;
+  constexpr std::size_t kMany = 100'000;
+  for (std::size_t i = 0; i < kMany; ++i) text += "queue_limi" + std::to_string(i) + " = 1\n";
+  const auto outcome = folder.load(text);
+  CHECK_FALSE(outcome.loaded.has_value());
+  REQUIRE(outcome.errors.size() == limits::kConfigErrorsShown);
+  CHECK(outcome.more_errors == kMany - limits::kConfigErrorsShown);
+  CHECK(outcome.errors.front().text() == "hark.toml:1:1: queue_limi0: unknown key; did you mean `queue_limit`?");
+  CHECK(outcome.errors.back().line == int(limits::kConfigErrorsShown));
 }
