@@ -27,7 +27,14 @@ void print_status(const json& status, WallTime now) {
   output::print_line("hark " + status["version"].get<std::string>() + "  " + output::painted(state, output::colour_of_state(state)) + "  process " +
                      std::to_string(status["pid"].get<int>()) + ", started " + (started ? output::ago(*started, now) : "-"));
   if (status.contains("listener")) {
-    output::print_line("listening on http://" + status["listener"]["host"].get<std::string>() + ":" + std::to_string(status["listener"]["port"].get<int>()));
+    const auto& listener = status["listener"];
+    if (listener.value("state", std::string("listening")) == "listening") {
+      output::print_line("listening on http://" + listener["host"].get<std::string>() + ":" + std::to_string(listener["port"].get<int>()));
+    } else {
+      auto text = "no HTTP over TCP: " + listener.value("reason", std::string{});
+      if (listener.contains("cure")) text += " (" + listener["cure"].get<std::string>() + ")";
+      output::print_line(output::painted(text, output::Colour::red));
+    }
   }
   if (status.contains("journal_fault")) output::print_line(output::painted("the journal cannot be written: " + status["journal_fault"].get<std::string>(), output::Colour::red));
   const auto& queue = status["queue"];
@@ -40,7 +47,7 @@ void print_status(const json& status, WallTime now) {
     auto note = source.value("reason", std::string{});
     if (source.contains("cure")) note += " (" + source["cure"].get<std::string>() + ")";
     rows.push_back({{source["name"].get<std::string>()}, {source["type"].get<std::string>()}, {source_state, output::colour_of_state(source_state)},
-                    {std::to_string(source["offered"].get<std::uint64_t>())}, {note}});
+                    {std::to_string(source["accepted"].get<std::uint64_t>())}, {note}});
   }
   if (!rows.empty()) {
     output::print_line("");
@@ -98,7 +105,12 @@ int pause_command(const PauseCommand& command) {
   if (!command.handler.empty()) target += "?handler=" + command.handler;
   json answer;
   if (const auto ended = ask_daemon_json(command.common, "POST", target, {}, kPatience, answer)) return *ended;
-  if (command.common.json) output::print_json(answer);
+  if (command.common.json) {
+    output::print_json(answer);
+  } else if (command.pause) {
+    const auto what = command.handler.empty() ? "runs are" : "runs of '" + command.handler + "' are";
+    output::complain(what + " held back until `hark daemon resume`, or until the daemon is started again");
+  }
   return exit_code::kOk;
 }
 

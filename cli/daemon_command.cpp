@@ -10,6 +10,7 @@
 #include "cli/output.h"
 #include "core/nearest.h"
 #include "daemon/daemon.h"
+#include "daemon/places.h"
 #include "platform/file_system.h"
 
 namespace hark {
@@ -28,6 +29,14 @@ Status check_names(const std::vector<std::string>& wanted, const Settings& setti
     return Error{"--sources: no source is named '" + name + "'" + (close.empty() ? "" : "; did you mean '" + close + "'?"), "the configuration has " + list};
   }
   return {};
+}
+
+// Says so when writing that file would destroy another of hark's.
+bool is_free(const Settings& settings, const std::string& what, const std::filesystem::path& file) {
+  const auto owner = owner_of(settings, file);
+  if (owner.empty()) return true;
+  output::complain(Error{what + ": " + file.string() + " is in the way of " + owner, "name another file"});
+  return false;
 }
 
 class PidFile {
@@ -62,9 +71,16 @@ int daemon_command(const DaemonCommand& command) {
     return exit_code::kUsage;
   }
 
+  if (!command.pid_file.empty() && !is_free(settings, "--pid-file", std::filesystem::absolute(command.pid_file).lexically_normal())) {
+    return exit_code::kUsage;
+  }
   std::optional<Background> background;
   if (command.background) {
-    if (settings.log_file.empty()) settings.log_file = settings.journal_file.parent_path() / "hark.log";
+    if (settings.log_file.empty()) {
+      const auto log = settings.journal_file.parent_path() / "hark.log";
+      if (!is_free(settings, "the log of --background", log)) return exit_code::kConfig;
+      settings.log_file = log;
+    }
     if (auto made = make_private_folder(settings.log_file.parent_path()); !made) {
       output::complain(made.error());
       return exit_code::kFailed;
@@ -82,7 +98,10 @@ int daemon_command(const DaemonCommand& command) {
   DaemonOptions options;
   options.only_sources = command.sources;
   options.socket = command.common.socket;
-  options.ready = [&] {
+  options.ready = [&](const std::vector<std::string>& warnings) {
+    if (!settings.log_file.empty()) {  // else they stand in the log, which is here
+      for (const auto& warning : warnings) output::complain(warning);
+    }
     if (!command.pid_file.empty()) {
       if (auto written = pid_file.write(command.pid_file); !written) output::complain(written.error());
     }

@@ -80,12 +80,25 @@ json handlers_json(const ApiParts& parts) {
 json sources_json(const ApiParts& parts) {
   auto list = json::array();
   for (const auto& source : parts.sources.status()) {
-    json one = {{"name", source.name}, {"type", source.type}, {"state", to_string(source.state)}, {"offered", source.offered}};
+    json one = {{"name", source.name}, {"type", source.type}, {"state", to_string(source.state)}, {"accepted", source.accepted}};
     if (!source.reason.empty()) one["reason"] = source.reason;
     if (!source.cure.empty()) one["cure"] = source.cure;
     list.push_back(std::move(one));
   }
   return list;
+}
+
+// A webhook source tries again by itself, so a fault of the start may be over.
+json listener_json(const ApiParts& parts) {
+  const bool listening = parts.server.port() != 0;
+  json listener = {{"host", parts.settings.webhook_host},
+                   {"port", listening ? parts.server.port() : parts.settings.webhook_port},
+                   {"state", listening ? "listening" : "failed"}};
+  if (!listening && parts.listener_fault) {
+    listener["reason"] = parts.listener_fault->message;
+    if (!parts.listener_fault->cure.empty()) listener["cure"] = parts.listener_fault->cure;
+  }
+  return listener;
 }
 
 Result<Event> triggered_event(const std::string& body) {
@@ -205,7 +218,7 @@ json status_json(const ApiParts& parts) {
                  {"sources", sources_json(parts)},
                  {"handlers", handlers_json(parts)},
                  {"queue", {{"waiting", queue.size()}, {"held", parts.engine.router().held()}, {"running", parts.engine.executor().active()}}}};
-  if (parts.server.port() != 0) status["listener"] = {{"host", parts.settings.webhook_host}, {"port", parts.server.port()}};
+  if (parts.settings.listen) status["listener"] = listener_json(parts);
   if (const auto fault = parts.engine.journal_fault()) status["journal_fault"] = *fault;
   auto running = json::array();
   for (const auto& run : parts.engine.executor().running()) running.push_back(to_json(run));

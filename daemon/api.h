@@ -3,10 +3,12 @@
 #pragma once
 
 #include <functional>
+#include <optional>
 #include <string>
 
 #include <nlohmann/json_fwd.hpp>
 
+#include "core/result.h"
 #include "core/time.h"
 #include "daemon/settings.h"
 
@@ -28,6 +30,7 @@ struct ApiParts {
   Metrics& metrics;
   const Clock& clock;
   Now started;
+  const std::optional<Error>& listener_fault;  // why the TCP listener could not begin
   std::function<void()> stop;  // begins the drain
 };
 

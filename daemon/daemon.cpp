@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <csignal>
 #include <memory>
+#include <optional>
 #include <random>
 #include <utility>
 
@@ -59,15 +60,17 @@ class Daemon {
         server_(loop_),
         sources_(loop_, clock_, engine_, emitter_),
         signals_(loop_, kSignals, [this](int signal) { on_signal(signal); }),
-        api_{settings_, server_, engine_, *journal_, sources_, metrics_, clock_, clock_.now(), [this] { stop("hark daemon stop"); }} {
+        api_{settings_, server_, engine_, *journal_, sources_, metrics_, clock_, clock_.now(), listener_fault_, [this] { stop("hark daemon stop"); }} {
     emitter_.subscribe("metrics", [this](const lifecycle::Any& event) { metrics_.report(event); });
     emitter_.subscribe("log", [this](const lifecycle::Any& event) { log_thread_(event); });
+    emitter_.subscribe("start", [this](const lifecycle::Any& event) { note_warning(event); });
     engine_.set_runner(runner_);
     add_api_routes(api_);
   }
 
   Result<int> run(const DaemonOptions& options) {
     const auto socket = options.socket.empty() ? socket_path(settings_) : options.socket;
+    if (auto prepared = prepare_socket_folder(socket); !prepared) return prepared.error();
     if (auto listening = server_.listen_unix(socket); !listening) return listening.error();
     if (auto recovered = engine_.recover([this](const std::string& run_id) { return processes_.end_marked(run_id); }); !recovered) {
       return recovered.error();
@@ -75,6 +78,7 @@ class Daemon {
     if (settings_.listen) {
       // Webhook sources say for themselves that they cannot work without it, and try again.
       if (auto listening = server_.listen(settings_.webhook_host, settings_.webhook_port); !listening) {
+        listener_fault_ = listening.error();
         say("warn", "no HTTP over TCP: " + listening.error().text());
       }
     }
@@ -87,7 +91,8 @@ class Daemon {
     sources_.start();
     say("info", "hark is ready: " + counted(settings_.sources.size(), "source") + ", " + counted(settings_.handlers.size(), "handler") + ", " +
                     address());
-    if (options.ready) options.ready();
+    if (options.ready) options.ready(start_warnings_);
+    starting_ = false;
     loop_.run();
     say("info", exit_code_ == 0 ? "hark has stopped" : "hark was ended");
     return exit_code_;
@@ -98,6 +103,16 @@ class Daemon {
  private:
   std::string address() const {
     return server_.port() == 0 ? "control socket only" : "http://" + settings_.webhook_host + ":" + std::to_string(server_.port());
+  }
+
+  // Until the daemon is ready, for whoever started it and sees no log.
+  void note_warning(const lifecycle::Any& event) {
+    if (!starting_) return;
+    if (const auto* note = std::get_if<lifecycle::Note>(&event); note != nullptr && note->level != "info") {
+      start_warnings_.push_back(note->message);
+    } else if (const auto* error = std::get_if<lifecycle::SourceError>(&event)) {
+      start_warnings_.push_back("source '" + error->source + "' is degraded: " + Error{error->message, error->cure}.text());
+    }
   }
 
   void on_signal(int signal) {
@@ -141,7 +156,10 @@ class Daemon {
   HttpServer server_;
   SourceSupervisor sources_;
   Signals signals_;
+  std::optional<Error> listener_fault_;
   ApiParts api_;
+  bool starting_ = true;
+  std::vector<std::string> start_warnings_;
   std::unique_ptr<Timer> closing_ = loop_.timer();
   int exit_code_ = 0;
 };
@@ -168,6 +186,7 @@ Result<int> run_daemon(const Settings& settings, const DaemonOptions& options) {
   }
   Daemon daemon(settings, std::move(*log), std::move(*journal), std::move(last_run));
   if (!warning.empty()) daemon.say("warn", std::move(warning));
+  if (auto open = open_folder_warning(settings); !open.empty()) daemon.say("warn", std::move(open));
   return daemon.run(options);
 }
 

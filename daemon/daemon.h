@@ -15,7 +15,8 @@ namespace hark {
 struct DaemonOptions {
   std::vector<std::string> only_sources;   // --sources; empty: all
   std::filesystem::path socket;            // empty: socket_path(settings)
-  std::function<void()> ready;             // called once when sources run and sockets listen
+  // Called once when sources run and sockets listen (or said why they cannot), with the warnings of the start.
+  std::function<void(const std::vector<std::string>& warnings)> ready;
 };
 
 // Runs until it was drained (SIGTERM, SIGINT, `hark daemon stop`); a second signal ends it at once. An Error means it never began.

@@ -44,9 +44,9 @@ class SourceSupervisor::Supervised final : public SourceHost {
   }
 
   const SourceStatus& status() const { return status_; }
+  void count_accepted() { ++status_.accepted; }
 
   void offer(Event event, Answer answer) override {
-    ++status_.offered;
     owner_.sink_.offer(std::move(event), std::move(answer));
   }
 
@@ -102,11 +102,19 @@ class SourceSupervisor::Supervised final : public SourceHost {
 };
 
 SourceSupervisor::SourceSupervisor(Loop& loop, const Clock& clock, EventSink& sink, lifecycle::Emitter& emitter)
-    : loop_(loop), clock_(clock), sink_(sink), emitter_(emitter) {}
+    : loop_(loop), clock_(clock), sink_(sink), emitter_(emitter) {
+  // Counted where the metrics count, so that both always say the same.
+  emitter_.subscribe("sources", [this](const lifecycle::Any& any) {
+    const auto* received = std::get_if<lifecycle::EventReceived>(&any);
+    if (received == nullptr) return;
+    if (const auto source = by_name_.find(received->event->source); source != by_name_.end()) source->second->count_accepted();
+  });
+}
 SourceSupervisor::~SourceSupervisor() { stop(); }
 
 void SourceSupervisor::add(std::string name, std::string type, std::unique_ptr<Source> source) {
-  sources_.push_back(std::make_unique<Supervised>(*this, std::move(name), std::move(type), std::move(source)));
+  auto& supervised = sources_.emplace_back(std::make_unique<Supervised>(*this, name, std::move(type), std::move(source)));
+  by_name_.emplace(std::move(name), supervised.get());
 }
 
 void SourceSupervisor::start() {

@@ -6,6 +6,7 @@
 #include <functional>
 #include <memory>
 #include <string>
+#include <unordered_map>
 #include <vector>
 
 #include "core/lifecycle.h"
@@ -27,7 +28,7 @@ struct SourceStatus {
   std::string cure;
   bool working = false;      // degraded, but offering what it still can
   WallTime since{};
-  std::uint64_t offered = 0;
+  std::uint64_t accepted = 0;  // events of this source that are in the journal; neither refused ones nor duplicates
 };
 std::string_view to_string(SourceStatus::State state);
 
@@ -49,6 +50,7 @@ class SourceSupervisor {
   EventSink& sink_;
   lifecycle::Emitter& emitter_;
   std::vector<std::unique_ptr<Supervised>> sources_;
+  std::unordered_map<std::string, Supervised*> by_name_;
 };
 
 }  // namespace hark
