@@ -2,6 +2,7 @@
 
 #include <fcntl.h>
 #include <sys/inotify.h>
+#include <sys/ioctl.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -84,6 +85,11 @@ bool Inotify::read(const std::function<void(const Event&)>& on_event) {
     at += sizeof raw + raw.len;
   }
   return end + sizeof(inotify_event) + NAME_MAX + 1 > sizeof buffer;
+}
+
+bool Inotify::empty() const {
+  int bytes = 0;
+  return ioctl(descriptor_, FIONREAD, &bytes) == 0 && bytes == 0;
 }
 
 Error watch_error(int error, const std::string& path) {

@@ -35,6 +35,7 @@ class Inotify {
 
   // Reads once. False: the queue was empty then. (A read that leaves room for one more event has emptied it.)
   bool read(const std::function<void(const Event&)>& on_event);
+  bool empty() const;  // nothing has happened that was not read
 
  private:
   explicit Inotify(int descriptor);

@@ -10,41 +10,13 @@
 #include "core/limits.h"
 
 namespace hark {
-namespace {
-
-using State = UnsettledFiles::State;
-
-void tell(State state, const std::string& path, ChangeSet& changes) {
-  if (state == State::created) changes.created(path);
-  if (state == State::modified) changes.modified(path);
-}
-
-// What a scan found. A file that went here and came there with the same inode, size and time was renamed.
-void tell(const Differences& differences, ChangeSet& changes) {
-  std::unordered_map<std::uint64_t, const FoundFile*> removed;
-  for (const auto& file : differences.removed) {
-    if (!removed.try_emplace(file.stamp.inode, &file).second) changes.removed(file.path);  // a second name of one file
-  }
-  for (const auto& path : differences.modified) changes.modified(path);
-  for (const auto& file : differences.created) {
-    const auto from = removed.find(file.stamp.inode);
-    if (from != removed.end() && from->second->stamp == file.stamp) {
-      changes.renamed(from->second->path, file.path, false);
-      removed.erase(from);
-    } else {
-      changes.created(file.path);
-    }
-  }
-  for (const auto& [inode, file] : removed) changes.removed(file->path);
-}
-
-}  // namespace
 
 Status TreeEvents::open(ChangeSet& changes) {
   Differences differences;
   const auto opened = tree_.open(known_ ? &differences : nullptr);
   tell(differences, changes);  // also what a scan found that did not come to its end: it is known now
   known_ |= opened.ok();
+  tree_.note_empty_queue();
   return opened;
 }
 
@@ -53,7 +25,7 @@ void TreeEvents::close(ChangeSet& changes) {
   undo_moves();
   if (!tree_.lost()) refresh_stamps();  // else another tree may stand there by now
   told_.clear();
-  overflowed_ = false;
+  overflowed_ = contradicted_ = false;
   tree_.close();
 }
 
@@ -61,10 +33,22 @@ void TreeEvents::read(SteadyTime now, ChangeSet& changes) {
   const auto on_each = [this, now, &changes](const Inotify::Event& event) { on_event(event, now, changes); };
   // An overflow makes the rest worthless: the scan that follows sees what it tells. So the queue is emptied first.
   for (int turn = 0; turn < limits::kInotifyReadsPerTurn || (overflowed_ && turn < 8 * limits::kInotifyReadsPerTurn); ++turn) {
-    scanned_ = false;
-    const bool more = tree_.inotify().read(on_each);
-    if (tree_.lost() || (!more && !scanned_)) return;
+    read_on_ = false;
+    const bool more = tree_.read(on_each);
+    if (tree_.lost()) return;
+    if (!more && !overflowed_) resolve_doubts(now, changes);
+    if (!more && !read_on_) return;
   }
+}
+
+void TreeEvents::resolve_doubts(SteadyTime now, ChangeSet& changes) {
+  if (contradicted_) {
+    read_on_ = true;
+    return rescan(changes);
+  }
+  Differences differences;
+  read_on_ |= tree_.scan_doubtful(&differences);
+  tell_found(differences, true, now, changes);
 }
 
 void TreeEvents::on_event(const Inotify::Event& event, SteadyTime now, ChangeSet& changes) {
@@ -131,7 +115,9 @@ void TreeEvents::on_unknown_file(Folder& folder, const Inotify::Event& event, co
   if ((event.mask & (IN_CREATE | IN_MODIFY | IN_CLOSE_WRITE)) == 0 || !tree_.selection().wants(path)) return;
   conclude_moves_from(path, changes);
   const auto looked = look(AT_FDCWD, absolute(path).c_str());
-  if (looked.kind != EntryKind::file) return;  // gone again, or a socket
+  if (looked.kind == EntryKind::folder || looked.kind == EntryKind::other) return;
+  // Missing: deleted again, or a folder above it was moved meanwhile. What follows in the queue says which.
+  if (looked.kind == EntryKind::missing) read_on_ = true;
   folder.files.emplace(event.name, looked.stamp);
   if ((event.mask & IN_CLOSE_WRITE) != 0 || looked.complete) {
     changes.created(path);
@@ -162,13 +148,14 @@ void TreeEvents::on_file_arrived(Folder& folder, const Inotify::Event& event, co
     changes.renamed(move->path, path, replaced);
   } else {
     const auto looked = look(AT_FDCWD, absolute(path).c_str());
-    if (looked.kind != EntryKind::file) {
+    if (looked.kind == EntryKind::folder || looked.kind == EntryKind::other) {
       if (known != folder.files.end()) {
         folder.files.erase(known);
         if (replaced) changes.removed(path);
       }
       return;
     }
+    if (looked.kind == EntryKind::missing) read_on_ = true;
     stamp = looked.stamp;
     tell(replaced ? State::modified : State::created, path, changes);
   }
@@ -177,137 +164,6 @@ void TreeEvents::on_file_arrived(Folder& folder, const Inotify::Event& event, co
 
 void TreeEvents::file_removed(const std::string& path, ChangeSet& changes) {
   if (unsettled_.take(path) != State::created) changes.removed(path);  // nobody was told of one that was being created
-}
-
-// ---- folders
-
-void TreeEvents::on_folder(Folder& parent, const Inotify::Event& event, SteadyTime now, ChangeSet& changes) {
-  const auto child = parent.folders.find(event.name);
-  if ((event.mask & IN_MOVED_TO) != 0) {
-    const auto move = take_move(event.cookie, true);
-    if (move) return on_folder_moved(move->path, parent, event, now, changes);
-  }
-  if ((event.mask & (IN_CREATE | IN_MOVED_TO)) != 0) {
-    on_folder_appeared(parent, event, now, changes);
-  } else if (child == parent.folders.end()) {
-    return;  // one that is not entered
-  } else if ((event.mask & IN_MOVED_FROM) != 0) {
-    moves_.push_back({event.cookie, child->second->path, true, {}, now + limits::kMoveWait});
-  } else if ((event.mask & IN_DELETE) != 0) {
-    forget_folder(*child->second, changes);
-  }
-}
-
-void TreeEvents::on_folder_appeared(Folder& parent, const Inotify::Event& event, SteadyTime now, ChangeSet& changes) {
-  const auto path = parent.path_of(event.name);
-  if (!tree_.selection().enters(path)) return;
-  conclude_moves_from(path, changes);
-  const auto known = parent.folders.find(event.name);
-  if (known != parent.folders.end() && tree_.still_watches(*known->second)) return;  // a scan of its parent was faster
-
-  Differences differences;
-  tree_.scan(tree_.snapshot().add_folder(parent, event.name), &differences);
-  scanned_ = true;
-  const bool being_filled = (event.mask & IN_CREATE) != 0;
-  for (const auto& file : differences.removed) file_removed(file.path, changes);
-  for (const auto& modified : differences.modified) changes.modified(modified);
-  for (const auto& file : differences.created) {
-    if (being_filled && !file.complete) {
-      unsettled_.created(file.path, now + limits::kFoundFileWait, false);
-    } else {
-      changes.created(file.path);
-    }
-  }
-}
-
-void TreeEvents::on_folder_moved(const std::string& from, Folder& parent, const Inotify::Event& event, SteadyTime now,
-                                 ChangeSet& changes) {
-  Folder* moved = tree_.snapshot().folder(from);
-  if (moved == nullptr) return on_folder_appeared(parent, event, now, changes);
-  const auto to = parent.path_of(event.name);
-  const auto there = parent.folders.find(event.name);
-  if (there != parent.folders.end() && there->second.get() == moved) return;
-  if (there != parent.folders.end()) forget_folder(*there->second, changes);  // it was empty, or rename(2) had refused
-  if (!tree_.selection().enters(to)) return forget_folder(*moved, changes);
-
-  moved = &tree_.snapshot().attach(tree_.snapshot().detach(*moved), parent, event.name);
-  for (auto& move : moves_) {
-    if (move.folder && move.path.starts_with(from + "/")) move.path.replace(0, from.size(), to);
-  }
-  for_each_folder(*moved, [&](Folder& folder) {
-    for (auto file = folder.files.begin(); file != folder.files.end();) {
-      const auto new_path = folder.path_of(file->first);
-      const auto old_path = from + new_path.substr(to.size());
-      if (tree_.selection().wants(new_path)) {
-        file_moved_along(old_path, new_path, changes);
-        ++file;
-      } else {
-        file_removed(old_path, changes);
-        file = folder.files.erase(file);
-      }
-    }
-  });
-  if (!tree_.selection().depends_on_folder()) return;
-  Differences differences;  // files that were not asked for under the old name may be under the new one
-  tree_.scan(*moved, &differences);
-  scanned_ = true;
-  tell(differences, changes);
-}
-
-void TreeEvents::file_moved_along(const std::string& from, const std::string& to, ChangeSet& changes) {
-  const auto waited = unsettled_.take(from);
-  if (waited) {
-    tell(*waited, from, changes);
-    unsettled_.told(to);
-  }
-  changes.renamed(from, to, false);
-}
-
-void TreeEvents::forget_folder(Folder& folder, ChangeSet& changes) {
-  std::vector<FoundFile> removed;
-  tree_.drop(folder, &removed);
-  for (const auto& file : removed) file_removed(file.path, changes);
-}
-
-// ---- moves
-
-std::optional<TreeEvents::Move> TreeEvents::take_move(std::uint32_t cookie, bool folder) {
-  const auto at = std::find_if(moves_.begin(), moves_.end(),
-                               [&](const Move& move) { return move.cookie == cookie && move.folder == folder; });
-  if (at == moves_.end()) return std::nullopt;
-  auto move = std::move(*at);
-  moves_.erase(at);
-  return move;
-}
-
-// Something new stands where a file or folder was moved away: that move is over before it is told.
-void TreeEvents::conclude_moves_from(const std::string& path, ChangeSet& changes) {
-  for (std::size_t i = 0; i < moves_.size();) {
-    if (moves_[i].path != path) {
-      ++i;
-      continue;
-    }
-    const auto move = std::move(moves_[i]);
-    moves_.erase(moves_.begin() + static_cast<std::ptrdiff_t>(i));
-    conclude(move, changes);
-  }
-}
-
-void TreeEvents::conclude(const Move& move, ChangeSet& changes) {
-  if (!move.folder) return file_removed(move.path, changes);
-  Folder* folder = tree_.snapshot().folder(move.path);
-  if (folder != nullptr) forget_folder(*folder, changes);
-}
-
-// Before a scan: it will see for itself where they went.
-void TreeEvents::undo_moves() {
-  for (const auto& move : moves_) {
-    if (move.folder) continue;
-    const auto slash = move.path.rfind('/');
-    Folder* folder = tree_.snapshot().folder(slash == move.path.npos ? "" : std::string_view(move.path).substr(0, slash));
-    if (folder != nullptr) folder->files.try_emplace(move.path.substr(slash + 1), move.stamp);
-  }
-  moves_.clear();
 }
 
 // ---- time
@@ -341,22 +197,50 @@ void TreeEvents::tell_unsettled(ChangeSet& changes) {
   });
 }
 
+// ---- telling
+
+void TreeEvents::tell(State state, const std::string& path, ChangeSet& changes) {
+  if (state == State::created) changes.created(path);
+  if (state == State::modified) changes.modified(path);
+}
+
+// What a scan found. A file that went here and came there with the same inode, size and time was renamed.
+void TreeEvents::tell(const Differences& differences, ChangeSet& changes) {
+  std::unordered_map<std::uint64_t, const FoundFile*> removed;
+  for (const auto& file : differences.removed) {
+    if (!removed.try_emplace(file.stamp.inode, &file).second) changes.removed(file.path);  // a second name of one file
+  }
+  for (const auto& path : differences.modified) changes.modified(path);
+  for (const auto& file : differences.created) {
+    const auto from = removed.find(file.stamp.inode);
+    if (from != removed.end() && from->second->stamp == file.stamp) {
+      changes.renamed(from->second->path, file.path, false);
+      removed.erase(from);
+    } else {
+      changes.created(file.path);
+    }
+  }
+  for (const auto& [inode, file] : removed) changes.removed(file->path);
+}
+
 // ---- certainty
 
 void TreeEvents::rescan(ChangeSet& changes) {
   tell_unsettled(changes);
   refresh_stamps();
   undo_moves();
-  overflowed_ = false;
+  overflowed_ = contradicted_ = false;
   Differences differences;
   tree_.scan_all(&differences);
   tell(differences, changes);
+  tree_.note_empty_queue();
 }
 
 void TreeEvents::retry_unwatched(ChangeSet& changes) {
   Differences differences;
   tree_.scan_unwatched(&differences);
   tell(differences, changes);
+  tree_.note_empty_queue();
 }
 
 void TreeEvents::refresh_stamps() {

@@ -28,7 +28,7 @@ class TreeEvents {
   Status open(ChangeSet& changes);
   // Gives the watches back. What is known is kept for the next open(); what was not told yet goes to `changes`.
   void close(ChangeSet& changes);
-  int descriptor() { return tree_.inotify().descriptor(); }
+  int descriptor() const { return tree_.descriptor(); }
 
   // Reads what the kernel has, at most a turn's worth (what is left keeps the descriptor readable).
   void read(SteadyTime now, ChangeSet& changes);
@@ -47,10 +47,14 @@ class TreeEvents {
   void refresh_stamps();
   std::size_t stale_stamps() const { return told_.size(); }
 
+  WatchedTree& tree() { return tree_; }  // for tests
+
   bool knows(std::string_view path) { return tree_.snapshot().file(path) != nullptr; }
   std::string absolute(std::string_view path) const { return tree_.absolute(path); }
 
  private:
+  using State = UnsettledFiles::State;
+
   struct Move {  // the first half of a move, waiting for its second
     std::uint32_t cookie;
     std::string path;
@@ -59,6 +63,7 @@ class TreeEvents {
     SteadyTime due;
   };
 
+  void resolve_doubts(SteadyTime now, ChangeSet& changes);
   void on_event(const Inotify::Event& event, SteadyTime now, ChangeSet& changes);
   void on_watched_folder(Folder& folder, std::uint32_t mask, ChangeSet& changes);
 
@@ -71,22 +76,26 @@ class TreeEvents {
   void on_folder(Folder& parent, const Inotify::Event& event, SteadyTime now, ChangeSet& changes);
   void on_folder_appeared(Folder& parent, const Inotify::Event& event, SteadyTime now, ChangeSet& changes);
   void on_folder_moved(const std::string& from, Folder& parent, const Inotify::Event& event, SteadyTime now, ChangeSet& changes);
+  void tell_found(const Differences& differences, bool being_filled, SteadyTime now, ChangeSet& changes);
   void file_moved_along(const std::string& from, const std::string& to, ChangeSet& changes);
   void forget_folder(Folder& folder, ChangeSet& changes);
 
   std::optional<Move> take_move(std::uint32_t cookie, bool folder);
   void conclude_moves_from(const std::string& path, ChangeSet& changes);
   void conclude(const Move& move, ChangeSet& changes);
+  static void tell(State state, const std::string& path, ChangeSet& changes);
+  static void tell(const Differences& differences, ChangeSet& changes);
   void tell_unsettled(ChangeSet& changes);
   void undo_moves();
 
   WatchedTree tree_;
   bool known_ = false;    // scanned before
-  bool scanned_ = false;  // in this read: the first events of what was found may be in the queue
+  bool read_on_ = false;  // in this read the disk was seen to be ahead of the events: more are in the queue
   UnsettledFiles unsettled_;
   std::vector<Move> moves_;
   std::vector<std::string> told_;  // their stamps are stale
   bool overflowed_ = false;
+  bool contradicted_ = false;  // what is known cannot be true: all is to be scanned
 };
 
 }  // namespace hark

@@ -36,6 +36,7 @@ struct Folder {
   Folder* parent = nullptr;  // null: the root
   std::string path;
   int watch = -1;  // inotify's number; -1: not watched
+  std::uint64_t scanned = 0;  // at which read (see WatchedTree::read)
   ByName<std::unique_ptr<Folder>> folders;
   ByName<FileStamp> files;
 

@@ -59,8 +59,21 @@ void WatchedTree::close() {
   ancestors_.clear();
   parent_ = -1;
   unwatched_.clear();
+  moved_.clear();
+  doubtful_.clear();
   why_unwatched_.reset();
   for_each_folder(snapshot_.root(), [](Folder& folder) { folder.watch = -1; });
+}
+
+bool WatchedTree::read(const std::function<void(const Inotify::Event&)>& on_event) {
+  const auto number = ++reads_;
+  const bool more = inotify_->read(on_event);
+  if (!more) settled_ = number;
+  return more;
+}
+
+void WatchedTree::note_empty_queue() {
+  if (inotify_ && inotify_->empty()) settled_ = ++reads_;
 }
 
 Folder* WatchedTree::watched_by(int watch) {
@@ -97,7 +110,10 @@ void WatchedTree::scan_all(Differences* differences) {
 
 void WatchedTree::scan(Folder& top, Differences* differences) {
   out_of_watches_ = false;
-  std::vector<Folder*> todo{&top};
+  scan_all_of({&top}, differences);
+}
+
+void WatchedTree::scan_all_of(std::vector<Folder*> todo, Differences* differences) {
   while (!todo.empty()) {
     Folder& folder = *todo.back();
     todo.pop_back();
@@ -115,8 +131,36 @@ void WatchedTree::scan_unwatched(Differences* differences) {
   }
 }
 
+void WatchedTree::moved(Folder& top) {
+  moved_.insert(&top);
+  for_each_folder(top, [this](Folder& folder) {
+    if (folder.watch < 0 || folder.scanned >= settled_) doubt(folder);
+  });
+}
+
+bool WatchedTree::scan_doubtful(Differences* differences) {
+  for (Folder* folder : std::exchange(moved_, {})) {
+    if (still_watches(*folder)) continue;
+    for_each_folder(*folder, [this](Folder& each) { doubt(each); });
+  }
+  if (doubtful_.empty()) return false;
+  out_of_watches_ = false;
+  while (!doubtful_.empty()) {
+    Folder& folder = **doubtful_.begin();
+    doubtful_.erase(doubtful_.begin());
+    std::vector<Folder*> below;
+    scan_one(folder, below, differences);
+    std::erase_if(below, [](const Folder* each) { return each->watch >= 0; });  // known, and in doubt only where it says so itself
+    scan_all_of(std::move(below), differences);
+  }
+  return true;
+}
+
 void WatchedTree::scan_one(Folder& folder, std::vector<Folder*>& todo, Differences* differences) {
-  if (watch(folder) == Watched::gone) return gone(folder, differences);
+  folder.scanned = reads_;
+  if (seam) seam(folder.path, "watch");
+  if (watch(folder) == Watched::gone) return gone(folder);
+  if (seam) seam(folder.path, "list");
 
   ByName<FileStamp> files;
   std::vector<std::string> folders;
@@ -137,7 +181,7 @@ void WatchedTree::scan_one(Folder& folder, std::vector<Folder*>& todo, Differenc
     files.emplace(name, looked.stamp);
   };
   const int error = list_folder(absolute(folder.path), folder.parent == nullptr, entry);
-  if (is_gone(error)) return gone(folder, differences);
+  if (is_gone(error)) return gone(folder);
   if (error != 0) return cannot_watch(folder, error);  // what was known of it stays known until it can be read
 
   std::swap(folder.files, files);
@@ -160,15 +204,17 @@ void WatchedTree::drop_missing(Folder& folder, const std::vector<std::string>& t
   for (Folder* child : missing) drop(*child, differences == nullptr ? nullptr : &differences->removed);
 }
 
-void WatchedTree::gone(Folder& folder, Differences* differences) {
-  if (folder.parent == nullptr) return lose("does not exist or is no folder");
-  drop(folder, differences == nullptr ? nullptr : &differences->removed);
+// It, or a folder above it, was moved or deleted after its name was read. Which of these, the queue knows.
+void WatchedTree::gone(const Folder& folder) {
+  if (folder.parent == nullptr) lose("does not exist or is no folder");
 }
 
 void WatchedTree::drop(Folder& folder, std::vector<FoundFile>* removed) {
   for_each_folder(folder, [&](Folder& each) {
     unwatch(each);
     unwatched_.erase(&each);
+    moved_.erase(&each);
+    doubtful_.erase(&each);
     if (removed == nullptr) return;
     for (const auto& [name, stamp] : each.files) removed->push_back({each.path_of(name), stamp, true});
   });

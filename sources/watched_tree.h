@@ -3,9 +3,16 @@
 // A watch is set before its folder is listed, so that nothing can hide between the two. Whatever is uncertain (a new folder, an
 // overflow, a restart, a folder that could not be watched for a while) is settled in one way: scan() compares the disk with what
 // was known. What events mean is tree_events' business. Loop thread only.
+//
+// Events tell of the past, a scan sees the present, and it goes by paths: while a move waits in the queue, the paths below it lead
+// nowhere, or to another folder that has taken the place. Two rules make up for that. What a scan does not find stays known until
+// an event says what became of it (its parent is watched, so one will come). And a folder that was scanned since the queue was last
+// seen empty is in doubt when it turns out to have moved: scan_doubtful() scans it again under its new path. A move of what has long
+// been known costs no scan.
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -41,7 +48,12 @@ class WatchedTree {
   Status open(Differences* differences);
   void close();  // gives the watches back, keeps what is known
 
-  Inotify& inotify() { return *inotify_; }
+  int descriptor() const { return inotify_->descriptor(); }
+  // Reads once; false: the queue was empty then. What was scanned before a read that empties the queue is beyond doubt after it.
+  bool read(const std::function<void(const Inotify::Event&)>& on_event);
+  // The same, where nothing is in the queue. Not within read().
+  void note_empty_queue();
+
   TreeSnapshot& snapshot() { return snapshot_; }
   const FileSelection& selection() const { return selection_; }
   std::string absolute(std::string_view path) const;
@@ -56,6 +68,12 @@ class WatchedTree {
   // Tries the folders again that could not be watched, and scans them: what changes in them is seen late, but seen.
   void scan_unwatched(Differences* differences);
 
+  // `top` and all below it have been moved in the snapshot as they were on the disk.
+  void moved(Folder& top);
+  void doubt(Folder& folder) { doubtful_.insert(&folder); }
+  // Scans what is in doubt, and what is new below; to be called when the queue is empty. False: nothing was.
+  bool scan_doubtful(Differences* differences);
+
   // Asks the kernel anew; false: this is no longer the folder that was watched.
   bool still_watches(Folder& folder);
   void forget_watch(Folder& folder);  // the kernel dropped it
@@ -67,13 +85,17 @@ class WatchedTree {
   // Set while folders cannot be watched.
   std::optional<Error> incomplete() const;
 
+  // For tests: called before a folder is watched, and again before it is listed.
+  std::function<void(const std::string& folder, std::string_view next)> seam;
+
  private:
   enum class Watched { yes, no, gone };
   Watched watch(Folder& folder);
   void unwatch(Folder& folder);
   void cannot_watch(Folder& folder, int error);
   void scan_one(Folder& folder, std::vector<Folder*>& todo, Differences* differences);
-  void gone(Folder& folder, Differences* differences);
+  void scan_all_of(std::vector<Folder*> todo, Differences* differences);
+  void gone(const Folder& folder);
   void drop_missing(Folder& folder, const std::vector<std::string>& there, Differences* differences);
   void watch_ancestors();
 
@@ -86,6 +108,10 @@ class WatchedTree {
   int parent_ = -1;        // of the ancestors, the one the root stands in,
   std::string root_name_;  // and under which name
   std::unordered_set<Folder*> unwatched_;
+  std::unordered_set<Folder*> moved_;     // their watches are to be compared with what stands at their new paths
+  std::unordered_set<Folder*> doubtful_;  // to be scanned again
+  std::uint64_t reads_ = 0;
+  std::uint64_t settled_ = 0;  // the last read that emptied the queue
   std::optional<Error> why_unwatched_;  // of the first
   bool out_of_watches_ = false;         // in this scan: a large tree need not ask the kernel for each of its folders
   std::optional<Error> lost_;
