@@ -146,6 +146,7 @@ void TreeEvents::on_file_arrived(Folder& folder, const Inotify::Event& event, co
       told_.push_back(path);
     }
     changes.renamed(move->path, path, replaced);
+    if (replaced) doubt_what_stands_at(move->path);
   } else {
     const auto looked = look(AT_FDCWD, absolute(path).c_str());
     if (looked.kind == EntryKind::folder || looked.kind == EntryKind::other) {
@@ -175,11 +176,13 @@ void TreeEvents::settle(SteadyTime now, ChangeSet& changes) {
   });
   for (;;) {
     const auto due = std::find_if(moves_.begin(), moves_.end(), [now](const Move& move) { return move.due <= now; });
-    if (due == moves_.end()) return;
+    if (due == moves_.end()) break;
     const auto move = std::move(*due);
     moves_.erase(due);
     conclude(move, changes);
+    doubt_what_stands_at(move.path);
   }
+  resolve_doubts(now, changes);
 }
 
 std::optional<SteadyTime> TreeEvents::next_settle() const {
@@ -245,10 +248,9 @@ void TreeEvents::retry_unwatched(ChangeSet& changes) {
 
 void TreeEvents::refresh_stamps() {
   for (const auto& path : told_) {
-    const auto slash = path.rfind('/');
-    Folder* folder = tree_.snapshot().folder(slash == path.npos ? "" : std::string_view(path).substr(0, slash));
+    Folder* folder = tree_.snapshot().folder_of(path);
     if (folder == nullptr) continue;
-    const auto known = folder->files.find(std::string_view(path).substr(slash + 1));
+    const auto known = folder->files.find(std::string_view(path).substr(path.rfind('/') + 1));
     if (known == folder->files.end()) continue;
     const auto looked = look(AT_FDCWD, absolute(path).c_str());
     if (looked.kind == EntryKind::file) known->second = looked.stamp;

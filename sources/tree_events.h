@@ -86,6 +86,7 @@ class TreeEvents {
   static void tell(State state, const std::string& path, ChangeSet& changes);
   static void tell(const Differences& differences, ChangeSet& changes);
   void tell_unsettled(ChangeSet& changes);
+  void doubt_what_stands_at(const std::string& path);
   void undo_moves();
 
   WatchedTree tree_;

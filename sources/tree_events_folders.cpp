@@ -157,13 +157,18 @@ void TreeEvents::conclude(const Move& move, ChangeSet& changes) {
   if (folder != nullptr) forget_folder(*folder, changes);
 }
 
+// After a move: what stands at its old path has come unseen if the two have changed places (RENAME_EXCHANGE).
+void TreeEvents::doubt_what_stands_at(const std::string& path) {
+  Folder* folder = tree_.snapshot().folder_of(path);
+  if (folder != nullptr && look(AT_FDCWD, absolute(path).c_str()).kind != EntryKind::missing) tree_.doubt(*folder);
+}
+
 // Before a scan: it will see for itself where they went.
 void TreeEvents::undo_moves() {
   for (const auto& move : moves_) {
     if (move.folder) continue;
-    const auto slash = move.path.rfind('/');
-    Folder* folder = tree_.snapshot().folder(slash == move.path.npos ? "" : std::string_view(move.path).substr(0, slash));
-    if (folder != nullptr) folder->files.try_emplace(move.path.substr(slash + 1), move.stamp);
+    Folder* folder = tree_.snapshot().folder_of(move.path);
+    if (folder != nullptr) folder->files.try_emplace(move.path.substr(move.path.rfind('/') + 1), move.stamp);
   }
   moves_.clear();
 }

@@ -41,11 +41,15 @@ Folder* TreeSnapshot::folder(std::string_view path) {
   return at;
 }
 
-const FileStamp* TreeSnapshot::file(std::string_view path) {
+Folder* TreeSnapshot::folder_of(std::string_view path) {
   const auto slash = path.rfind('/');
-  Folder* in = slash == path.npos ? &root_ : folder(path.substr(0, slash));
+  return slash == path.npos ? &root_ : folder(path.substr(0, slash));
+}
+
+const FileStamp* TreeSnapshot::file(std::string_view path) {
+  Folder* in = folder_of(path);
   if (in == nullptr) return nullptr;
-  const auto found = in->files.find(path.substr(slash + 1));  // npos + 1 is 0
+  const auto found = in->files.find(path.substr(path.rfind('/') + 1));  // npos + 1 is 0
   return found == in->files.end() ? nullptr : &found->second;
 }
 

@@ -49,6 +49,7 @@ class TreeSnapshot {
   Folder& root() { return root_; }
 
   Folder* folder(std::string_view path);
+  Folder* folder_of(std::string_view path);  // the one it stands in
   const FileStamp* file(std::string_view path);
 
   Folder& add_folder(Folder& parent, std::string_view name);  // the one that is there, or a new one
