@@ -1,6 +1,7 @@
 #include "core/shell_lexer.h"
 
 #include <algorithm>
+#include <map>
 #include <utility>
 
 #include "core/limits.h"
@@ -15,6 +16,8 @@ constexpr std::size_t kNone = std::string_view::npos;
 bool is_name_sign(char c, bool first) {
   return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '_' || (!first && c >= '0' && c <= '9');
 }
+
+bool is_positional(char c) { return c == '@' || c == '*' || (c >= '1' && c <= '9'); }
 
 bool all_digits(std::string_view text) { return !text.empty() && text.find_first_not_of("0123456789") == kNone; }
 
@@ -61,9 +64,15 @@ class Lexer {
     bool is_redirected = false;
   };
 
-  // Commands joined by `|`: from which template and here-document on, and whether a `|` was there.
+  // A word that expands to a value: where it stands, and the template's number.
+  struct Carrier {
+    std::size_t position = 0;
+    std::size_t place = 0;
+  };
+
+  // Commands joined by `|`: where they begin, from which here-document on, and whether a `|` was there.
   struct Pipeline {
-    std::size_t first_place = 0;
+    std::size_t start = 0;
     std::size_t first_document = 0;
     bool is_piped = false;
   };
@@ -80,17 +89,19 @@ class Lexer {
     return true;
   }
 
-  void fail(std::size_t position, std::string why, bool about_value = false) {
-    if (!reading_.problem) reading_.problem = ShellProblem{position, std::move(why), about_value};
+  void fail(std::size_t position, std::string why, bool about_value = false, ShellCure cure = ShellCure::general) {
+    if (!reading_.problem) reading_.problem = ShellProblem{position, std::move(why), about_value, cure};
     at_ = text_.size();
   }
-  void refuse(std::size_t position, std::string why) { fail(position, std::move(why), true); }
+  void refuse(std::size_t position, std::string why, ShellCure cure = ShellCure::general) {
+    fail(position, std::move(why), true, cure);
+  }
 
   void take_hole(Kind kind, ShellWord* word) {
     if (inside_ != nullptr) return refuse(at_, inside_);
     if (unclear_ != nullptr) return refuse(at_, unclear_);
     if (word != nullptr) {
-      if (word->holes++ == 0) word->first_hole = reading_.places.size();
+      if (word->holes++ == 0) word->first_hole = reading_.places.size();  // before what an expansion brought
       word->text += kShellHole;
     }
     reading_.places.push_back({kind, at_++});
@@ -106,7 +117,7 @@ class Lexer {
     Scoped saved_pipeline(pipeline_, fresh_pipeline());
     Scoped saved_command(command_, fresh_command());
     const Pipeline& outer = saved_pipeline.before();
-    Scoped saved_feed(feed_, outer.is_piped ? outer.first_place : feed_);
+    Scoped saved_feed(feed_, outer.is_piped ? outer.start : feed_);
     std::vector<std::pair<Pipeline, std::size_t>> groups;  // of `{`, `if`, `while`, `for`: the pipelines that they are part of
     for (;;) {
       skip_blanks();
@@ -143,7 +154,7 @@ class Lexer {
     }
   }
 
-  Pipeline fresh_pipeline() const { return {reading_.places.size(), pending_.size(), false}; }
+  Pipeline fresh_pipeline() const { return {at_, pending_.size(), false}; }
   Command fresh_command() const { return {{}, pending_.size(), false}; }
   static bool is_empty(const Command& command) { return command.words.empty() && !command.is_redirected; }
 
@@ -187,28 +198,63 @@ class Lexer {
     Command command = std::exchange(command_, fresh_command());
     if (command.words.empty() || reading_.problem) return;
     const ShellWordsReading reading = read_shell_words(command.words);
-    if (reading.refusal) return refuse(place_of(command.words[reading.refusal->word]), reading.refusal->why);
+    if (reading.refusal) {
+      const ShellWord& word = command.words[reading.refusal->word];
+      const bool far = word.holes == 0;
+      return refuse(place_of(word), reading.refusal->why + (far ? " (it comes there through " + word.text + ")" : ""),
+                    reading.refusal->cure);
+    }
     for (const std::size_t word : reading.joined) join_lists(command.words[word]);
     if (reading.standard_input_is_code) read_standard_input(command);
+    remember_values(command);
     if (command.words.front().text == "alias") unclear_ = "what follows an alias cannot be read with certainty";
   }
 
   // What this command reads is code: what its pipeline's earlier commands write, and its here-documents.
   void read_standard_input(const Command& command) {
-    const bool fed = pipeline_.is_piped || feed_ != kNone;
-    const std::size_t from = pipeline_.is_piped ? pipeline_.first_place : feed_;
-    for (std::size_t i = fed ? from : reading_.places.size(); i < reading_.places.size(); ++i) {
-      const ShellPlace& place = reading_.places[i];
-      if (place.kind == Kind::comment || place.position >= command.words.front().start) continue;
-      return refuse(place.position, "'" + command.words.front().text + "' would read the value from the pipe as program text");
+    if (const std::optional<std::size_t> place = piped_value(command)) {
+      const std::string& program = command.words.front().text;
+      return refuse(reading_.places[*place].position, "'" + program + "' would read the value from the pipe as program text");
     }
     for (std::size_t i = pipeline_.is_piped ? pipeline_.first_document : command.first_document; i < pending_.size(); ++i) {
       pending_[i].is_code = true;
     }
   }
 
+  // The template whose value stands before this command in its pipeline.
+  std::optional<std::size_t> piped_value(const Command& command) const {
+    const std::size_t from = pipeline_.is_piped ? pipeline_.start : feed_;
+    const std::size_t to = command.words.front().start;
+    const auto before = [](const auto& each, std::size_t position) { return each.position < position; };
+    const std::vector<ShellPlace>& places = reading_.places;
+    auto place = std::lower_bound(places.begin(), places.end(), from, before);
+    while (place != places.end() && place->kind == Kind::comment) ++place;
+    if (place != places.end() && place->position < to) return place - places.begin();
+    const auto carrier = std::lower_bound(carriers_.begin(), carriers_.end(), from, before);
+    if (carrier != carriers_.end() && carrier->position < to) return carrier->place;
+    return std::nullopt;
+  }
+
+  // The variables that hold a value from here on.
+  void remember_values(const Command& command) {
+    const std::vector<ShellWord>& words = command.words;
+    for (const ShellWord& word : words) {
+      if (word.is_assignment && word.has_value())
+        variables_.try_emplace(word.text.substr(0, word.text.find('=')), word.first_hole);
+    }
+    const std::string& name = words.front().text;
+    if (words.size() > 1 && (name == "for" || name == "set")) {
+      const auto word = std::find_if(words.begin() + 1, words.end(), [](const ShellWord& each) { return each.has_value(); });
+      if (word != words.end()) variables_.try_emplace(name == "set" ? "@" : words[1].text, word->first_hole);
+    }
+    const auto read = std::find_if(words.begin(), words.end(), [](const ShellWord& each) { return each.text == "read"; });
+    if (read == words.end()) return;
+    const std::optional<std::size_t> place = piped_value(command);
+    for (auto word = read + 1; place && word != words.end(); ++word) variables_.try_emplace(word->text, *place);
+  }
+
   std::size_t place_of(const ShellWord& word) const {
-    return word.holes > 0 ? reading_.places[word.first_hole].position : word.start;
+    return word.has_value() ? reading_.places[word.first_hole].position : word.start;
   }
 
   void join_lists(const ShellWord& word) {
@@ -228,7 +274,7 @@ class Lexer {
       read_case(word.start);
     } else if (reserved && (text == "{" || text == "if" || text == "while" || text == "until" || text == "for")) {
       groups.emplace_back(pipeline_, feed_);
-      if (pipeline_.is_piped) feed_ = pipeline_.first_place;
+      if (pipeline_.is_piped) feed_ = pipeline_.start;
       pipeline_ = fresh_pipeline();
       if (text == "for") command_.words.push_back(std::move(word));
     } else if (reserved && (text == "}" || text == "fi" || text == "done")) {
@@ -378,6 +424,7 @@ class Lexer {
 
   void read_dollar(Quoting quoting, ShellWord& word) {
     const std::size_t start = at_++;
+    const std::size_t places = reading_.places.size();
     while (accept("\\\n")) {
     }
     if (is_hole()) return refuse(at_, "a '$' stands before it");
@@ -387,8 +434,46 @@ class Lexer {
       read_substitution(start);
     } else if (accept("{")) {
       read_parameter(quoting, start);
+    } else {
+      take_name();
     }
-    if (!reading_.problem) word.text += text_.substr(start, at_ - start);
+    if (reading_.problem) return;
+    const std::string_view expansion = text_.substr(start, at_ - start);
+    word.text += expansion;
+    bring(word, reading_.places.size() > places ? std::optional(places) : value_in(expansion));
+  }
+
+  // The name of a variable, or of a positional parameter.
+  std::string take_name() {
+    if (is_positional(peek())) {
+      ++at_;
+      return "@";
+    }
+    const std::size_t start = at_;
+    while (is_name_sign(peek(), at_ == start)) ++at_;
+    return std::string(text_.substr(start, at_ - start));
+  }
+
+  // The word expands to the value of that template.
+  void bring(ShellWord& word, std::optional<std::size_t> place) {
+    if (!place) return;
+    if (evaluated_ != nullptr) return refuse(reading_.places[*place].position, evaluated_);
+    if (!word.has_value()) word.first_hole = *place;
+    word.expands_value = true;
+    carriers_.push_back({at_, *place});
+  }
+
+  // The template whose value a variable in this expansion holds, whatever its quotes.
+  std::optional<std::size_t> value_in(std::string_view expansion) const {
+    for (std::size_t at = 0; (at = expansion.find('$', at)) != kNone;) {
+      at += expansion.substr(at + 1, 1) == "{" ? 2 : 1;
+      const std::size_t start = at;
+      while (at < expansion.size() && is_name_sign(expansion[at], at == start)) ++at;
+      const bool positional = at == start && at < expansion.size() && is_positional(expansion[at]);
+      const auto variable = variables_.find(positional ? "@" : std::string(expansion.substr(start, at - start)));
+      if (variable != variables_.end()) return variable->second;
+    }
+    return std::nullopt;
   }
 
   void read_substitution(std::size_t start) {
@@ -401,7 +486,9 @@ class Lexer {
   void read_arithmetic(std::size_t start) {
     Scoped depth(depth_, depth_ + 1);
     if (depth_ > limits::kShellDepth) return fail(start, "nested too deep");
-    Scoped inside(inside_, "arithmetic would evaluate the value as an expression");
+    constexpr const char* kWhy = "arithmetic would evaluate the value as an expression (expr takes it as a number)";
+    Scoped inside(inside_, kWhy);
+    Scoped evaluated(evaluated_, kWhy);
     ShellWord ignored;
     for (int open = 2; !at_end();) {
       const char c = peek();
@@ -417,6 +504,11 @@ class Lexer {
       }
       if (open == 2 && c == ')')
         return close(start, "))", "this $(( is not closed by '))' (a subshell in $( needs a space: '$( (')");
+      if (is_name_sign(c, true)) {
+        if (const auto variable = variables_.find(take_name()); variable != variables_.end())
+          return refuse(reading_.places[variable->second].position, evaluated_);
+        continue;
+      }
       if (c == '(') ++open;
       if (c == ')') --open;
       ++at_;
@@ -501,6 +593,7 @@ class Lexer {
     Scoped inside(inside_, document.is_quoted ? "the here-document's end is quoted, so that nothing is replaced in it"
                            : document.is_code ? "a shell would read this here-document, and the value, as program text"
                                               : inside_);
+    Scoped evaluated(evaluated_, document.is_code ? inside_ : nullptr);
     const std::size_t start = at_;
     const std::size_t end = find_end(document);
     while (at_ < end) read_here_line(document.is_quoted);
@@ -547,11 +640,14 @@ class Lexer {
   int depth_ = 0;
   Command command_;
   Pipeline pipeline_;
-  std::size_t feed_ = kNone;           // the first template of what is piped into the group that we are in; kNone: nothing is
-  std::vector<HereDocument> pending_;  // opened on this line; their text begins on the next
-  bool outer_pending_ = false;         // outside of the $(...) that we are in there are some
-  const char* inside_ = nullptr;       // why no value may stand here
-  const char* unclear_ = nullptr;      // why no value may stand from here on
+  std::size_t feed_ = kNone;                      // where what is piped into the group that we are in begins; kNone: nothing is
+  std::vector<HereDocument> pending_;             // opened on this line; their text begins on the next
+  bool outer_pending_ = false;                    // outside of the $(...) that we are in there are some
+  const char* inside_ = nullptr;                  // why no value may stand here
+  const char* unclear_ = nullptr;                 // why no value may stand from here on
+  const char* evaluated_ = nullptr;               // why no expansion may bring a value here
+  std::vector<Carrier> carriers_;                 // in order
+  std::map<std::string, std::size_t> variables_;  // that hold a value, and of which template
   ShellReading reading_;
 };
 

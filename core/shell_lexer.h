@@ -2,11 +2,14 @@
 // stands, and whether a value put there could become code. Pure; bounded by limits::kShellDepth and linear in the script.
 //
 // Refused: a value inside `...`, $((...)), ${...}, ((...)), [[...]], a quoted here-document, after a backslash; as the name of a
-// command (also behind env, sudo, xargs, find -exec and their like); as an argument of eval, trap, ssh; as the command text of a
-// shell's or an interpreter's -c or -e, as the program of awk or sed; in what is piped or here-documented into a shell; as the
-// name of a variable (export, read, unset); after constructs that shells read differently ($'...', <<<, alias).
-// Not seen, as it does not follow from the text: a shell variable that holds a value and is given to eval later, a script file
-// that does so, a function's body. `. FILE` with a value is let through: it names a file, as any argument may.
+// command (also behind env, sudo, xargs, find -exec and their like); as an argument of eval, trap, ssh, ., make; as the command
+// text of a shell's or an interpreter's -c or -e, as the program of awk or sed, or where it could be such an option; in what is
+// piped or here-documented into a shell, or through xargs into its command text; as the name of a variable (export, read, unset)
+// or the value of one that chooses code (PATH, LD_PRELOAD); after constructs that shells read differently ($'...', <<<, alias).
+// core/shell_programs.h has the programs. The same where a value comes in a variable (v={x}; eval "$v"), a for, a read from a
+// pipe or a $(...).
+// Not seen, as it does not follow from the words: what a function, a script file, the text of an inner `sh -c` or an unknown
+// program does with its arguments, its standard input and its environment; a variable used before the line that sets it.
 #pragma once
 
 #include <cstddef>
@@ -14,6 +17,8 @@
 #include <string>
 #include <string_view>
 #include <vector>
+
+#include "core/shell_words.h"
 
 namespace hark {
 
@@ -29,6 +34,7 @@ struct ShellProblem {
   std::size_t position = 0;
   std::string why;
   bool about_value = false;  // the template at `position` is refused; else the script cannot be followed
+  ShellCure cure = ShellCure::general;
 };
 
 struct ShellReading {

@@ -37,7 +37,8 @@ class Template {
   // by spaces, anything else as compact JSON.
   std::string render(const Lookup& lookup) const;
 
-  // One element of an argv. When the whole text is one template of a list: one argument an element (an empty list: none).
+  // One element of an argv, by itself. When the whole text is one template of a list: one argument an element (an empty list:
+  // none).
   std::vector<std::string> render_arguments(const Lookup& lookup) const;
 
   struct Part {
@@ -66,11 +67,24 @@ struct ShellCommand {
 // (an assignment, the target of a redirection), it is joined by spaces.
 //
 // An Error where a value could still become code or choose the program, as far as the text tells (core/shell_lexer.h has the
-// list), or does not fit: with a NUL, or larger than limits::kEnvironmentString; it names the way out. What a program makes of
-// its arguments stays with the author: a value may begin with '-' (put `--` before it), name any file, and some programs read
-// code from an argument (SQL, jq, make VAR=...). A script without templates is left alone.
+// list), or does not fit: with a NUL, or larger than limits::kEnvironmentString; it names the way out. What a program that hark
+// does not know makes of its arguments stays with the author: a value may begin with '-' (put `--` before it), and name any
+// file. A script without templates is left alone.
 Result<ShellCommand> render_shell(const Template& script, const Template::Lookup& lookup);
 // The same refusals as far as they follow from the text alone. For the configuration's check.
 Status check_shell(const Template& script);
+
+// A list command: an element that is one template of a list becomes several arguments, except where the second would be an
+// option or a program (`sudo -u {x}`): there it is joined by spaces. An Error where a value would become code or choose the
+// program, as for scripts; {env.NAME} is no event data and may choose it.
+Result<std::vector<std::string>> render_arguments(const std::vector<Template>& arguments, const Template::Lookup& lookup);
+
+struct ArgumentProblem {
+  std::size_t argument = 0;  // which one
+  Error error;
+};
+std::optional<ArgumentProblem> check_arguments(const std::vector<Template>& arguments);
+// The same for a variable of a command's environment: event data in PATH or LD_PRELOAD would choose code.
+Status check_variable(std::string_view name, const Template& value);
 
 }  // namespace hark

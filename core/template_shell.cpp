@@ -9,6 +9,7 @@
 #include "core/shell_lexer.h"
 #include "core/shell_words.h"
 #include "core/template.h"
+#include "core/template_cure.h"
 
 namespace hark {
 
@@ -16,8 +17,6 @@ namespace {
 
 using Json = nlohmann::json;
 
-constexpr const char* kSaferWays =
-    "take it from a variable of the handler's `environment` or from the event on standard input, or write the command as a list";
 constexpr const char* kLargerWays = "use {payload_file}, {files_file} or the event on standard input";
 
 // The script with a hole for each template; parts whose text has a NUL of its own are none.
@@ -57,7 +56,7 @@ Error to_error(const Template& script, const ShellProblem& problem) {
   const std::string why = printable(problem.why, 400);
   if (!problem.about_value) return Error{"shell command, " + where + ": " + why, ""};
   return Error{"shell command, " + where + ": {" + printable(name, limits::kShownValue) + "} cannot stand here: " + why,
-               kSaferWays};
+               cure_text(problem.cure, name, false)};
 }
 
 Result<std::vector<ShellPlace>> places_in(const Template& script) {

@@ -102,6 +102,7 @@ class HandlerReader {
       variables.show_text(entry.key, *value);
       Template text = Template::parse(value->text);
       check_template(variables, *value, entry.key, text, {});
+      if (const Status shell = check_variable(entry.key, text); !shell) variables.fail(*value, entry.key, shell.error().text());
       handler_.environment.emplace_back(entry.key, std::move(text));
     }
   }

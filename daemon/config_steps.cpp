@@ -34,6 +34,9 @@ void read_command(TableReader& reader, const Names& earlier, RunStepOptions& run
     run.arguments.push_back(Template::parse(part->text));
     check_template(reader, *part, "run", run.arguments.back(), earlier);
   }
+  if (const auto problem = check_arguments(run.arguments)) {
+    reader.fail(*parts[problem->argument], "run", problem->error.text());
+  }
   if (node->items.empty()) {
     reader.fail(*node, "run", "expected a program and its arguments, found an empty array");
   } else if (!parts.empty() && parts.front() == &node->items.front() && is_blank(parts.front()->text)) {

@@ -83,10 +83,10 @@ Result<RenderedCommand> render_command(const RunStepOptions& options, Scope& sco
     rendered.values = std::move(shell->environment);
     return rendered;
   }
-  for (const auto& argument : options.arguments) {
-    for (auto& word : argument.render_arguments(lookup)) rendered.argv.push_back(std::move(word));
-  }
+  auto arguments = render_arguments(options.arguments, lookup);
   if (auto trouble = scope.take_trouble()) return *trouble;
+  if (!arguments) return arguments.error();
+  rendered.argv = std::move(*arguments);
   return rendered;
 }
 

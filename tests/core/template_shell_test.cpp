@@ -10,6 +10,7 @@
 #include <fstream>
 #include <nlohmann/json.hpp>
 #include <random>
+#include <sstream>
 
 #include "core/event_field.h"
 #include "core/limits.h"
@@ -202,23 +203,23 @@ TEST_CASE("shell: what is no code is not refused") {
                            "sh -e script {x}",
                            "python3 tool.py -c {x}",
                            "python3 -c 'import sys' {x}",
-                           "perl -e 'print @ARGV' {x}",
-                           "perl -e'print 1' {x}",
+                           "perl -e 'print @ARGV' -- {x}",
+                           "perl -e'print 1' -- {x}",
                            "python3 -m pytest {x}",
                            "node x.js -e {x}",
                            "awk '{print $1}' {x}",
                            "awk -v a={x} '{print a}'",
                            "awk -F {x} '{print $1}'",
-                           "awk -f prog.awk {x}",
-                           "sed -n 1p {x}",
-                           "sed -e p {x}",
-                           "sed -i s/a/b/ {x}",
+                           "awk -f prog.awk -- {x}",
+                           "sed -n 1p -- {x}",
+                           "sed -e p -- {x}",
+                           "sed -i s/a/b/ -- {x}",
                            "xargs -n 1 echo {x}",
                            "find {x} -name '*.c'",
                            "find . -name {x} -exec ls '{}' +",
                            "sudo -u {x} ls",
                            "env A={x} ls",
-                           "timeout {x} ls",
+                           "timeout -- {x} ls",
                            "nice -n 3 ls {x}",
                            "echo {x} | grep sh",
                            "echo {x} | wc",
@@ -227,7 +228,7 @@ TEST_CASE("shell: what is no code is not refused") {
                            "echo {x}; echo ls | sh",
                            "echo {x} && echo ls | sh",
                            "echo ls | sh; echo {x}",
-                           "su -c 'ls' {x}",
+                           "su -c 'ls' -- {x}",
                            "git commit -m eval {x}",
                            "echo eval {x}",
                            "ls trap {x}",
@@ -266,12 +267,177 @@ TEST_CASE("shell: what is no code is not refused") {
   for (const char* script : scripts) CHECK_MESSAGE(refusal(script) == "none", std::string(script));
 }
 
+TEST_CASE("shell: what xargs and find put into the text of a program is code") {
+  const char* refused[] = {"echo {x} | xargs -I% sh -c 'echo %'",
+                           "printf '%s\\n' {x} | xargs -d '\\n' -I% sh -c 'echo %'",
+                           "echo {x} | xargs sh -c",
+                           "printf '%s\\0' {x} | xargs -0 bash -c",
+                           "echo {x} | xargs -I% %",
+                           "echo {x} | xargs --replace=R sh -c 'echo R'",
+                           "echo {x} | xargs -i sh -c 'echo {{}}'",
+                           "echo {x} | xargs env",
+                           "echo {x} | xargs sudo sh -c",
+                           "echo {x} | xargs python3",
+                           "echo {x} | xargs ssh host",
+                           "xargs -a {x} sh -c",
+                           "find . -name {x} -exec sh -c 'echo {{}}' ';'",
+                           "find . -exec {{}} ';' -name {x}",
+                           "find . -name {x} -exec awk '{{}}' ';'"};
+  for (const char* script : refused) CHECK_MESSAGE(refusal(script) != "none", std::string(script));
+  const char* accepted[] = {"echo {x} | xargs",
+                            "echo {x} | xargs -n1 echo",
+                            "echo {x} | xargs -I% sh -c 'echo \"$1\"' sh %",
+                            "printf '%s\\0' {x} | xargs -0 sh -c 'ls \"$@\"' sh",
+                            "xargs -0 -a {x} clang-format -i",
+                            "find . -name {x} -exec sh -c 'echo \"$1\"' sh '{}' ';'",
+                            "ls | xargs sh -c; echo {x}"};
+  for (const char* script : accepted) CHECK_MESSAGE(refusal(script) == "none", std::string(script));
+}
+
+TEST_CASE("shell: a value that comes in a variable or a substitution is followed") {
+  const char* refused[] = {"$(echo {x})",
+                           "x=$(echo {x}); $x",
+                           "v={x}; eval \"$v\"",
+                           "v={x}; w=\"a $v\"; sh -c \"$w\"",
+                           "export v={x}; ${v}",
+                           "for f in {x}; do eval \"$f\"; done",
+                           "for f in {x}; do ./$f; done",
+                           "set -- {x}; eval \"$1\"",
+                           "echo {x} | while read -r l; do eval \"$l\"; done",
+                           "v={x}; echo \"$v\" | sh",
+                           "v={x}; echo $((v + 1))",
+                           "v={x}; sh <<E\n$v\nE",
+                           "v={x}; awk \"/$v/\" f",
+                           "eval \"$(cat {x})\"",
+                           "v={x}; ssh host \"ls $v\"",
+                           "v={x}; eval \"$(echo ${v:-a})\"",
+                           "v={x}; python3 \"$v\"",
+                           "v={x}; . \"$v\"",
+                           "v={x}; PATH=$v ls"};
+  for (const char* script : refused) CHECK_MESSAGE(refusal(script) != "none", std::string(script));
+  CHECK(refusal("v={x}; eval \"$v\"") ==
+        "shell command, column 3: {x} cannot stand here: eval parses its arguments as shell text again (it comes there through "
+        "$v)");
+  const char* accepted[] = {"v={x}; ls \"$v\"",
+                            "export v={x}; sh -c 'echo \"$v\"'",
+                            "v={x}; sh -c 'echo \"$1\"' sh \"$v\"",
+                            "v={x}; w=1; eval \"$w\"",
+                            "v={x}; echo \"${#v}\" $((w + 1))",
+                            "v={x}; case $v in a) ls;; esac",
+                            "for f in {x}; do wc -l \"$f\"; done",
+                            "echo {x} | while read -r l; do echo \"$l\"; done",
+                            "v=$(git rev-parse {x}); git show \"$v\"",
+                            "v={x} make deploy",
+                            "v={x}; vv=ls; $vv"};
+  for (const char* script : accepted) CHECK_MESSAGE(refusal(script) == "none", std::string(script));
+}
+
+TEST_CASE("shell: programs that take code from their arguments, and variables that choose code, get no value") {
+  const char* refused[] = {"make deploy REF={x}", "make {x}", "gmake -C a {x}", ". {x}", "source {x}", "git -c {x} st",
+                           "git -c {x}.name=b st", "sqlite3 :memory: {x}", "gdb -batch -ex {x}", "echo {x} | ed f", "vim -c {x}",
+                           "busybox awk {x}", "busybox sh -c {x}", "echo {x} | parallel", "echo {x} | crontab -",
+                           "echo {x} | at now", "echo {x} | m4", "PATH={x} ls", "PATH=\"$PATH:{x}\"", "LD_PRELOAD={x} ls",
+                           "export BASH_ENV={x}", "env PYTHONPATH={x} ls", "sudo LD_LIBRARY_PATH={x} ls",
+                           "GIT_SSH_COMMAND={x} git fetch", "IFS={x}",
+                           // where it could be an option that brings code
+                           "python3 {x}", "perl -e 'print' {x}", "node {x}", "sed -n 1p {x}", "awk -f f {x}", "su -c ls {x}",
+                           "psql db {x}", "perl -M{x} -e 1", "python3 -{x}", "timeout {x} ls", "sudo -{x} ls"};
+  for (const char* script : refused) CHECK_MESSAGE(refusal(script) != "none", std::string(script));
+}
+
+TEST_CASE("shell: a list cannot bring an option or a program where one word is meant") {
+  const Json values = {{"l", {"a", "BEGIN { system(\"x\") }"}}};
+  CHECK(script_of("awk -v a={l} '{print a}'", values) == "awk -v a=\"${HARK_V0}\" '{print a}'");
+  CHECK(script_of("awk -va={l} '{print a}'", values) == "awk -va=\"${HARK_V0}\" '{print a}'");
+  CHECK(script_of("python3 -W {l} tool.py", values) == "python3 -W \"${HARK_V0}\" tool.py");
+  CHECK(script_of("find . -name {l}", values) == "find . -name \"${HARK_V0}\"");
+  CHECK(script_of("git -C {l} status", values) == "git -C \"${HARK_V0}\" status");
+}
+
+TEST_CASE("shell: ordinary commands stay accepted, as scripts and as lists") {
+  const char* commands[] = {"git checkout {x}",
+                            "git checkout -b {x} origin/main",
+                            "git fetch origin {x}",
+                            "git log --since={x} --oneline",
+                            "git -C {x} status",
+                            "git -c user.name={x} commit -m {x}",
+                            "git commit -am {x}",
+                            "git diff --name-only {x} {y}",
+                            "make test",
+                            "make -j2 -C build",
+                            "cmake --build {x}",
+                            "ctest --test-dir {x}",
+                            "cargo test {x}",
+                            "go test {x}",
+                            "npm run test -- {x}",
+                            "npm test",
+                            "pytest -q {x}",
+                            "python3 -m pytest -q {x}",
+                            "python3 tool.py {x}",
+                            "python3 -m py_compile {x}",
+                            "ruff check {x}",
+                            "black {x}",
+                            "eslint --fix {x}",
+                            "prettier --write {x}",
+                            "shellcheck {x}",
+                            "clang-format -i {x}",
+                            "xargs -0 -a {files_file} clang-format -i",
+                            "xargs -a {files_file} wc -l",
+                            "grep -F -- {x} file",
+                            "grep -rn {x} src",
+                            "find . -name {x} -print",
+                            "find . -name {x} -delete",
+                            "find . -newer {x} -exec ls -l {{}} +",
+                            "sort -u {x}",
+                            "wc -l {x}",
+                            "cat {x}",
+                            "cp {x} backup/",
+                            "mv -- {x} old/",
+                            "rm -f -- {x}",
+                            "mkdir -p out/{x}",
+                            "touch {x}",
+                            "tar -czf out.tgz -- {x}",
+                            "rsync -a -- {x} /srv/www/",
+                            "scp -- {x} host:/srv/",
+                            "curl -fsS --data-urlencode ref={x} https://x.example/",
+                            "docker build -t app:{x} .",
+                            "docker run --rm app:{x} ls",
+                            "docker compose restart {x}",
+                            "kubectl rollout restart deployment/{x}",
+                            "systemctl restart {x}",
+                            "logger -t hark {x}",
+                            "echo {x}",
+                            "printf %s {x}",
+                            "notify-send hark {x}",
+                            "jq -r .ref {payload_file}",
+                            "timeout 5m pytest {x}",
+                            "nice -n 10 pytest {x}",
+                            "sudo -u deploy deploy {x}",
+                            "env CI=1 REF={x} deploy",
+                            "sh deploy.sh {x}",
+                            "bash -e deploy.sh {x}",
+                            "awk -F : -v a={x} -f p.awk f",
+                            "sed -i -f fix.sed -- {x}",
+                            "ssh-keygen -lf {x}",
+                            "mail -s {x} me",
+                            "dot -Tsvg {x}",
+                            "convert {x} out.png"};
+  for (const char* command : commands) {
+    CHECK_MESSAGE(refusal(command) == "none", std::string(command));
+    std::vector<Template> arguments;
+    std::istringstream words(command);
+    for (std::string word; words >> word;) arguments.push_back(Template::parse(word));
+    CHECK_MESSAGE(!hark::check_arguments(arguments), std::string(command));
+  }
+}
+
 TEST_CASE("shell: a refusal names the place, the template and the way out") {
   const hark::Status status = hark::check_shell(Template::parse("echo \xc3\xbc; eval {payload.x}"));
   REQUIRE_FALSE(status.ok());
   CHECK(status.error().message ==
         "shell command, column 14: {payload.x} cannot stand here: eval parses its arguments as shell text again");
   CHECK(status.error().cure.find("`environment`") != std::string::npos);
+  CHECK(status.error().cure.find("list") == std::string::npos);  // a list would run it all the same
   CHECK(refusal("ls\necho {{ {a} \"") == "shell command, line 2, column 13: this double quote is not closed");
   CHECK(refusal("ls `ls {a}`").find("use $(...) instead") != std::string::npos);
 }

@@ -304,7 +304,7 @@ TEST_CASE("config: the handlers and steps of the contract") {
 steps = [
   { name = "test", run = "pytest -q {files}", timeout = "5m", retry = { attempts = 3, backoff = "2s", max_backoff = "1m" } },
   { name = "tell", http = { method = "POST", url = "https://chat.example/hook", json = { text = "{steps.test.output}" } }, if = "steps.test.exit_code:0" },
-  { run = ["make", "{payload.target}"] },
+  { run = ["ninja", "{payload.target}"] },
 ]
 max_concurrent = 1
 timeout = "15m"
@@ -346,10 +346,10 @@ retry = { attempts = 2, backoff = "5m" }
   CHECK(tell.retry.attempts == 1);
 
   CHECK(change.steps[2].name == "step3");
-  const auto& make = std::get<RunStepOptions>(change.steps[2].kind);
-  CHECK_FALSE(make.shell);
-  REQUIRE(make.arguments.size() == 2);
-  CHECK(make.arguments[1].text() == "{payload.target}");
+  const auto& build = std::get<RunStepOptions>(change.steps[2].kind);
+  CHECK_FALSE(build.shell);
+  REQUIRE(build.arguments.size() == 2);
+  CHECK(build.arguments[1].text() == "{payload.target}");
 
   const Handler& weekly = settings.handlers[1];
   REQUIRE(weekly.steps.size() == 1);
