@@ -14,6 +14,8 @@ ConfigRequest config_request_from_process() {
   std::error_code failure;
   request.working_directory = std::filesystem::current_path(failure);
   if (failure) request.working_directory = "/";  // the folder is gone: nothing relative can be meant
+  const auto program = std::filesystem::read_symlink("/proc/self/exe", failure);
+  if (!failure) request.installed_profiles = (program.parent_path() / "../share/hark/profiles").lexically_normal();
   request.environment = [](const std::string& name) -> std::optional<std::string> {
     const char* value = std::getenv(name.c_str());
     if (value == nullptr) return std::nullopt;

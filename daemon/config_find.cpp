@@ -24,8 +24,9 @@ std::vector<path> profile_folders(const ConfigRequest& request) {
   std::vector<path> folders = {request.working_directory / "profiles"};
   if (const auto home = xdg_config_home(request)) folders.push_back(*home / "hark" / "profiles");
   folders.emplace_back("/etc/hark/profiles");
+  if (!request.installed_profiles.empty()) folders.push_back(request.installed_profiles);
 #ifdef HARK_PROFILE_FOLDER
-  folders.emplace_back(HARK_PROFILE_FOLDER);
+  if (folders.back() != HARK_PROFILE_FOLDER) folders.emplace_back(HARK_PROFILE_FOLDER);
 #endif
   return folders;
 }

@@ -2,6 +2,7 @@
 
 import json
 import os
+import pathlib
 import pty
 import subprocess
 import unittest
@@ -109,6 +110,16 @@ class Configuration(TestCase):
         done = subprocess.run([HARK, "daemon"], capture_output=True, text=True, cwd=self.folder, env={"HOME": self.folder, "PATH": "/usr/bin:/bin"})
         self.assertEqual(done.returncode, 78)
         self.assertIn("hark.toml", done.stderr)
+
+
+class Installation(TestCase):
+    def test_a_copy_finds_its_profiles_whatever_prefix_it_was_built_for(self):
+        prefix = pathlib.Path(self.folder) / "copy"
+        subprocess.run(["cmake", "--install", pathlib.Path(HARK).parent, "--prefix", prefix], check=True, capture_output=True)
+        done = subprocess.run([prefix / "bin/hark", "config", "check", "--profile", "quickstart"], capture_output=True, text=True, cwd=self.folder,
+                              env={"PATH": os.environ["PATH"], "HOME": self.folder, "HARK_DEMO_SECRET": "x"})
+        self.assertEqual(done.returncode, 0, done.stderr)
+        self.assertIn(str(prefix / "share/hark/profiles/quickstart.toml"), done.stdout)
 
 
 class Words(TestCase):
