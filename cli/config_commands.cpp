@@ -20,12 +20,15 @@ int config_check_command(const CommonOptions& common) {
   request.profile = common.profile;
   const auto outcome = load_config(request);
   if (common.json) {
-    json shown = {{"ok", outcome.loaded.has_value()}, {"errors", json::array()}, {"warnings", json::array()}};
+    json shown = {{"ok", outcome.loaded.has_value()}, {"errors", json::array()}, {"warnings", json::array()}, {"hints", json::array()}};
     for (const auto& error : outcome.errors) {
       shown["errors"].push_back({{"file", error.file}, {"line", error.line}, {"column", error.column}, {"message", error.message}});
     }
     if (outcome.more_errors > 0) shown["more_errors"] = outcome.more_errors;
-    if (outcome.loaded) shown["warnings"] = outcome.loaded->warnings;
+    if (outcome.loaded) {
+      shown["warnings"] = outcome.loaded->warnings;
+      shown["hints"] = outcome.loaded->hints;
+    }
     output::print_json(shown);
     return outcome.loaded ? exit_code::kOk : exit_code::kConfig;
   }
@@ -33,7 +36,9 @@ int config_check_command(const CommonOptions& common) {
     print_errors(outcome);
     return exit_code::kConfig;
   }
-  for (const auto& warning : outcome.loaded->warnings) std::fprintf(stderr, "%s\n", output::printable(warning).c_str());
+  for (const auto* list : {&outcome.loaded->warnings, &outcome.loaded->hints}) {
+    for (const auto& each : *list) std::fprintf(stderr, "%s\n", output::printable(each).c_str());
+  }
   const auto& settings = outcome.loaded->settings;
   output::print_line(settings.file.string() + ": good: " + counted(settings.sources.size(), "source") + ", " +
                      counted(settings.handlers.size(), "handler"));

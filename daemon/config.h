@@ -61,7 +61,8 @@ struct ConfigValue {
 struct LoadedConfig {
   Settings settings;
   std::vector<ConfigValue> values;    // in the order of the contract: top level, sources, handlers
-  std::vector<std::string> warnings;  // "file:line:column: ..." worth a look, no reason to refuse
+  std::vector<std::string> warnings;  // "file:line:column: ..." worth a look, no reason to refuse; told at every start
+  std::vector<std::string> hints;     // alike, but it may well be meant so: for who asks, `config check`
 };
 
 struct ConfigOutcome {

@@ -281,6 +281,9 @@ void TableReader::fail_table(const std::string& message) {
 void TableReader::warn(const ConfigPlace& place, std::string_view key, const std::string& message) {
   report_.warning(place, (key.empty() ? path_ : path_of(key)) + ": " + message);
 }
+void TableReader::hint(const ConfigPlace& place, std::string_view key, const std::string& message) {
+  report_.hint(place, (key.empty() ? path_ : path_of(key)) + ": " + message);
+}
 
 void TableReader::show(std::string_view key, std::string value, const ConfigNode* from) {
   const std::string name = prefix_ + toml_key(key);

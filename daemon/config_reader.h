@@ -57,6 +57,7 @@ class TableReader {
   void fail_key(std::string_view key, const std::string& message);
   void fail_table(const std::string& message);
   void warn(const ConfigPlace& place, std::string_view key, const std::string& message);
+  void hint(const ConfigPlace& place, std::string_view key, const std::string& message);
 
   void show(std::string_view key, std::string value, const ConfigNode* from);
   void show_text(std::string_view key, const ConfigNode& node);

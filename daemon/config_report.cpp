@@ -23,6 +23,8 @@ void ConfigReport::warning(const ConfigPlace& place, std::string message) {
   warnings_.push_back(entry(place, std::move(message)));
 }
 
+void ConfigReport::hint(const ConfigPlace& place, std::string message) { hints_.push_back(entry(place, std::move(message))); }
+
 std::vector<ConfigError> ConfigReport::sorted(std::vector<Entry> entries) {
   std::stable_sort(entries.begin(), entries.end(), [](const Entry& a, const Entry& b) { return a.key() < b.key(); });
   std::vector<ConfigError> out;
@@ -35,11 +37,14 @@ std::vector<ConfigError> ConfigReport::sorted(std::vector<Entry> entries) {
 
 std::vector<ConfigError> ConfigReport::take_errors() { return sorted(std::move(errors_)); }
 
-std::vector<std::string> ConfigReport::take_warnings() {
+std::vector<std::string> ConfigReport::texts(std::vector<Entry> entries) {
   std::vector<std::string> out;
-  for (const ConfigError& warning : sorted(std::move(warnings_))) out.push_back(warning.text());
+  for (const ConfigError& each : sorted(std::move(entries))) out.push_back(each.text());
   return out;
 }
+
+std::vector<std::string> ConfigReport::take_warnings() { return texts(std::move(warnings_)); }
+std::vector<std::string> ConfigReport::take_hints() { return texts(std::move(hints_)); }
 
 namespace {
 

@@ -1,4 +1,4 @@
-// What reading a configuration gathers on the way: every error with its place, what is worth a look, and every effective value.
+// What reading a configuration gathers on the way: every error with its place, what is worth a look (LoadedConfig tells warnings from hints), and every effective value.
 #pragma once
 
 #include <string>
@@ -16,6 +16,7 @@ class ConfigReport {
  public:
   void error(const ConfigPlace& place, std::string message);
   void warning(const ConfigPlace& place, std::string message);
+  void hint(const ConfigPlace& place, std::string message);
   void value(ConfigValue value) { values_.push_back(std::move(value)); }
 
   bool ok() const { return errors_.empty(); }
@@ -23,6 +24,7 @@ class ConfigReport {
   // Sorted by place, each once.
   std::vector<ConfigError> take_errors();
   std::vector<std::string> take_warnings();
+  std::vector<std::string> take_hints();
   std::vector<ConfigValue> take_values() { return std::move(values_); }
 
  private:
@@ -32,10 +34,12 @@ class ConfigReport {
     auto key() const { return std::tie(order, error.line, error.column); }
   };
   static std::vector<ConfigError> sorted(std::vector<Entry> entries);
+  static std::vector<std::string> texts(std::vector<Entry> entries);
   static Entry entry(const ConfigPlace& place, std::string message);
 
   std::vector<Entry> errors_;
   std::vector<Entry> warnings_;
+  std::vector<Entry> hints_;
   std::vector<ConfigValue> values_;
 };
 

@@ -102,7 +102,7 @@ nlohmann::json config_show_json(const LoadedConfig& config) {
   for (const ConfigValue& value : config.values) {
     values.push_back({{"key", value.key}, {"value", value.value}, {"origin", value.origin}});
   }
-  return {{"file", config.settings.file.string()}, {"values", values}, {"warnings", config.warnings}};
+  return {{"file", config.settings.file.string()}, {"values", values}, {"warnings", config.warnings}, {"hints", config.hints}};
 }
 
 }  // namespace hark

@@ -89,7 +89,9 @@ void note_unused_handlers(const ConfigNode& handlers, TableReader& reader, const
       return std::find(names.begin(), names.end(), entry.key) != names.end();
     });
     if (!used) {
-      reader.warn(entry.key_place, "handlers", "no source uses `" + entry.key + "`; it runs only when it is triggered by name");
+      reader.hint(entry.key_place, "handlers",
+                  "no source uses `" + entry.key + "`; it runs only when it is triggered by name. If that is meant, say so with a source: " +
+                      "[[sources]] type = \"manual\"");
     }
   }
 }

@@ -281,19 +281,21 @@ run = "true"
 working_directory = "gone"
 )");
   INFO(joined(loaded.warnings));
-  REQUIRE(loaded.warnings.size() == 5);
+  REQUIRE(loaded.warnings.size() == 4);
   CHECK(loaded.warnings[0].find("hark.toml:5:15: sources.webhook-x.secret_file: ") == 0);
   CHECK(loaded.warnings[0].find("can be read by everybody") != std::string::npos);
   CHECK(loaded.warnings[1].find("hark.toml:10:12: ") == 0);
   CHECK(loaded.warnings[2].find("hark.toml:14:8: ") == 0);
-  CHECK(loaded.warnings[3].find("hark.toml:18:11: handlers: no source uses `b`") == 0);
-  CHECK(loaded.warnings[4].find("hark.toml:20:21: ") == 0);
+  CHECK(loaded.warnings[3].find("hark.toml:20:21: ") == 0);
+  REQUIRE(loaded.hints.size() == 1);
+  CHECK(loaded.hints[0].find("hark.toml:18:11: handlers: no source uses `b`") == 0);
+  CHECK(loaded.hints[0].ends_with("[[sources]] type = \"manual\""));
 }
 
 TEST_CASE("config: with a manual source a handler that no source names is nothing to warn of") {
   ConfigFolder folder;
-  CHECK(folder.good("handlers.a.run = \"true\"\nsources = [{ type = \"manual\" }]\n").warnings.empty());
-  CHECK(any_holds(folder.good("handlers.a.run = \"true\"\n").warnings, "no source uses `a`"));
+  CHECK(folder.good("handlers.a.run = \"true\"\nsources = [{ type = \"manual\" }]\n").hints.empty());
+  CHECK(any_holds(folder.good("handlers.a.run = \"true\"\n").hints, "no source uses `a`"));
 }
 
 TEST_CASE("config: the handlers and steps of the contract") {

@@ -106,6 +106,14 @@ class Configuration(TestCase):
         self.assertIn("default", shown)
         json.loads(project.hark("config", "show", "--json").stdout)
 
+    def test_a_handler_without_a_source_is_told_to_who_asks_and_not_at_every_start(self):
+        project = self.project("[handlers.alone]\nrun = 'true'\n")
+        self.assertIn('[[sources]] type = "manual"', project.hark("config", "check").stderr)
+        self.assertEqual(len(json.loads(project.hark("config", "check", "--json").stdout)["hints"]), 1)
+        daemon = self.daemon(project)
+        self.assertEqual(daemon.stop(), 0)
+        self.assertNotIn("no source uses", daemon.text())
+
     def test_no_configuration_says_where_it_looked(self):
         done = subprocess.run([HARK, "daemon"], capture_output=True, text=True, cwd=self.folder, env={"HOME": self.folder, "PATH": "/usr/bin:/bin"})
         self.assertEqual(done.returncode, 78)
