@@ -108,11 +108,11 @@ class Configuration(TestCase):
 
     def test_a_handler_without_a_source_is_told_to_who_asks_and_not_at_every_start(self):
         project = self.project("[handlers.alone]\nrun = 'true'\n")
-        self.assertIn('[[sources]] type = "manual"', project.hark("config", "check").stderr)
-        self.assertEqual(len(json.loads(project.hark("config", "check", "--json").stdout)["hints"]), 1)
         daemon = self.daemon(project)
         self.assertEqual(daemon.stop(), 0)
         self.assertNotIn("no source uses", daemon.text())
+        self.assertIn('[[sources]] type = "manual"', project.hark("config", "check").stderr)
+        self.assertEqual(len(json.loads(project.hark("config", "check", "--json").stdout)["hints"]), 1)
 
     def test_no_configuration_says_where_it_looked(self):
         done = subprocess.run([HARK, "daemon"], capture_output=True, text=True, cwd=self.folder, env={"HOME": self.folder, "PATH": "/usr/bin:/bin"})
@@ -128,6 +128,7 @@ class Installation(TestCase):
                               env={"PATH": os.environ["PATH"], "HOME": self.folder, "HARK_DEMO_SECRET": "x"})
         self.assertEqual(done.returncode, 0, done.stderr)
         self.assertIn(str(prefix / "share/hark/profiles/quickstart.toml"), done.stdout)
+        self.assertNotIn("no source uses", done.stderr)
 
 
 class Words(TestCase):
