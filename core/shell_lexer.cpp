@@ -109,9 +109,9 @@ void Lexer::finish_command() {
   const ShellWordsReading reading = read_shell_words(command.words);
   if (reading.refusal) {
     const ShellWord& word = command.words[reading.refusal->word];
-    const bool far = word.holes == 0;
-    return refuse(place_of(word), reading.refusal->why + (far ? " (it comes there through " + word.text + ")" : ""),
-                  reading.refusal->cure);
+    const bool far = word.holes == 0 && word.expands_value && word.text.find(kShellHole) == kNone;
+    return fail(place_of(word), reading.refusal->why + (far ? " (it comes there through " + word.text + ")" : ""),
+                word.has_value(), reading.refusal->cure);
   }
   for (const std::size_t word : reading.joined) join_lists(command.words[word]);
   if (reading.standard_input_is_code) read_standard_input(command);

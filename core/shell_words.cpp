@@ -39,11 +39,16 @@ class Reader {
       reading_.refusal = ShellRefusal{word, std::move(why), cure};
       return;
     }
-    // What xargs or find puts there would be code: a value that is fed to it or chooses it may not stand.
+    // What xargs or find puts there would be code. The names of files are as hostile as any value.
+    const std::string feeder = program_name(words_[feeder_].text);
+    const std::string fed = "what " + feeder + " puts into its words would be code: ";
+    if (feeder != "xargs" && word < size_) {  // behind them stands what xargs puts there
+      reading_.refusal = ShellRefusal{word, fed + why, cure};
+      return;
+    }
     reading_.standard_input_is_code = true;
     for (std::size_t i = 0; i < size_; ++i) {
-      if (words_[i].has_value())
-        return refuse(i, "it would come into what " + program_name(words_[feeder_].text) + " runs: " + why, cure);
+      if (words_[i].has_value()) return refuse(i, fed + why, cure);
     }
   }
 

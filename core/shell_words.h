@@ -29,7 +29,7 @@ struct ShellWord {
 enum class ShellCure { general, shell_argument, argument, fixed_program, end_of_options, recipe };
 
 struct ShellRefusal {
-  std::size_t word = 0;  // which one; it has a value
+  std::size_t word = 0;  // which one; it has a value, or find puts the names of files there
   std::string why;
   ShellCure cure = ShellCure::general;
 };

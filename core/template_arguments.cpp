@@ -63,7 +63,8 @@ ArgumentsReading read_arguments(const std::vector<Template>& arguments) {
   if (!reading.refusal) return {std::nullopt, std::move(reading.joined)};
   const ShellRefusal& refusal = *reading.refusal;
   const std::string name = first_name(arguments[refusal.word]);
-  const std::string what = '{' + printable(name, limits::kShownValue) + "} cannot stand here: " + printable(refusal.why, 400);
+  const std::string value = name.empty() ? "" : '{' + printable(name, limits::kShownValue) + "} cannot stand here: ";
+  const std::string what = value + printable(refusal.why, 400);
   return {ArgumentProblem{refusal.word, Error{what, cure_text(refusal.cure, name, true)}}, {}};
 }
 

@@ -6,7 +6,7 @@
 namespace hark {
 
 std::string cure_text(ShellCure cure, const std::string& name, bool in_list) {
-  const std::string value = '{' + printable(name, limits::kShownValue) + '}';
+  const std::string value = name.empty() ? "{{}}" : '{' + printable(name, limits::kShownValue) + '}';  // find's
   switch (cure) {
     case ShellCure::shell_argument:
       return "write \"$1\" in the program text, and the value as an argument after it: " +

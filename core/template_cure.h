@@ -7,7 +7,7 @@
 
 namespace hark {
 
-// What whoever wrote {name} where it cannot stand does instead; `in_list`: in a list command, else in a script.
+// What whoever wrote {name} (empty: find's {}) where it cannot stand does instead; `in_list`: in a list command, else in a script.
 std::string cure_text(ShellCure cure, const std::string& name, bool in_list);
 
 }  // namespace hark

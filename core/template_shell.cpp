@@ -54,7 +54,10 @@ std::pair<std::string, std::string> place_in(const Template& script, std::size_t
 Error to_error(const Template& script, const ShellProblem& problem) {
   const auto [where, name] = place_in(script, problem.position);
   const std::string why = printable(problem.why, 400);
-  if (!problem.about_value) return Error{"shell command, " + where + ": " + why, ""};
+  if (!problem.about_value) {
+    const bool known = problem.cure != ShellCure::general;
+    return Error{"shell command, " + where + ": " + why, known ? cure_text(problem.cure, "", false) : ""};
+  }
   return Error{"shell command, " + where + ": {" + printable(name, limits::kShownValue) + "} cannot stand here: " + why,
                cure_text(problem.cure, name, false)};
 }

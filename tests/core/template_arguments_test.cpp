@@ -73,7 +73,7 @@ TEST_CASE("arguments: a value is refused where it would become code or choose th
       {{"git", "-c", "{x}", "st"}, 2},
       {{"docker", "exec", "box", "sh", "-c", "{x}"}, 5},
       {{"xargs", "-a", "{files_file}", "sh", "-c"}, 2},
-      {{"find", ".", "-name", "{x}", "-exec", "sh", "-c", "echo {{}}", ";"}, 3},
+      {{"find", ".", "-name", "{x}", "-exec", "sh", "-c", "echo {{}}", ";"}, 7},
       {{"find", ".", "-exec", "{x}", ";"}, 3},
       {{"busybox", "sh", "-c", "{x}"}, 3},
   };
@@ -141,7 +141,8 @@ TEST_CASE("arguments: in random lists a value is refused or is part of an argume
     for (unsigned count = 1 + random() % 7; count > 0; --count) words.push_back(pieces[random() % pieces.size()]);
     CAPTURE(shown(words));
     if (const auto problem = hark::check_arguments(parsed(words))) {
-      CHECK_FALSE(Template::parse(words.at(problem->argument)).constant());
+      const std::string& word = words.at(problem->argument);
+      CHECK((word == "{{}}" || !Template::parse(word).constant()));
       continue;
     }
     ++accepted;

@@ -282,7 +282,8 @@ TEST_CASE("shell: what xargs and find put into the text of a program is code") {
                            "xargs -a {x} sh -c",
                            "find . -name {x} -exec sh -c 'echo {{}}' ';'",
                            "find . -exec {{}} ';' -name {x}",
-                           "find . -name {x} -exec awk '{{}}' ';'"};
+                           "find . -name {x} -exec awk '{{}}' ';'",
+                           "touch {x}; find . -exec sh -c 'echo {{}}' ';'"};
   for (const char* script : refused) CHECK_MESSAGE(refusal(script) != "none", std::string(script));
   const char* accepted[] = {"echo {x} | xargs",
                             "echo {x} | xargs -n1 echo",

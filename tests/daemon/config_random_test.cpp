@@ -29,7 +29,7 @@ handler = "test"
 where = "type:file_change,(a.b:>3|!c:)"
 [handlers.test]
 steps = [
-  { name = "one", run = "make '{files}' \"{payload.a.0}\"", timeout = "5m", retry = { attempts = 3, backoff = "2s", max_backoff = "1m" } },
+  { name = "one", run = "ninja '{files}' \"{payload.a.0}\"", timeout = "5m", retry = { attempts = 3, backoff = "2s", max_backoff = "1m" } },
   { name = "two", http = { url = "http://x/{event.id}", json = { a = ["{steps.one.output}", 1.5, {}] } }, if = "steps.one.exit_code:0" },
 ]
 environment = { CI = "1", N = "${NAME}" }
