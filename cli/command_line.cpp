@@ -31,12 +31,12 @@ struct Parsed {
 };
 
 void add_configuration(CLI::App& command, CommonOptions& common) {
-  auto* config = command.add_option("-c,--config", common.config, "Configuration file (default: ./hark.toml, then the user's, then /etc/hark/hark.toml)");
-  command.add_option("-p,--profile", common.profile, "Configuration by name, from ./profiles and the installed ones")->excludes(config);
+  auto* config = command.add_option("-c,--config", common.config, "Configuration file (default: ./hark.toml, then the user's, then /etc/hark/hark.toml)")->option_text("FILE");
+  command.add_option("-p,--profile", common.profile, "In its place: configuration by name, from ./profiles and the installed ones")->option_text("NAME")->excludes(config);
 }
 void add_json(CLI::App& command, bool& json) { command.add_flag("--json", json, "Print JSON"); }
 void add_socket(CLI::App& command, CommonOptions& common) {
-  command.add_option("--socket", common.socket, "The daemon's control socket (default: beside the journal)");
+  command.add_option("--socket", common.socket, "The daemon's control socket (default: beside the journal)")->option_text("PATH");
 }
 void example(CLI::App& command, const std::string& text) { command.footer("\nExample:\n  " + text); }
 
@@ -51,10 +51,10 @@ CLI::App& control(CLI::App& parent, Parsed& p, const std::string& name, const st
 }
 
 void add_history_options(CLI::App& command, Parsed& p) {
-  command.add_option("run", p.history.run, "One run, by its id or the beginning of it: with its steps and what they wrote");
-  command.add_option("-n,--limit", p.history.limit, "How many runs, newest first")->capture_default_str()->check(CLI::Range(1, 1'000'000));
-  command.add_option("--handler", p.history.handler, "Only runs of this handler");
-  command.add_option("--filter", p.history.filter, "Only runs that match, for example state:failed,duration_ms:>1000");
+  command.add_option("run", p.history.run, "One run, by its id or the beginning of it: with its steps and what they wrote")->option_text(" ");
+  command.add_option("-n,--limit", p.history.limit, "How many runs, newest first (default: " + std::to_string(p.history.limit) + ")")->option_text("COUNT")->check(CLI::Range(1, 1'000'000));
+  command.add_option("--handler", p.history.handler, "Only runs of this handler")->option_text("NAME");
+  command.add_option("--filter", p.history.filter, "Only runs that match, for example 'state:failed|state:timed_out'")->option_text("FILTER");
 }
 
 void add_daemon(CLI::App& app, Parsed& p) {
@@ -62,9 +62,9 @@ void add_daemon(CLI::App& app, Parsed& p) {
   daemon.require_subcommand(0, 1);
   add_configuration(daemon, p.common);
   add_socket(daemon, p.common);
-  daemon.add_option("--sources", p.daemon.sources, "Start only these sources: a,b")->delimiter(',');
+  daemon.add_option("--sources", p.daemon.sources, "Start only these sources: a,b")->option_text("NAMES")->delimiter(',');
   daemon.add_flag("-b,--background", p.daemon.background, "Return as soon as the daemon is ready; it logs to log_file, or hark.log beside the journal");
-  daemon.add_option("--pid-file", p.daemon.pid_file, "Write the process id here when ready");
+  daemon.add_option("--pid-file", p.daemon.pid_file, "Write the process id here when ready")->option_text("FILE");
   example(daemon, "hark daemon --config hark.toml\n  hark daemon --background --pid-file /run/hark.pid\n  hark daemon status");
   daemon.callback([&p, &daemon] {
     if (!daemon.get_subcommands().empty()) return;
@@ -81,8 +81,8 @@ void add_daemon(CLI::App& app, Parsed& p) {
   stop.callback([&p] { p.run = [&p] { return stop_command(p.common); }; });
 
   auto& trigger = control(daemon, p, "trigger", "Run a handler now", "hark daemon trigger --handler deploy --payload '{\"ref\": \"main\"}' --wait");
-  trigger.add_option("--handler", p.trigger.handler, "Which handler")->required();
-  trigger.add_option("--payload", p.trigger.payload, "The event's data: JSON, @FILE, or - for standard input");
+  trigger.add_option("--handler", p.trigger.handler, "Which handler (required)")->option_text("NAME")->required();
+  trigger.add_option("--payload", p.trigger.payload, "The event's data: JSON, @FILE, or - for standard input")->option_text("JSON");
   trigger.add_flag("--wait", p.trigger.wait, "Wait for the run; its result is the exit status");
   trigger.callback([&p] {
     p.run = [&p] {
@@ -104,7 +104,7 @@ void add_daemon(CLI::App& app, Parsed& p) {
   for (const bool pause : {true, false}) {
     auto& command = control(daemon, p, pause ? "pause" : "resume", pause ? "Start no more runs; events are still accepted and wait" : "Go on after a pause",
                             pause ? "hark daemon pause --handler deploy" : "hark daemon resume");
-    command.add_option("--handler", p.pause.handler, "Only this handler");
+    command.add_option("--handler", p.pause.handler, "Only this handler")->option_text("NAME");
     command.callback([&p, pause] {
       p.run = [&p, pause] {
         p.pause.common = p.common;
@@ -119,10 +119,10 @@ void add_event(CLI::App& app, Parsed& p) {
   auto& event = *app.add_subcommand("event", "Process one event here, without a daemon; the exit status tells the result");
   add_configuration(event, p.common);
   add_json(event, p.common.json);
-  event.add_option("-t,--type", p.event.type, "The event's type: file_change, git_push, webhook, schedule, manual or your own")->capture_default_str();
-  event.add_option("--payload", p.event.payload, "The event's data: JSON, @FILE, or - for standard input");
-  auto* source = event.add_option("--source", p.event.source, "As if it came from this source (default: the only one of its type)");
-  event.add_option("--handler", p.event.handler, "Run this handler, whatever the sources say")->excludes(source);
+  event.add_option("-t,--type", p.event.type, "The event's type: file_change, git_push, webhook, schedule, manual or your own (default: " + p.event.type + ")")->option_text("TYPE");
+  event.add_option("--payload", p.event.payload, "The event's data: JSON, @FILE, or - for standard input")->option_text("JSON");
+  auto* source = event.add_option("--source", p.event.source, "As if it came from this source (default: the only one of its type)")->option_text("NAME");
+  event.add_option("--handler", p.event.handler, "In its place: run this handler, whatever the sources say")->option_text("NAME")->excludes(source);
   event.add_flag("--dry-run", p.event.dry_run, "Show which handlers match and what their steps would be; run nothing");
   example(event, "hark event --type webhook --payload '{\"ref\": \"main\"}' --dry-run");
   event.callback([&p] {
@@ -138,7 +138,7 @@ void add_history(CLI::App& app, Parsed& p) {
   add_configuration(history, p.common);
   add_json(history, p.common.json);
   add_history_options(history, p);
-  example(history, "hark history --limit 5\n  hark history --filter 'state:failed'\n  hark history 01KAJ4");
+  example(history, "hark history --limit 5\n  hark history --filter 'state:failed|state:timed_out'\n  hark history 01KAJ4");
   history.callback([&p] {
     p.run = [&p] {
       p.history.common = p.common;
@@ -149,7 +149,7 @@ void add_history(CLI::App& app, Parsed& p) {
   auto& explain = *app.add_subcommand("explain", "Every decision on an event's way: why it did, or did not, run");
   add_configuration(explain, p.common);
   add_json(explain, p.common.json);
-  explain.add_option("event", p.explained, "The event's id, or the beginning of it")->required();
+  explain.add_option("event", p.explained, "The event's id, or the beginning of it")->option_text(" ")->required();
   example(explain, "hark explain 01KAJ4");
   explain.callback([&p] { p.run = [&p] { return explain_command(p.common, p.explained); }; });
 }
@@ -175,9 +175,9 @@ void add_cron(CLI::App& app, Parsed& p) {
   cron.require_subcommand(1);
   example(cron, "hark cron next '0 9 * * MON'");
   auto& next = *cron.add_subcommand("next", "When an expression fires next");
-  next.add_option("expression", p.cron.expression, "Five fields, six with seconds first, or @daily and the like")->required();
-  next.add_option("-n,--count", p.cron.count, "How many times")->capture_default_str()->check(CLI::Range(1, 1000));
-  next.add_option("--timezone", p.cron.timezone, "IANA name, for example Europe/Berlin (default: local)");
+  next.add_option("expression", p.cron.expression, "Five fields, six with seconds first, or @daily and the like")->option_text(" ")->required();
+  next.add_option("-n,--count", p.cron.count, "How many times (default: " + std::to_string(p.cron.count) + ")")->option_text("COUNT")->check(CLI::Range(1, 1000));
+  next.add_option("--timezone", p.cron.timezone, "IANA name, for example Europe/Berlin (default: local)")->option_text("ZONE");
   add_json(next, p.cron.json);
   example(next, "hark cron next '0 9 * * MON' --timezone Europe/Berlin");
   next.callback([&p] { p.run = [&p] { return cron_next_command(p.cron); }; });

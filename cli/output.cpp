@@ -153,4 +153,14 @@ std::string printable(std::string_view text) {
   }
 }
 
+std::string indented(std::string_view text, std::size_t columns) {
+  const std::string margin(columns, ' ');
+  std::string out = margin;
+  for (const char c : text) {
+    out += c;
+    if (c == '\n') out += margin;
+  }
+  return out;
+}
+
 }  // namespace hark::output

@@ -1,6 +1,7 @@
 // How things look on a terminal: tables that fit its width, colour only where it is wanted, text from outside made harmless.
 #pragma once
 
+#include <cstddef>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -37,5 +38,6 @@ std::string painted(std::string_view text, Colour colour);   // for standard out
 Colour colour_of_state(std::string_view state);
 std::string ago(WallTime time, WallTime now);         // "3 s ago", "2 h ago"
 std::string printable(std::string_view text);         // control characters escaped; line ends stay
+std::string indented(std::string_view text, std::size_t columns);  // every line of it
 
 }  // namespace hark::output

@@ -28,14 +28,7 @@ std::string duration_text(const json& object) {
 void print_output(const json& step, const char* name, const char* file) {
   auto text = output::printable(step.value(name, std::string{}));
   while (!text.empty() && text.back() == '\n') text.pop_back();
-  if (!text.empty()) {
-    std::string indented = "      ";
-    for (const char c : text) {
-      indented += c;
-      if (c == '\n') indented += "      ";
-    }
-    output::print_line(indented);
-  }
+  if (!text.empty()) output::print_line(output::indented(text, 6));
   if (step.contains(file)) output::print_line(output::painted("      all of it: " + step[file].get<std::string>(), output::Colour::grey));
 }
 
@@ -70,7 +63,8 @@ void print_run(const json& run) {
     const auto step_state = step["state"].get<std::string>();
     std::string line = "  " + step["name"].get<std::string>() + "  " + output::painted(step_state, output::colour_of_state(step_state)) + "  " + duration_text(step);
     if (step.value("attempts", 1) > 1) line += "  " + std::to_string(step["attempts"].get<int>()) + " attempts";
-    if (step.contains("exit_code") && step["exit_code"] != 0) line += "  exit " + std::to_string(step["exit_code"].get<int>());
+    // Where a step failed its error says how it ended; a command that succeeded ended with 0, so the rest are statuses of HTTP.
+    if (step_state == "succeeded" && step.value("exit_code", 0) != 0) line += "  status " + std::to_string(step["exit_code"].get<int>());
     output::print_line(line);
     if (step.contains("error")) output::print_line("      " + output::printable(step["error"].get<std::string>()));
     print_output(step, "output", "output_file");

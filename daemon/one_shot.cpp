@@ -182,7 +182,7 @@ Result<DryRun> dry_run_event(const Settings& configured, OneShotRequest request)
     context.run.correlation_id = event->correlation_id;
     context.event = event;
     if (known && known->state.handlers.contains(start.handler)) context.last_run = known->state.handlers.at(start.handler).last_success;
-    result.handlers.push_back({start.handler, render_pipeline(*handler, context)});
+    result.handlers.push_back({start.handler, handler->timeout, render_pipeline(*handler, context)});
   }
   return result;
 }

@@ -33,6 +33,7 @@ struct DryRun {
   std::vector<Decision> decisions;
   struct Matched {
     std::string handler;
+    std::optional<Duration> timeout;  // of the whole run
     std::vector<RenderedStep> steps;
   };
   std::vector<Matched> handlers;

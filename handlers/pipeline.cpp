@@ -40,6 +40,18 @@ StepAttempt attempt_step(const StepCall& call) {
   return attempt_http(std::get<HttpStepOptions>(call.step.kind), call);
 }
 
+// The last line that says something: what programs write before they give up. Where there was more than is held, the last one is
+// not known.
+std::string last_line(const StepResult& result) {
+  constexpr std::string_view kBlank = " \t\r\n";
+  if (result.error_bytes > result.error_output.size()) return {};
+  std::string_view text = result.error_output;
+  text = text.substr(0, text.find_last_not_of(kBlank) + 1);
+  text.remove_prefix(text.find_last_of("\r\n") + 1);
+  text.remove_prefix(std::min(text.find_first_not_of(kBlank), text.size()));
+  return printable(text, limits::kStepError);
+}
+
 class Pipeline {
  public:
   Pipeline(const Handler& handler, const RunContext& context, const PipelineTools& tools)
@@ -141,6 +153,7 @@ class Pipeline {
   void judge(const StepResult& result) {
     const std::string which = "step '" + result.name + "'";
     const std::string why = result.error.empty() ? "" : ": " + result.error;
+    const std::string last_words = result.state == StepState::failed ? last_line(result) : "";
     switch (result.state) {
       case StepState::succeeded:
         run_.exit_code = result.exit_code;
@@ -148,7 +161,7 @@ class Pipeline {
       case StepState::skipped:
         break;
       case StepState::failed:
-        end(RunState::failed, which + " failed" + why);
+        end(RunState::failed, which + " failed" + why + (last_words.empty() ? "" : ": " + last_words));
         break;
       case StepState::timed_out:
         end(RunState::timed_out, which + why);
@@ -222,7 +235,11 @@ std::vector<RenderedStep> render_pipeline(const Handler& handler, const RunConte
   for (const auto& step : handler.steps) {
     RenderedStep shown;
     shown.name = step.name;
-    if (!step.condition.empty() && !looks_at_steps(step.condition)) {
+    shown.timeout = step.timeout;
+    shown.retry = step.retry;
+    if (looks_at_steps(step.condition)) {
+      shown.condition = step.condition.text();
+    } else if (!step.condition.empty()) {
       const auto verdict = step.condition.evaluate([&](std::string_view field) { return scope.field(field); });
       if (!verdict.matches) shown.skipped = "if: " + verdict.why;
     }

@@ -45,7 +45,8 @@ struct RunContext {
       environment;  // what {env.NAME} sees; empty: this process's own
 };
 
-// Runs the steps in order until one fails; returns the run with its final state, exit code, error and steps. Never throws.
+// Runs the steps in order until one fails; returns the run with its final state, exit code, error and steps. The error of a run
+// that failed ends with the last line of its step's standard error. Never throws.
 Run run_pipeline(const Handler& handler, const RunContext& context, const PipelineTools& tools);
 
 // What would be run, for --dry-run: nothing is started, no file written. What is not known before the run (outputs of earlier
@@ -55,8 +56,11 @@ struct RenderedStep {
   std::string kind;                                         // "run" | "http"
   std::string text;                                         // the script or argv, or "POST url" with headers and body
   std::vector<std::pair<std::string, std::string>> values;  // variables the script refers to
-  std::string skipped;  // why `if` leaves it out; empty: it runs, or it depends on an earlier step
-  std::string error;    // why it cannot be rendered: the step would fail
+  std::string condition;  // an `if` that looks at earlier steps: whether it holds is not known yet
+  std::string skipped;    // why `if` leaves it out; empty: it runs, or it depends on an earlier step
+  std::string error;      // why it cannot be rendered: the step would fail
+  std::optional<Duration> timeout;
+  Retry retry;
 };
 std::vector<RenderedStep> render_pipeline(const Handler& handler, const RunContext& context);
 

@@ -1,10 +1,14 @@
 """The command line without a daemon: one-shot events, configuration, help."""
 
+import contextlib
+import http.server
 import json
 import os
 import pathlib
 import pty
+import re
 import subprocess
+import threading
 import unittest
 
 from support import HARK, TestCase
@@ -47,6 +51,65 @@ class Event(TestCase):
         self.assertIn("$(id)", done.stdout)
         self.assertFalse((project.path / ".hark").exists())
 
+    def test_a_dry_run_shows_what_decides_and_bounds_each_step(self):
+        project = self.project("""
+[[sources]]
+name = "hook"
+type = "webhook"
+path = "/x"
+unsigned = true
+where = "payload.ref:main"
+handler = "ship"
+[handlers.ship]
+timeout = "10m"
+steps = [
+  { name = "build", run = "make {payload.ref}", timeout = "5m", retry = { attempts = 3, max_backoff = "20s" } },
+  { name = "tell", http = { url = "http://localhost/{payload.ref}", json = { ref = "{payload.ref}" } }, if = "steps.build.exit_code:0" },
+]
+""")
+        request = ("event", "--type", "webhook", "--dry-run", "--payload")
+        done = project.hark(*request, '{"ref": "main"}')
+        self.assertEqual(done.stderr, "")
+        self.assertEqual(done.stdout.split("\nship  ")[1], """timeout 10m
+  build (run)  timeout 5m  3 attempts, pauses from 1s to 20s
+    make "${HARK_V0}"
+    HARK_V0=main
+  tell (http)
+    if: steps.build.exit_code:0 (not known yet)
+    POST http://localhost/main
+    Content-Type: application/json
+    
+    {"ref":"main"}
+""")
+        refused = project.hark(*request, '{"ref": "dev"}')
+        self.assertIn("payload.ref is 'dev'", refused.stdout)
+        steps = json.loads(project.hark(*request, '{"ref": "main"}', "--json").stdout)["handlers"][0]["steps"]
+        self.assertEqual([step["attempts"] for step in steps], [3, 1])
+        self.assertEqual([step.get("if") for step in steps], [None, "steps.build.exit_code:0"])
+
+    def test_an_http_status_is_called_one(self):
+        class Answer(http.server.BaseHTTPRequestHandler):
+            def do_GET(self):
+                self.send_response(204)
+                self.end_headers()
+
+            def log_message(self, *_):
+                pass
+
+        server = http.server.HTTPServer(("127.0.0.1", 0), Answer)
+        self.addCleanup(server.server_close)
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        self.addCleanup(server.shutdown)
+        project = self.project(f'[handlers.h]\nhttp = {{ url = "http://127.0.0.1:{server.server_port}/" }}\n')
+        shown = project.hark("event", "--handler", "h").stdout
+        self.assertIn("status 204", shown)
+        self.assertNotIn("exit", shown)
+
+    def test_what_a_command_complained_of_last_is_why_its_run_failed(self):
+        project = self.project("[handlers.h]\nrun = 'pytset -q'\n")
+        self.assertIn("\n  step 'step1' failed: exit status 127: ", project.hark("event", "--handler", "h", status=1).stdout)
+        self.assertRegex(project.hark("history").stdout, r"failed .* exit status 127: .*pytset: not found")
+
     def test_a_handler_can_be_named(self):
         project = self.project(CONFIG)
         done = project.hark("event", "--handler", "show", "--payload", '{"text": "x"}')
@@ -69,6 +132,14 @@ class Event(TestCase):
         self.assertEqual(len(project.runs()), 1)
         self.assertEqual([path.name for path in (project.path / ".hark/runs").iterdir()], [run["id"] for run in project.runs()])
 
+    def all_of(self, terminal):
+        """What was written to a terminal that nobody else holds any more: it ends with EIO."""
+        text = b""
+        with contextlib.suppress(OSError):
+            while part := os.read(terminal, 10000):
+                text += part
+        return text
+
     def test_in_a_narrow_terminal_an_id_stays_whole(self):
         project = self.project(CONFIG)
         project.hark("event", "--handler", "show", "--payload", '{"text": "x"}')
@@ -78,7 +149,7 @@ class Event(TestCase):
             self.addCleanup(os.close, terminal)
             subprocess.run([HARK, "history", "--config", project.config], stdout=end, check=True, env={**project.environment(), "COLUMNS": str(columns), "NO_COLOR": "1"})
             os.close(end)
-            lines = os.read(terminal, 10000).decode().splitlines()
+            lines = self.all_of(terminal).decode().splitlines()
             self.assertIn(run, lines[1])
             self.assertEqual("SOURCE" in lines[0], columns == 200)
             if columns > 40:
@@ -142,6 +213,34 @@ class Words(TestCase):
             done = self.run_hark(*command.split(), "--help")
             self.assertEqual(done.returncode, 0, command)
             self.assertIn("Example:\n  hark " + command, done.stdout, command)
+
+    def test_help_and_the_manual_page_name_the_same_options(self):
+        page = (pathlib.Path(__file__).parents[2] / "man/hark.1").read_text()
+        body = page.split(".Sh DESCRIPTION\n")[1].split("\n.Sh ")[0]
+        common, *sections = body.split("\n.Ss ")
+        named = {}
+        for section in sections:
+            title, _, text = section.partition("\n")
+            for command in title.removeprefix("hark ").split(" , hark "):
+                named[command] = self.options_of_page(text)
+        common = self.options_of_page(common)
+        helped = {command: self.options_of_help(self.run_hark(*command.split(), "--help").stdout) for command in named}
+        self.assertEqual(len(named), 13)
+        for command, options in helped.items():
+            self.assertEqual(options - common, named[command], command)
+        self.assertEqual(common, self.options_of_help(self.run_hark("--help").stdout) | (common & set.union(*helped.values())))
+
+    def test_help_speaks_of_values_in_words(self):
+        for command in ("daemon", "daemon trigger", "daemon pause", "event", "history", "explain", "cron next"):
+            self.assertNotRegex(self.run_hark(*command.split(), "--help").stdout, r"TEXT|INT|Excludes|REQUIRED|=\d", command)
+
+    def options_of_page(self, text):
+        """Of mdoc: `.It Fl n Ar count , Fl -limit Ar count`, `.Fl n , -limit`."""
+        words = [line for line in text.splitlines() if line.startswith((".It Fl", ".Fl"))]
+        return {"-" + option for line in words for flags in re.findall(r"Fl ((?:-?[\w-]+)(?: , -[\w-]+)*)", line) for option in flags.split(" , ")}
+
+    def options_of_help(self, text):
+        return {option for line in re.findall(r"^  (-\S+)", text, re.M) for option in line.split(",")}
 
     def test_misspelt_words_get_the_nearest(self):
         for words, near in ((["deamon"], "daemon"), (["daemon", "trigge"], "trigger"), (["config", "chek"], "check"), (["history", "--limt", "3"], "--limit"),

@@ -4,6 +4,7 @@
 
 #include <thread>
 
+#include "core/limits.h"
 #include "tests/handlers/pipeline_fixture.h"
 
 using namespace hark;
@@ -47,6 +48,32 @@ TEST_CASE_FIXTURE(PipelineFixture, "pipeline: a failed step ends the run, with i
   CHECK(run.error == "step 'test' failed: exit status 2");
   CHECK(run.steps.size() == 2);
   CHECK(processes.calls().size() == 2);
+}
+
+TEST_CASE_FIXTURE(PipelineFixture, "pipeline: the error of a failed run ends with the last line its command wrote to standard error") {
+  shell("test", "pytest");
+  processes.answer(FakeProcesses::exited(127, "", "warming up\nsh: 1: pytest: not found\n \r\n"));
+  Run run = this->run();
+  CHECK(run.error == "step 'test' failed: exit status 127: sh: 1: pytest: not found");
+  CHECK(run.steps[0].error == "exit status 127");
+
+  processes.answer(FakeProcesses::exited(1, "", "\n  only\x1b[31mthis\rthat"));
+  CHECK(this->run().error == "step 'test' failed: exit status 1: that");
+  processes.answer(FakeProcesses::exited(1, "", "  \x1b[31mred"));
+  CHECK(this->run().error == "step 'test' failed: exit status 1: \\x1b[31mred");
+  processes.answer(FakeProcesses::exited(1, "", " \n\n"));
+  CHECK(this->run().error == "step 'test' failed: exit status 1");
+
+  processes.answer(FakeProcesses::exited(1, "", std::string(5000, 'x')));
+  CHECK(this->run().error == "step 'test' failed: exit status 1: " + std::string(limits::kStepError, 'x') + "…");
+
+  auto more = FakeProcesses::exited(1, "", "the middle of it");
+  more.error_output.bytes = 1'000'000;
+  processes.answer(more);
+  CHECK(this->run().error == "step 'test' failed: exit status 1");
+
+  processes.answer(FakeProcesses::exited(0, "", "only a warning\n"));
+  CHECK(this->run().error.empty());
 }
 
 TEST_CASE_FIXTURE(PipelineFixture, "pipeline: a signal, and a program that is not there, are told apart") {
@@ -289,7 +316,10 @@ TEST_CASE_FIXTURE(PipelineFixture, "dry run: shows what would run, starts nothin
   auto& tell = call("tell", "{env.BASE}/hook?q={payload.action}&o={steps.test.output}");
   tell.json = nlohmann::json{{"text", "{steps.test.output}"}, {"files", "{files}"}};
   only_if(shell("never", "x"), "payload.action:closed");
-  only_if(shell("depends", "x"), "steps.test.exit_code:0");
+  auto& depends = shell("depends", "x");
+  only_if(depends, "steps.test.exit_code:0");
+  depends.timeout = 5s;
+  depends.retry.attempts = 3;
   const auto shown = render_pipeline(handler, context);
   REQUIRE(shown.size() == 5);
   CHECK(shown[0].kind == "run");
@@ -303,7 +333,11 @@ TEST_CASE_FIXTURE(PipelineFixture, "dry run: shows what would run, starts nothin
         "POST {env.BASE}/hook?q=opened&o={steps.test.output}\nContent-Type: application/json\n\n"
         R"({"files":["a b","c'd"],"text":"{steps.test.output}"})");
   CHECK(shown[3].skipped.starts_with("if: payload.action is "));
+  CHECK(shown[3].condition.empty());
   CHECK(shown[4].skipped.empty());
+  CHECK(shown[4].condition == "steps.test.exit_code:0");
+  CHECK(shown[4].timeout == 5s);
+  CHECK(shown[4].retry.attempts == 3);
   CHECK(processes.calls().empty());
   CHECK(http.calls().empty());
   CHECK_FALSE(std::filesystem::exists(folder / "runs"));
