@@ -22,32 +22,6 @@ constexpr Duration kLongestGather = 50ms;
 // Quiet that never comes must not mean that nothing ever runs.
 constexpr int kDebounceMaxFactor = 10;
 
-struct TypeKey {
-  std::string_view key;
-  std::string_view types;
-};
-// For a key that is right, but in the wrong source.
-constexpr std::array kTypeKeys = {
-    TypeKey{"path", "`file_change` and `webhook` sources"},
-    TypeKey{"pattern", "`file_change` sources"},
-    TypeKey{"events", "`file_change` sources"},
-    TypeKey{"ignore_vcs", "`file_change` sources"},
-    TypeKey{"repository", "`git_push` sources"},
-    TypeKey{"branches", "`git_push` sources"},
-    TypeKey{"provider", "`webhook` sources"},
-    TypeKey{"secret", "`webhook` sources"},
-    TypeKey{"secret_file", "`webhook` sources"},
-    TypeKey{"credential", "`webhook` sources"},
-    TypeKey{"unsigned", "`webhook` sources"},
-    TypeKey{"signature_header", "`webhook` sources"},
-    TypeKey{"max_body", "`webhook` sources"},
-    TypeKey{"cron", "`schedule` sources"},
-    TypeKey{"timezone", "`schedule` sources"},
-    TypeKey{"jitter", "`schedule` sources"},
-    TypeKey{"catch_up", "`schedule` sources"},
-    TypeKey{"catch_up_limit", "`schedule` sources"},
-};
-
 // Each a glob, "!" before it excludes; reported at the element that is wrong.
 std::vector<std::string> read_globs(TableReader& reader, std::string_view key) {
   std::vector<std::string> globs;
@@ -265,6 +239,31 @@ void read_rule(TableReader& reader, const MappingContext& context, SourceSetting
   rule.priority = static_cast<int>(reader.integer("priority", 0, -limits::kPriority, limits::kPriority));
 }
 
+using SourceOptions = decltype(SourceSettings::options);
+
+struct SourceType {
+  std::string_view name;
+  std::vector<std::string_view> keys;  // its own: one in a source of another type is told where it belongs
+  SourceOptions (*read)(TableReader&, const MappingContext&);
+};
+// The types of sources, a row each: the one place of the configuration that knows them all.
+const std::array kTypes = {
+    SourceType{"file_change", {"path", "pattern", "events", "ignore_vcs"},
+               [](auto& reader, auto& context) -> SourceOptions { return read_file_change(reader, context); }},
+    SourceType{"git_push", {"repository", "branches"},
+               [](auto& reader, auto&) -> SourceOptions { return read_git_push(reader); }},
+    SourceType{"webhook", {"path", "provider", "secret", "secret_file", "credential", "unsigned", "signature_header", "max_body"},
+               [](auto& reader, auto& context) -> SourceOptions { return read_webhook(reader, context); }},
+    SourceType{"schedule", {"cron", "timezone", "jitter", "catch_up", "catch_up_limit"},
+               [](auto& reader, auto&) -> SourceOptions { return read_schedule(reader); }},
+    SourceType{"manual", {}, [](auto&, auto&) -> SourceOptions { return ManualOptions{}; }},
+};
+
+const SourceType* find_type(std::string_view name) {
+  const auto* found = std::find_if(kTypes.begin(), kTypes.end(), [&](const SourceType& type) { return type.name == name; });
+  return found == kTypes.end() ? nullptr : found;
+}
+
 class SourceReader {
  public:
   explicit SourceReader(MappingContext& context) : context_(context) {}
@@ -273,15 +272,20 @@ class SourceReader {
     TableReader reader(table, item_path("sources", table, index), "[[sources]]", context_.report);
     SourceSettings source;
     source.name = name(reader, table);
-    const auto type = this->type(reader);
-    if (!type) return;  // which keys are right depends on it
-    source.type = *type;
+    const SourceType* type = this->type(reader);
+    if (type == nullptr) return;  // which keys are right depends on it
+    source.type = type->name;
     reader.not_yet({"key", "throttle", "batch", "dedupe_key", "rate_limit", "allow", "tolerance", "on_busy"});
-    for (const TypeKey& key : kTypeKeys) reader.belongs(key.key, key.types);
-    options(reader, source);
+    send_keys_home(reader);
+    source.options = type->read(reader, context_);
+    std::visit([&](auto& each) { each.name = source.name; }, source.options);
     read_rule(reader, context_, source);
     if (auto* watcher = std::get_if<FileWatcherOptions>(&source.options)) {
       watcher->gather = std::min(source.rule.debounce / 2, kLongestGather);
+    }
+    if (const auto* webhook = std::get_if<WebhookOptions>(&source.options)) {
+      webhook_path(reader, webhook->path);
+      context_.settings.listen = true;
     }
     reader.finish();
     context_.settings.sources.push_back(std::move(source));
@@ -300,30 +304,27 @@ class SourceReader {
     return node->text;
   }
 
-  std::optional<std::string> type(TableReader& reader) {
-    const std::vector<std::string> types = {"file_change", "git_push", "webhook", "schedule", "manual"};
-    const std::string type = reader.choice("type", types, "", {"git_pr", "topic"});
-    if (!reader.has("type")) reader.fail_table("needs `type`: file_change, git_push, webhook, schedule or manual");
-    if (std::find(types.begin(), types.end(), type) == types.end()) return std::nullopt;
-    return type;
+  const SourceType* type(TableReader& reader) {
+    std::vector<std::string> names;
+    std::string list;
+    for (const SourceType& type : kTypes) {
+      list += names.empty() ? "" : names.size() + 1 == kTypes.size() ? " or " : ", ";
+      list += names.emplace_back(type.name);
+    }
+    if (!reader.has("type")) reader.fail_table("needs `type`: " + list);
+    return find_type(reader.choice("type", names, "", {"git_pr", "topic"}));
   }
 
-  void options(TableReader& reader, SourceSettings& source) {
-    if (source.type == "file_change") {
-      source.options = read_file_change(reader, context_);
-    } else if (source.type == "git_push") {
-      source.options = read_git_push(reader);
-    } else if (source.type == "webhook") {
-      WebhookOptions webhook = read_webhook(reader, context_);
-      webhook_path(reader, webhook.path);
-      source.options = std::move(webhook);
-      context_.settings.listen = true;
-    } else if (source.type == "schedule") {
-      source.options = read_schedule(reader);
-    } else {
-      source.options = ManualOptions{};
+  // For a key that is right, but in the wrong source.
+  static void send_keys_home(TableReader& reader) {
+    std::map<std::string_view, std::string> homes;
+    for (const SourceType& type : kTypes) {
+      for (const auto key : type.keys) {
+        std::string& home = homes[key];
+        home += (home.empty() ? "`" : " and `") + std::string(type.name) + "`";
+      }
     }
-    std::visit([&](auto& each) { each.name = source.name; }, source.options);
+    for (const auto& [key, home] : homes) reader.belongs(key, home + " sources");
   }
 
   void webhook_path(TableReader& reader, const std::string& path) {

@@ -1,4 +1,4 @@
-// Makes the sources a configuration names. The one table of source types: adding a source is one file in sources/ and one row here.
+// Makes the sources a configuration names, an overload a type (docs/adding-a-source.md).
 #pragma once
 
 #include <memory>

@@ -106,7 +106,7 @@ TEST_CASE("config errors: the top level") {
 
 TEST_CASE("config errors: names and handlers of sources") {
   check_all({
-      {"no type", source("name = \"x\"\n"), {{"2:1", {"sources.x: needs `type`"}}}},
+      {"no type", source("name = \"x\"\n"), {{"2:1", {"sources.x: needs `type`: file_change, git_push, webhook, schedule or manual"}}}},
       {"a misspelt type", source("type = \"file_chnage\"\n"), {{"4:8", {"did you mean \"file_change\"?"}}}},
       {"a type of later versions",
        source("type = \"git_pr\"\n"),
@@ -131,6 +131,8 @@ TEST_CASE("config errors: names and handlers of sources") {
       {"keys of another type",
        schedule("pattern = \"*\"\nsecret = \"x\"\n"),
        {{"6:1", {"it belongs to `file_change` sources"}}, {"7:1", {"it belongs to `webhook` sources"}}}},
+      {"a key of several other types", kHandlerA + "[[sources]]\ntype = \"manual\"\npath = \"x\"\n",
+       {{"4:1", {"it belongs to `file_change` and `webhook` sources"}}}},
       {"keys of later versions",
        schedule("throttle = \"10/m\"\nkey = \"{payload.x}\"\nbatch = {max = 3}\n"),
        {{"6:1", {"`throttle` is not supported by this version of hark"}}, {"7:1", {"`key`"}}, {"8:1", {"`batch`"}}}},
