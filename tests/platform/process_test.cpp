@@ -478,7 +478,7 @@ TEST_CASE_FIXTURE(Fixture, "process tree: many chains that fork every half milli
   const auto left = spawner.end_marked("run-" + folder.path().filename().string());
   std::ofstream(folder / "stop").put('\n');  // whatever came of it, no storm goes on
   CHECK(left == 0);
-  CHECK(result.note.find("may be left running") == std::string::npos);
+  CHECK(result.note == "");  // all were stopped before any was asked to go: none had to be killed
 }
 #endif
 
