@@ -60,10 +60,11 @@ Fields ids(const Run& run) {
 
 // For the owner only, as it names files and people. One that is there keeps its mode: whoever made it (logrotate's `create`) chose it.
 Status make_own_file(const std::filesystem::path& file) {
-  if (auto made = make_private_folder(file.has_parent_path() ? file.parent_path() : "."); !made) return made;
+  const auto fail = [&](const std::string& why) { return Error{"cannot write the log " + file.string() + ": " + why, "choose another log_file"}; };
+  if (auto made = make_private_folder(file.has_parent_path() ? file.parent_path() : "."); !made) return fail(made.error().message);
   const Descriptor fd(::open(file.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600));
   if (fd || errno == EEXIST) return {};
-  return Error{"cannot write the log " + file.string() + ": " + std::generic_category().message(errno), "choose another log_file"};
+  return fail(std::generic_category().message(errno));
 }
 
 }  // namespace
