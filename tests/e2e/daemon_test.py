@@ -237,7 +237,8 @@ class Asking(TestCase):
         self.assertTrue(gone(pid))
         self.assertFalse((project.path / "pid").exists())
         self.assertIn("hark has stopped", (project.path / ".hark/hark.log").read_text())
-        project.configure('journal_file = "hark.toml/x"\n')
+        (project.path / "blocked").write_text("a file where a folder should be")
+        project.configure('journal_file = "blocked/x"\n')
         project.hark("daemon", "--background", status=1)
 
 

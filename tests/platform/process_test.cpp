@@ -2,6 +2,7 @@
 
 #include <doctest/doctest.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -462,7 +463,8 @@ TEST_CASE("process tree: storm of forks" * doctest::skip()) {
   for (int chain = 0; chain < 40; ++chain) {
     if (fork() != 0) continue;
     for (;;) {
-      usleep(500);
+      const timespec pace{0, 500'000};
+      ppoll(nullptr, 0, &pace, nullptr);
       if (access(stop.c_str(), F_OK) == 0 || fork() != 0) _exit(0);
       setsid();
     }
