@@ -17,5 +17,6 @@ std::string counted(std::size_t count, std::string_view noun);
 
 // The length of the UTF-8 character at `at` (1 to 4); 0: the bytes there are none.
 std::size_t utf8_length(std::string_view text, std::size_t at);
+bool is_utf8(std::string_view text);
 
 }  // namespace hark

@@ -7,6 +7,7 @@
 #include <iterator>
 #include <utility>
 
+#include "core/base64.h"
 #include "core/event_field.h"
 #include "core/event_json.h"
 #include "core/limits.h"
@@ -49,6 +50,30 @@ std::optional<Json> as_paths(const Json* list) {
     }
   }
   return paths;
+}
+
+// As `key` of a watched tree's event has it, in the bytes that are on the disk.
+std::string exact_name(const Json& of, const std::string& key) {
+  const auto text = [&of](const std::string& name) {
+    return of.is_object() && of.contains(name) && of[name].is_string() ? of[name].get<std::string>() : std::string();
+  };
+  const auto encoded = text(key + "_base64");
+  return encoded.empty() ? text(key) : from_base64(encoded).value_or(text(key));
+}
+
+// Paths that are no UTF-8 stand in `files` as what a person can read. The change at the same place has the bytes; they are taken if
+// they read the same, so that a filter and a command never see two different files.
+void make_exact(Json& files, const Json& data) {
+  const Json* changes = json_at(data, "changes");
+  if (changes == nullptr || !changes->is_array() || changes->size() != files.size()) return;
+  const std::string root = exact_name(data, "root");
+  for (std::size_t i = 0; i < files.size(); ++i) {
+    const Json& change = (*changes)[i];
+    const bool written_twice = data.contains("root_base64") || (change.is_object() && change.contains("path_base64"));
+    if (!written_twice) continue;
+    Json exact = root + (root.ends_with('/') ? "" : "/") + exact_name(change, "path");
+    if (write_json(exact) == write_json(files[i])) files[i] = std::move(exact);
+  }
 }
 
 }  // namespace
@@ -187,6 +212,7 @@ const Json& Scope::files() {
   if (const auto kept = kept_.find("files"); kept != kept_.end()) return kept->second;
   const Json& data = context_.event->data.json();
   auto paths = as_paths(json_at(data, "files"));
+  if (paths) make_exact(*paths, data);
   if (!paths) paths = as_paths(json_at(data, "changed_files"));
   return kept_.emplace("files", paths ? std::move(*paths) : Json::array()).first->second;
 }

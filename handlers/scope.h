@@ -1,7 +1,8 @@
 // The values that templates and filters of one run can see.
 //
 //   event.*  payload.*               the event; its data is parsed only when somebody asks for it
-//   files, changed_files             the list of paths in the data's `files` or `changed_files`; empty when there is none
+//   files, changed_files             the list of paths in the data's `files` or `changed_files`; empty when there is none. A watched
+//                                    file whose name is no UTF-8 stands there in its exact bytes
 //   last_run                         start of the handler's last success, RFC 3339; 1970-01-01T00:00:00.000Z when there is none
 //   run.id|handler|attempt|correlation_id    handler    source    feedback (empty)    iteration (1)
 //   steps.NAME.output|error_output   what an earlier step printed: its first limits::kOutputInMemory bytes, without the newlines

@@ -25,7 +25,8 @@ std::string combine(const std::string& before, const std::string& after) {
 class Changes {
  public:
   void add(const json& change) {
-    const auto path = change.value("path", std::string{});
+    // Two names that are no UTF-8 may look the same.
+    const auto path = change.value("path_base64", change.value("path", std::string{}));
     const auto kind = change.value("kind", std::string{});
     const auto found = by_path_.find(path);
     if (found == by_path_.end()) {
@@ -87,6 +88,7 @@ std::optional<Event> merge_file_changes(const std::vector<EventPtr>& events) {
   merged.priority = last.priority;
   merged.subject = files.size() == 1 ? files[0].get<std::string>() : root;
   json data = {{"root", root}, {"files", std::move(files)}, {"changes", std::move(list)}};
+  if (last.data.json().contains("root_base64")) data["root_base64"] = last.data.json()["root_base64"];
   if (rescan) data["rescan"] = true;
   merged.data = Payload(data);
   return merged;

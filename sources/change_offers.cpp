@@ -6,7 +6,9 @@
 #include <nlohmann/json.hpp>
 
 #include "core/backoff.h"
+#include "core/base64.h"
 #include "core/limits.h"
+#include "core/printable.h"
 #include "platform/clock.h"
 #include "platform/loop.h"
 
@@ -101,13 +103,24 @@ std::vector<Change> ChangeOffers::still_true(std::vector<Change> changes) const 
   return changes;
 }
 
+namespace {
+
+// JSON holds characters, a name is bytes. One that is no UTF-8 stands there twice: readable (with U+FFFD), and exactly.
+void add_name(nlohmann::json& to, const std::string& key, const std::string& name) {
+  to[key] = name;
+  if (!is_utf8(name)) to[key + "_base64"] = to_base64(name);
+}
+
+}  // namespace
+
 Event ChangeOffers::event_of(const std::vector<Change>& changes, bool rescan) const {
   auto files = nlohmann::json::array();
   auto list = nlohmann::json::array();
   for (const auto& change : changes) {
     files.push_back(tree_.absolute(change.path));
-    nlohmann::json each = {{"path", change.path}, {"kind", to_string(change.kind)}};
-    if (change.kind == Change::Kind::rename) each["from"] = change.from;
+    nlohmann::json each = {{"kind", to_string(change.kind)}};
+    add_name(each, "path", change.path);
+    if (change.kind == Change::Kind::rename) add_name(each, "from", change.from);
     list.push_back(std::move(each));
   }
   Event event;
@@ -115,7 +128,8 @@ Event ChangeOffers::event_of(const std::vector<Change>& changes, bool rescan) co
   event.source = options_.source;
   event.subject = changes.size() == 1 ? tree_.absolute(changes.front().path) : tree_.absolute("");
   event.time = clock_.now().wall;
-  nlohmann::json data = {{"root", tree_.absolute("")}, {"files", std::move(files)}, {"changes", std::move(list)}};
+  nlohmann::json data = {{"files", std::move(files)}, {"changes", std::move(list)}};
+  add_name(data, "root", tree_.absolute(""));
   if (rescan) data["rescan"] = true;
   event.data = Payload(data);
   return event;

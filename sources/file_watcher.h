@@ -1,7 +1,8 @@
 // Source `file_change`: a folder tree (or one file) watched through inotify.
 //
 // Offers one event for all that was read together: data = {"root", "files": [absolute paths], "changes": [{"path" (relative),
-// "kind": "create"|"modify"|"delete"|"rename", "from" (rename)}], "rescan": true where the tree was scanned anew}.
+// "kind": "create"|"modify"|"delete"|"rename", "from" (rename)}], "rescan": true where the tree was scanned anew}. Beside a "root",
+// "path" or "from" that is no UTF-8, and therefore written with U+FFFD, "root_base64" and so on has the exact bytes.
 // Subject: the one path, or the root. The kernel's queue overflowing, a folder moved away, the root vanishing: a rescan against
 // what was known, its differences as an event, and a degraded state with its cure for as long as something is missing.
 #pragma once

@@ -35,6 +35,17 @@ run = ["printf", "%s|", "{files}"]
         self.assertEqual(seen, {str(project.path / "src" / name) for name in names})
         self.assertFalse((project.path / "pwned").exists())
 
+    def test_names_that_are_no_utf_8_reach_the_command_in_their_own_bytes(self):
+        os.mkdir(os.path.join(self.folder, "src"))
+        project = self.project(self.CONFIG.replace('"printf", "%s|", "{files}"', '"sh", "-c", "cat \\"$@\\"; xargs -0 cat <$0", "{files_file}", "{files}"'))
+        daemon = self.daemon(project)
+        source = os.fsencode(project.path / "src")
+        for name, text in ((b"\xff.py", "one "), (b"\xfe.py", "two ")):
+            with open(os.path.join(source, name), "w") as file:
+                file.write(text)
+        run = daemon.wait_run("show")
+        self.assertEqual(sorted(project.run_output(run["run"]).split()), ["one", "one", "two", "two"])
+
     def test_a_root_that_lacks_is_degraded_with_a_cure_and_watched_once_it_is_there(self):
         project = self.project(self.CONFIG)
         daemon = self.daemon(project)

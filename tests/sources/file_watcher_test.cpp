@@ -7,6 +7,7 @@
 
 #include <thread>
 
+#include "core/base64.h"
 #include "tests/sources/watching.h"
 
 using namespace hark;
@@ -368,4 +369,7 @@ TEST_CASE("watcher: a name that is no UTF-8 is told, with a sign in place of wha
   write(watching / "d\xfe/bad\xff.txt");
   write(watching / "line\nbreak");
   CHECK(watching.news() == Lines{"create d\xef\xbf\xbd/bad\xef\xbf\xbd.txt", "create line\nbreak"});
+  const auto data = nlohmann::json::parse(watching.host.accepted.front().data.text());
+  CHECK(data["changes"][0]["path_base64"] == to_base64("d\xfe/bad\xff.txt"));
+  CHECK_FALSE(data["changes"].back().contains("path_base64"));
 }
