@@ -16,9 +16,15 @@ std::string IdGenerator::next(WallTime now) {
     }
     tail_[0] &= 0x7f;  // room to count upward within a millisecond
   } else {
-    // The same millisecond, or a clock that went back: count up, as the ULID specification's monotonic mode does.
-    for (auto byte = tail_.rbegin(); byte != tail_.rend() && ++*byte == 0; ++byte) {
+    // The same millisecond, or a clock that went back: go up by a random step, so that neighbours differ in one of the first characters
+    // and a few of them name one. The last byte is left alone; where the first overflows, the id is of the next millisecond.
+    unsigned carry = 1;
+    auto step = random_();
+    for (std::size_t i = tail_.size() - 1; i-- > 0; carry >>= 8, step >>= 8) {
+      carry += unsigned(tail_[i]) + unsigned(step & 0xff);
+      tail_[i] = std::uint8_t(carry);
     }
+    last_ms_ += carry;
   }
 
   std::string id(26, '0');

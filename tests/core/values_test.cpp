@@ -54,6 +54,14 @@ TEST_CASE("ids: rise strictly, also within a millisecond and when the clock goes
   }
 }
 
+TEST_CASE("ids: of one millisecond differ in one of the first characters behind the time") {
+  IdGenerator ids(7);
+  std::set<std::string> beginnings;
+  for (int i = 0; i < 20; ++i) beginnings.insert(ids.next(WallTime{1469922850259ms}).substr(0, 14));
+  CHECK(beginnings.size() == 20);
+  CHECK(beginnings.begin()->substr(0, 10) == beginnings.rbegin()->substr(0, 10));
+}
+
 TEST_CASE("ids: the first ten characters are the time") {
   // 2016-07-30T23:54:10.259Z is 01ARZ3NDEK in the ULID specification's example.
   CHECK(IdGenerator(1).next(WallTime{1469922850259ms}).substr(0, 10) == "01ARZ3NDEK");
