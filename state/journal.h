@@ -35,6 +35,11 @@ struct RunQuery {
   std::string event_id{};                // or a prefix of one; empty: all
 };
 
+struct EventQuery {
+  std::size_t limit = 20;
+  std::optional<std::uint64_t> before{};  // sequence: the page before
+};
+
 // Any thread may have one of its own; short transactions, so that the writer's checkpoints are not held up.
 class JournalReader {
  public:
@@ -42,7 +47,11 @@ class JournalReader {
   virtual Result<std::vector<Run>> runs(const RunQuery& query) = 0;            // newest first (with `after`: oldest first), without steps
   virtual Result<std::optional<Run>> run(std::string_view id_or_prefix) = 0;   // with steps
   virtual Result<std::optional<Event>> event(std::string_view id_or_prefix) = 0;
+  virtual Result<std::vector<Event>> events(const EventQuery& query) = 0;            // newest first
   virtual Result<std::vector<Decision>> decisions(std::uint64_t event_sequence) = 0;  // in the order they were made
+  virtual Result<std::vector<std::string>> handlers() = 0;                           // that have runs, by name
+  // The beginning of `id` that no other event and no other run has; with the whole time in it, so that it stays so.
+  virtual Result<std::string> short_id(std::string_view id) = 0;
 };
 
 class Journal : public JournalReader {

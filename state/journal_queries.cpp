@@ -151,7 +151,10 @@ JournalQueries::JournalQueries(sqlite::Connection& connection)
              "SELECT name, state, attempts, exit_code, started, duration, output_bytes, error_bytes, output_file, error_file, "
              "error, "
              "output, error_output FROM steps WHERE run_seq = ?1 ORDER BY idx"),
-      decisions_(connection, "SELECT time, stage, verdict, handler, reason FROM decisions WHERE event_seq = ?1 ORDER BY ord") {}
+      decisions_(connection, "SELECT time, stage, verdict, handler, reason FROM decisions WHERE event_seq = ?1 ORDER BY ord"),
+      neighbours_(connection,
+                  "SELECT max(id) FROM events WHERE id < ?1 UNION ALL SELECT min(id) FROM events WHERE id > ?1 UNION ALL "
+                  "SELECT max(id) FROM runs WHERE id < ?1 UNION ALL SELECT min(id) FROM runs WHERE id > ?1") {}
 
 Result<std::optional<std::uint64_t>> JournalQueries::find(Statement& by_id, std::string_view id_or_prefix,
                                                           std::string_view what) {
@@ -233,6 +236,28 @@ Result<std::optional<Event>> JournalQueries::event(std::string_view id_or_prefix
   if (!found) return found.error();
   if (found->empty()) return std::optional<Event>();
   return std::optional(std::move(found->front()));
+}
+
+Result<std::vector<Event>> JournalQueries::events(const EventQuery& query) {
+  Statement statement(connection_, std::string("SELECT ") + kEventColumns + " FROM events WHERE seq < ?1 ORDER BY seq DESC LIMIT ?2");
+  const auto before = clamped(query.before.value_or(std::numeric_limits<std::uint64_t>::max()));
+  return collect<Event>(statement.query(before, clamped(query.limit)), read_event);
+}
+
+Result<std::vector<std::string>> JournalQueries::handlers() {
+  Statement statement(connection_, "SELECT DISTINCT handler FROM runs ORDER BY handler");
+  return collect<std::string>(statement.query(), [](const Rows& row) -> Result<std::string> { return string_at(row, 0); });
+}
+
+Result<std::string> JournalQueries::short_id(std::string_view id) {
+  auto neighbours = collect<std::string>(neighbours_.query(id), [](const Rows& row) -> Result<std::string> { return string_at(row, 0); });
+  if (!neighbours) return neighbours.error();
+  std::size_t length = limits::kShownId;
+  for (const auto& other : *neighbours) {
+    const auto differs = std::mismatch(id.begin(), id.end(), other.begin(), other.end()).first;
+    length = std::max(length, std::size_t(differs - id.begin()) + 1);
+  }
+  return std::string(id.substr(0, length));
 }
 
 Result<std::vector<Decision>> JournalQueries::decisions(std::uint64_t event_sequence) {

@@ -14,7 +14,10 @@ class JournalQueries {
   Result<std::vector<Run>> runs(const RunQuery& query);
   Result<std::optional<Run>> run(std::string_view id_or_prefix);
   Result<std::optional<Event>> event(std::string_view id_or_prefix);
+  Result<std::vector<Event>> events(const EventQuery& query);
   Result<std::vector<Decision>> decisions(std::uint64_t event_sequence);
+  Result<std::vector<std::string>> handlers();
+  Result<std::string> short_id(std::string_view id);
 
   Result<std::vector<EventPtr>> unrouted_events();
   Result<std::vector<std::pair<Run, Owner>>> unfinished_runs();
@@ -32,6 +35,7 @@ class JournalQueries {
   sqlite::Statement run_;
   sqlite::Statement steps_;
   sqlite::Statement decisions_;
+  sqlite::Statement neighbours_;
 };
 
 }  // namespace hark

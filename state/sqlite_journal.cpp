@@ -53,7 +53,10 @@ class SqliteJournal final : public Journal {
   Result<std::vector<Run>> runs(const RunQuery& query) override { return queries_.runs(query); }
   Result<std::optional<Run>> run(std::string_view id_or_prefix) override { return queries_.run(id_or_prefix); }
   Result<std::optional<Event>> event(std::string_view id_or_prefix) override { return queries_.event(id_or_prefix); }
+  Result<std::vector<Event>> events(const EventQuery& query) override { return queries_.events(query); }
   Result<std::vector<Decision>> decisions(std::uint64_t sequence) override { return queries_.decisions(sequence); }
+  Result<std::vector<std::string>> handlers() override { return queries_.handlers(); }
+  Result<std::string> short_id(std::string_view id) override { return queries_.short_id(id); }
   Result<std::vector<EventPtr>> unrouted_events() override { return queries_.unrouted_events(); }
   Result<std::vector<std::pair<Run, Owner>>> unfinished_runs() override { return queries_.unfinished_runs(); }
   Result<std::vector<std::pair<std::string, WallTime>>> last_successes() override { return queries_.last_successes(); }
@@ -246,7 +249,10 @@ class SqliteJournalReader final : public JournalReader {
   Result<std::vector<Run>> runs(const RunQuery& query) override { return queries_.runs(query); }
   Result<std::optional<Run>> run(std::string_view id_or_prefix) override { return queries_.run(id_or_prefix); }
   Result<std::optional<Event>> event(std::string_view id_or_prefix) override { return queries_.event(id_or_prefix); }
+  Result<std::vector<Event>> events(const EventQuery& query) override { return queries_.events(query); }
   Result<std::vector<Decision>> decisions(std::uint64_t sequence) override { return queries_.decisions(sequence); }
+  Result<std::vector<std::string>> handlers() override { return queries_.handlers(); }
+  Result<std::string> short_id(std::string_view id) override { return queries_.short_id(id); }
 
  private:
   std::unique_ptr<Connection> connection_;

@@ -168,6 +168,43 @@ TEST_CASE("journal: an id may be shortened to what is unique, in either case") {
   CHECK(id_of("' OR 1=1 --") == "none");
 }
 
+TEST_CASE("journal: the short form of an id is one that no other event or run has, and keeps the time whole") {
+  const TemporaryFolder folder;
+  auto journal = opened(folder / "journal.db");
+  const auto event = stored(*journal, make_event("01K7AAAAAAGHJKMNPQRSTVWXYZ"));
+  stored(*journal, make_event("01K7BBBBBBGHJKMNPQRSTVWXYZ"));
+  in_transaction(*journal, [&] {
+    REQUIRE(journal->add_run(make_run("01K7AAAAAAGHXXXXXXXXXXXXXX", event), kOwner).ok());
+    REQUIRE(journal->add_run(make_run("01K7AAAAAAGHXYYYYYYYYYYYYY", event), kOwner).ok());
+  });
+  CHECK(journal->short_id("01K7AAAAAAGHJKMNPQRSTVWXYZ").value() == "01K7AAAAAAGHJ");
+  CHECK(journal->short_id("01K7AAAAAAGHXXXXXXXXXXXXXX").value() == "01K7AAAAAAGHXX");
+  CHECK(journal->short_id("01K7AAAAAAGHXYYYYYYYYYYYYY").value() == "01K7AAAAAAGHXY");
+  CHECK(journal->short_id("01K7BBBBBBGHJKMNPQRSTVWXYZ").value() == "01K7BBBBBB");
+  CHECK(journal->short_id("x").value() == "x");
+  CHECK(journal->run("01K7AAAAAAGHXY").value()->id == "01K7AAAAAAGHXYYYYYYYYYYYYY");
+}
+
+TEST_CASE("journal: events are listed newest first, page by page, and handlers by name") {
+  const TemporaryFolder folder;
+  auto journal = opened(folder / "journal.db");
+  CHECK(journal->events({}).value().empty());
+  std::uint64_t last = 0;
+  for (const char* id : {"event-1", "event-2", "event-3"}) last = stored(*journal, make_event(id));
+  in_transaction(*journal, [&] {
+    for (const char* handler : {"test", "deploy", "test"}) REQUIRE(journal->add_run(make_run(std::string("run-of-") + handler + std::to_string(++last), 1, handler), kOwner).ok());
+  });
+  const auto page = journal->events({2, {}}).value();
+  REQUIRE(page.size() == 2);
+  CHECK(page[0].id == "event-3");
+  CHECK(page[1].id == "event-2");
+  const auto rest = journal->events({2, page[1].sequence}).value();
+  REQUIRE(rest.size() == 1);
+  CHECK(rest[0].id == "event-1");
+  CHECK(rest[0].data.text() == R"({"a":1})");
+  CHECK(journal->handlers().value() == std::vector<std::string>{"deploy", "test"});
+}
+
 TEST_CASE("journal: an event counts as unrouted until it is said to be routed, across transactions and restarts") {
   const TemporaryFolder folder;
   std::uint64_t second = 0;
