@@ -23,10 +23,9 @@ Status check_names(const std::vector<std::string>& wanted, const Settings& setti
   for (const auto& source : settings.sources) known.push_back(source.name);
   for (const auto& name : wanted) {
     if (std::find(known.begin(), known.end(), name) != known.end()) continue;
-    const auto close = nearest(name, known);
     std::string list;
     for (const auto& one : known) list += (list.empty() ? "" : ", ") + one;
-    return Error{"--sources: no source is named '" + name + "'" + (close.empty() ? "" : "; did you mean '" + close + "'?"), "the configuration has " + list};
+    return Error{"--sources: no source is named '" + name + "'" + did_you_mean(name, known), "the configuration has " + list};
   }
   return {};
 }

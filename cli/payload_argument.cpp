@@ -6,9 +6,7 @@
 #include <cerrno>
 #include <cstring>
 
-#include <nlohmann/json.hpp>
-
-#include "core/payload.h"
+#include "core/json_keys.h"
 #include "platform/file_system.h"
 
 namespace hark {
@@ -49,8 +47,9 @@ Result<std::string> read_payload_argument(const std::string& argument) {
     if (!*content) return Error{what + ": no such file", {}};
     text = std::move(**content);
   }
-  if (auto parsed = parse_json(text, what); !parsed) return Error{parsed.error().message, "give JSON, @FILE, or - for standard input"};
-  return text;
+  auto parsed = parse_event_data(std::move(text));
+  if (!parsed) return Error{what + ": " + parsed.error().message, "give JSON, @FILE, or - for standard input"};
+  return parsed->text();
 }
 
 }  // namespace hark

@@ -77,6 +77,7 @@ struct Filter::Node {
 
   bool holds(const Lookup& lookup, bool negated, std::string& why) const;
   void collect(std::vector<std::string>& into) const;
+  void collect_values(std::string_view of, std::vector<std::string>& into) const;
 
  private:
   bool group_holds(const Lookup& lookup, bool negated, std::string& why) const;
@@ -147,6 +148,11 @@ std::string Filter::Node::reason(const Json* value, bool negated) const {
 void Filter::Node::collect(std::vector<std::string>& into) const {
   for (const Node& child : children) child.collect(into);
   if (!field.empty() && std::find(into.begin(), into.end(), field) == into.end()) into.push_back(field);
+}
+
+void Filter::Node::collect_values(std::string_view of, std::vector<std::string>& into) const {
+  for (const Node& child : children) child.collect_values(of, into);
+  if (kind == Kind::equality && field == of && !is_glob) into.push_back(wanted);
 }
 
 class Filter::Parser {
@@ -324,6 +330,12 @@ std::vector<std::string> Filter::fields() const {
   std::vector<std::string> names;
   if (root_) root_->collect(names);
   return names;
+}
+
+std::vector<std::string> Filter::values(std::string_view field) const {
+  std::vector<std::string> wanted;
+  if (root_) root_->collect_values(field, wanted);
+  return wanted;
 }
 
 Filter::Verdict Filter::evaluate(const Lookup& lookup) const {

@@ -42,6 +42,7 @@ class Filter {
   bool empty() const;                       // matches everything
   const std::string& text() const;          // as written
   std::vector<std::string> fields() const;  // the fields it looks at, for a check of names
+  std::vector<std::string> values(std::string_view field) const;  // what `field:value` wants of one, globs left out: for the same
   Verdict evaluate(const Lookup& lookup) const;
   // Fields of an event, as core/event_field.h names them: `event.x`, `payload.x`; without a prefix the envelope, then the data.
   Verdict evaluate(const Event& event) const;

@@ -43,4 +43,9 @@ std::string nearest(std::string_view word, const std::vector<std::string>& known
   return found;
 }
 
+std::string did_you_mean(std::string_view word, const std::vector<std::string>& known) {
+  const std::string close = nearest(word, known);
+  return close.empty() ? "" : "; did you mean '" + close + "'?";
+}
+
 }  // namespace hark

@@ -9,7 +9,10 @@
 #include <nlohmann/json.hpp>
 
 #include "core/event_json.h"
+#include "core/json_keys.h"
+#include "core/limits.h"
 #include "core/nearest.h"
+#include "core/printable.h"
 #include "core/version.h"
 #include "daemon/engine.h"
 #include "daemon/places.h"
@@ -106,20 +109,25 @@ Result<Event> triggered_event(const std::string& body) {
   event.type = "manual";
   event.source = "manual";
   if (body.empty()) return event;
-  auto data = Payload::parse(body);
+  auto data = parse_event_data(body);
   if (!data) return data.error();
   event.data = std::move(*data);
   return event;
 }
 
+HttpResponse no_such_handler(const ApiParts& parts, const std::string& name) {
+  std::vector<std::string> known;
+  std::string list;
+  for (const auto& [handler, unused] : parts.engine.handlers()) {
+    known.push_back(handler);
+    list += (list.empty() ? "" : ", ") + handler;
+  }
+  return problem(404, "no such handler", "'" + name + "'" + did_you_mean(name, known) + (list.empty() ? "" : " (there are: " + printable(list, limits::kShownValue * 4) + ")"));
+}
+
 void trigger(const ApiParts& parts, const HttpRequest& request, HttpResponder respond) {
   const auto name = path_parameter("/api/handlers/{name}/trigger", request.path, "name");
-  if (!parts.engine.handlers().contains(name)) {
-    std::vector<std::string> known;
-    for (const auto& [handler, unused] : parts.engine.handlers()) known.push_back(handler);
-    const auto close = nearest(name, known);
-    return respond(problem(404, "no such handler", "no handler is named '" + name + "'" + (close.empty() ? "" : "; did you mean '" + close + "'?")));
-  }
+  if (!parts.engine.handlers().contains(name)) return respond(no_such_handler(parts, name));
   auto event = triggered_event(request.body);
   if (!event) return respond(problem(400, "bad payload", event.error().message));
   const bool wait = form_value(request.query, "wait") == "true";
@@ -181,7 +189,7 @@ void explain(const ApiParts& parts, const HttpRequest& request, const HttpRespon
 void pause_or_resume(const ApiParts& parts, const HttpRequest& request, bool pause, const HttpResponder& respond) {
   const auto handler = form_value(request.query, "handler").value_or("");
   if (!handler.empty() && !parts.engine.handlers().contains(handler)) {
-    return respond(problem(404, "no such handler", "no handler is named '" + handler + "'"));
+    return respond(no_such_handler(parts, handler));
   }
   if (pause) {
     parts.engine.pause(handler);

@@ -8,7 +8,7 @@
 
 #include "platform/clock.h"
 #include "platform/http_server.h"
-#include "sources/json_keys.h"
+#include "core/json_keys.h"
 #include "sources/webhook_signature.h"
 
 namespace hark {
@@ -37,15 +37,6 @@ std::string_view delivery_id(const HttpHeaders& headers, std::initializer_list<s
     if (!id.empty() && id.size() <= limits::kDeliveryId && printable) return id;
   }
   return {};
-}
-
-Result<Payload> parse_json_body(std::string text) {
-  auto payload = Payload::parse(std::move(text));
-  if (!payload) return payload;
-  if (const auto key = duplicate_key(payload->text())) {
-    return Error{"the key " + write_json(key->substr(0, 80)) + " is there more than once", ""};
-  }
-  return payload;
 }
 
 // The fields as an object of strings.
@@ -132,11 +123,11 @@ bool Webhook::believed(const HttpRequest& request) const {
 }
 
 Result<Payload> Webhook::parse(HttpRequest& request, Content content) const {
-  if (content == Content::json) return parse_json_body(std::move(request.body));
+  if (content == Content::json) return parse_event_data(std::move(request.body));
   if (!github_) return parse_form_body(request.body);
   auto payload = form_value(request.body, "payload");
   if (!payload) return Error{"the form has no field payload", ""};
-  return parse_json_body(std::move(*payload));
+  return parse_event_data(std::move(*payload));
 }
 
 void Webhook::receive(HttpRequest request, const HttpResponder& answer) {

@@ -270,6 +270,11 @@ TEST_CASE("filter: the fields it looks at, each once") {
   CHECK(parsed(" a:1 ").text() == " a:1 ");
 }
 
+TEST_CASE("filter: the values it wants of a field are those it names, globs and comparisons left out") {
+  CHECK(parsed("b:1,(a:2|!b:\"x*\"),b:y*,b:,b:>3").values("b") == std::vector<std::string>{"1", "x*"});
+  CHECK(Filter().values("b").empty());
+}
+
 TEST_CASE("filter: fields of an event are looked up in the envelope, then in the data") {
   hark::Event event;
   event.id = "01H";

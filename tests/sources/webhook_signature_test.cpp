@@ -2,8 +2,6 @@
 
 #include <doctest/doctest.h>
 
-#include "sources/json_keys.h"
-
 using namespace hark;
 
 namespace {
@@ -75,18 +73,5 @@ TEST_CASE("webhook signature: another body and every malformed header are refuse
     auto wrong = kSignature;
     wrong[at] = wrong[at] == '0' ? '1' : '0';
     CHECK_FALSE(signature_matches("sha256=" + wrong, "Hello, World!", {kSecret}));
-  }
-}
-
-TEST_CASE("json keys: a key of the outermost object given twice is found, whatever its spelling") {
-  CHECK(duplicate_key(R"({"a": 1, "b": 2, "a": 3})") == "a");
-  CHECK(duplicate_key(R"({"a": 1, "\u0061": 2})") == "a");
-  CHECK(duplicate_key(R"( {"a\"b": {"c": "}"}, "a\"b": 2})") == "a\"b");
-  CHECK(duplicate_key(R"({"": 1, "": 2})") == "");
-  for (const char* fine : {"{}", "[]", "1", "\"{\\\"a\\\":1,\\\"a\\\":2}\"",
-                           R"({"a": "a", "b": ["a", "a"], "c": {"a": 1, "b": 2}})", R"([{"a": 1}, {"a": 2}])", R"(["a", "a"])",
-                           R"({"a": {"b": 1, "b": 2}})", R"({"a": ",\"b\":", "b": ["{", "}"]})", R"({"\\": 1, "\"": 2})"}) {
-    CAPTURE(fine);
-    CHECK_FALSE(duplicate_key(fine).has_value());
   }
 }

@@ -1,4 +1,4 @@
-#include "sources/json_keys.h"
+#include "core/json_keys.h"
 
 #include <algorithm>
 #include <vector>
@@ -68,6 +68,15 @@ std::optional<std::string> duplicate_key(std::string_view json) {
   const auto twice = std::adjacent_find(keys.plain.begin(), keys.plain.end());
   if (twice == keys.plain.end()) return std::nullopt;
   return std::string(*twice);
+}
+
+Result<Payload> parse_event_data(std::string text) {
+  auto payload = Payload::parse(std::move(text));
+  if (!payload) return payload;
+  if (const auto key = duplicate_key(payload->text())) {
+    return Error{"the key " + write_json(key->substr(0, 80)) + " is there more than once", ""};
+  }
+  return payload;
 }
 
 }  // namespace hark
