@@ -1,5 +1,7 @@
 #include "cli/client.h"
 
+#include <cstring>
+
 #include <nlohmann/json.hpp>
 
 #include "cli/configuration.h"
@@ -16,9 +18,9 @@ std::optional<int> ask_daemon(const CommonOptions& common, const std::string& me
   HttpCall call;
   call.unix_socket = common.socket;
   if (call.unix_socket.empty()) {
-    const auto loaded = load_or_complain(common);
-    if (!loaded) return exit_code::kConfig;
-    call.unix_socket = socket_path(loaded->settings).string();
+    const auto journal = find_journal(common, "mend it, or name the daemon's control socket with --socket PATH");
+    if (!journal) return exit_code::kConfig;
+    call.unix_socket = socket_path(*journal).string();
   }
   call.method = method;
   call.url = target;
@@ -28,7 +30,7 @@ std::optional<int> ask_daemon(const CommonOptions& common, const std::string& me
   call.max_response = 256 * 1024 * 1024;
   auto response = RealHttpClient().call(call, {});
   if (!response) {
-    output::complain(Error{"no daemon answers on " + call.unix_socket + ": " + response.error().message,
+    output::complain(Error{"no daemon answers: " + response.error().message,
                            "start one with `hark daemon`, or name its socket with --socket"});
     return exit_code::kUnreachable;
   }
@@ -41,6 +43,10 @@ std::optional<int> ask_daemon_json(const CommonOptions& common, const std::strin
                                    Duration timeout, nlohmann::json& value) {
   Answer answer;
   if (const auto ended = ask_daemon(common, method, target, body, timeout, answer)) return ended;
+  return read_answer(answer, value);
+}
+
+std::optional<int> read_answer(const Answer& answer, nlohmann::json& value) {
   auto parsed = parse_json(answer.body, "the daemon's answer");
   if (!parsed) {
     output::complain(parsed.error());
@@ -52,6 +58,20 @@ std::optional<int> ask_daemon_json(const CommonOptions& common, const std::strin
   if (const auto detail = value.value("detail", std::string{}); !detail.empty()) message += ": " + detail;
   output::complain(message);
   return exit_code::kFailed;
+}
+
+std::string percent_encoded(std::string_view text) {
+  constexpr char kHex[] = "0123456789ABCDEF";
+  std::string out;
+  for (const unsigned char byte : text) {
+    const bool plain = (byte >= 'a' && byte <= 'z') || (byte >= 'A' && byte <= 'Z') || (byte >= '0' && byte <= '9') || std::strchr("-._~", byte) != nullptr;
+    if (plain && byte != 0) {
+      out += char(byte);
+    } else {
+      out += {'%', kHex[byte >> 4], kHex[byte & 15]};
+    }
+  }
+  return out;
 }
 
 }  // namespace hark

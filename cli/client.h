@@ -1,7 +1,9 @@
 // Asks the running daemon over its control socket.
 #pragma once
 
+#include <optional>
 #include <string>
+#include <string_view>
 
 #include <nlohmann/json_fwd.hpp>
 
@@ -23,5 +25,11 @@ std::optional<int> ask_daemon(const CommonOptions& common, const std::string& me
 // The same, and whatever is no success is printed as the problem it is; then nullopt means: `value` is the parsed answer.
 std::optional<int> ask_daemon_json(const CommonOptions& common, const std::string& method, const std::string& target, const std::string& body,
                                    Duration timeout, nlohmann::json& value);
+
+// Prints a problem and returns the exit status; nullopt: `value` is the parsed answer.
+std::optional<int> read_answer(const Answer& answer, nlohmann::json& value);
+
+// Text from outside as a part of a target: every byte but letters, digits and `-._~` escaped (RFC 3986, 2.3).
+std::string percent_encoded(std::string_view text);
 
 }  // namespace hark

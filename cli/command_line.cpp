@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cstdio>
 #include <functional>
+#include <sstream>
 #include <string>
 #include <vector>
 
@@ -38,6 +39,9 @@ void add_json(CLI::App& command, bool& json) { command.add_flag("--json", json, 
 void add_socket(CLI::App& command, CommonOptions& common) {
   command.add_option("--socket", common.socket, "The daemon's control socket (default: beside the journal)")->option_text("PATH");
 }
+void add_journal(CLI::App& command, CommonOptions& common) {
+  command.add_option("--journal", common.journal, "The journal's file (default: where the configuration says)")->option_text("FILE");
+}
 void example(CLI::App& command, const std::string& text) { command.footer("\nExample:\n  " + text); }
 
 // What asks a running daemon.
@@ -51,8 +55,8 @@ CLI::App& control(CLI::App& parent, Parsed& p, const std::string& name, const st
 }
 
 void add_history_options(CLI::App& command, Parsed& p) {
-  command.add_option("run", p.history.run, "One run, by its id or the beginning of it: with its steps and what they wrote")->option_text(" ");
-  command.add_option("-n,--limit", p.history.limit, "How many runs, newest first (default: " + std::to_string(p.history.limit) + ")")->option_text("COUNT")->check(CLI::Range(1, 1'000'000));
+  command.add_option("id", p.history.id, "One run, by its id or the beginning of it: with its steps and what they wrote. Of an event: its runs")->option_text(" ");
+  command.add_option("-n,--limit", p.history.limit, "How many, newest first (default: " + std::to_string(p.history.limit) + ")")->option_text("COUNT")->check(CLI::Range(1, 1'000'000));
   command.add_option("--handler", p.history.handler, "Only runs of this handler")->option_text("NAME");
   command.add_option("--filter", p.history.filter, "Only runs that match, for example 'state:failed|state:timed_out'")->option_text("FILTER");
 }
@@ -136,9 +140,12 @@ void add_event(CLI::App& app, Parsed& p) {
 void add_history(CLI::App& app, Parsed& p) {
   auto& history = *app.add_subcommand("history", "What ran: from the journal, with or without a daemon");
   add_configuration(history, p.common);
+  add_journal(history, p.common);
   add_json(history, p.common.json);
   add_history_options(history, p);
-  example(history, "hark history --limit 5\n  hark history --filter 'state:failed|state:timed_out'\n  hark history 01KAJ4");
+  auto* events = history.add_flag("--events", p.history.events, "What arrived, and what became of each event; --filter is then about events");
+  events->excludes("--handler")->excludes("id")->option_text(" ");
+  example(history, "hark history --limit 5\n  hark history --filter 'state:failed|state:timed_out'\n  hark history --events --filter 'type:webhook'\n  hark history 01KAJ4");
   history.callback([&p] {
     p.run = [&p] {
       p.history.common = p.common;
@@ -148,8 +155,9 @@ void add_history(CLI::App& app, Parsed& p) {
 
   auto& explain = *app.add_subcommand("explain", "Every decision on an event's way: why it did, or did not, run");
   add_configuration(explain, p.common);
+  add_journal(explain, p.common);
   add_json(explain, p.common.json);
-  explain.add_option("event", p.explained, "The event's id, or the beginning of it")->option_text(" ")->required();
+  explain.add_option("id", p.explained, "An event's id (`hark history --events` lists them) or one of its runs', or the beginning of it")->option_text(" ")->required();
   example(explain, "hark explain 01KAJ4");
   explain.callback([&p] { p.run = [&p] { return explain_command(p.common, p.explained); }; });
 }
@@ -175,7 +183,7 @@ void add_cron(CLI::App& app, Parsed& p) {
   cron.require_subcommand(1);
   example(cron, "hark cron next '0 9 * * MON'");
   auto& next = *cron.add_subcommand("next", "When an expression fires next");
-  next.add_option("expression", p.cron.expression, "Five fields, six with seconds first, or @daily and the like")->option_text(" ")->required();
+  next.add_option("expression", p.cron.words, "Five fields, six with seconds first, or @daily and the like")->option_text(" ")->required();
   next.add_option("-n,--count", p.cron.count, "How many times (default: " + std::to_string(p.cron.count) + ")")->option_text("COUNT")->check(CLI::Range(1, 1000));
   next.add_option("--timezone", p.cron.timezone, "IANA name, for example Europe/Berlin (default: local)")->option_text("ZONE");
   add_json(next, p.cron.json);
@@ -186,11 +194,6 @@ void add_cron(CLI::App& app, Parsed& p) {
 std::string path_of(const CLI::App& app) { return app.get_parent() == nullptr ? app.get_name() : path_of(*app.get_parent()) + " " + app.get_name(); }
 
 std::vector<const CLI::App*> subcommands_of(const CLI::App& app) { return app.get_subcommands([](const CLI::App*) { return true; }); }
-
-std::string did_you_mean(const std::string& word, const std::vector<std::string>& known) {
-  const auto close = nearest(word, known);
-  return close.empty() ? "" : "; did you mean '" + close + "'?";
-}
 
 // CLI11 2.1 says only that something is required or was not expected: name the first word that is at fault, and the nearest known one.
 std::string hint(const CLI::App& app, int argc, const char* const* argv) {
@@ -220,6 +223,21 @@ std::string hint(const CLI::App& app, int argc, const char* const* argv) {
   return {};
 }
 
+// CLI11 2.1 lists what is too much from the back.
+std::string first_extra(const CLI::App& app, int argc, const char* const* argv) {
+  const auto extra = app.remaining(true);
+  const auto first = std::find_first_of(argv + 1, argv + argc, extra.begin(), extra.end(), [](const char* word, const std::string& one) { return one == word; });
+  return first == argv + argc ? "" : "'" + std::string(*first) + "' is one word too many";
+}
+
+// A full disk or a closed descriptor must not look like success; a command that failed keeps its own status.
+int finished(int status) {
+  const auto written = output::finish();
+  if (written) return status;
+  output::complain(written.error());
+  return status == exit_code::kOk ? exit_code::kOutput : status;
+}
+
 }  // namespace
 
 int run_command_line(int argc, const char* const* argv) {
@@ -237,13 +255,19 @@ int run_command_line(int argc, const char* const* argv) {
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& stop) {
-    if (stop.get_exit_code() == 0) return app.exit(stop);  // --help, --version
-    const auto better = hint(app, argc, argv);
+    if (stop.get_exit_code() == 0) {  // --help, --version
+      std::ostringstream text;
+      app.exit(stop, text);
+      std::fputs(text.str().c_str(), stdout);
+      return finished(exit_code::kOk);
+    }
+    auto better = hint(app, argc, argv);
+    if (better.empty() && dynamic_cast<const CLI::ExtrasError*>(&stop) != nullptr) better = first_extra(app, argc, argv);
     output::complain(better.empty() ? std::string(stop.what()) : better);
     std::fprintf(stderr, "      `hark --help` lists the commands, `hark COMMAND --help` the options of one\n");
     return exit_code::kUsage;
   }
-  return p.run();
+  return finished(p.run());
 }
 
 }  // namespace hark

@@ -13,6 +13,7 @@ struct CommonOptions {
   std::optional<std::string> config;
   std::optional<std::string> profile;
   std::string socket;   // empty: where the configuration says
+  std::string journal;  // the same
   bool json = false;
 };
 
@@ -47,12 +48,13 @@ struct HistoryCommand {
   std::size_t limit = 20;
   std::string handler;
   std::string filter;
-  std::string run;       // one run, with its steps
+  std::string id;        // one run, with its steps; or an event, with its runs
+  bool events = false;   // what arrived and what became of it, instead of what ran
   bool from_daemon = false;
 };
 int history_command(const HistoryCommand& command);
 
-int explain_command(const CommonOptions& common, const std::string& event);
+int explain_command(const CommonOptions& common, const std::string& id);  // of an event, or of a run: its event
 
 struct EventCommand {
   CommonOptions common;
@@ -68,7 +70,7 @@ int config_check_command(const CommonOptions& common);
 int config_show_command(const CommonOptions& common);
 
 struct CronCommand {
-  std::string expression;
+  std::vector<std::string> words;  // one, when it was quoted
   std::string timezone;
   std::size_t count = 5;
   bool json = false;

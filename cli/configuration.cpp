@@ -4,24 +4,55 @@
 #include <string>
 
 #include "cli/output.h"
+#include "core/printable.h"
 
 namespace hark {
 
-void print_errors(const ConfigOutcome& outcome) {
-  for (const auto& error : outcome.errors) std::fprintf(stderr, "%s\n", output::printable(error.text()).c_str());
-  if (outcome.more_errors > 0) std::fprintf(stderr, "... and %zu more error%s\n", outcome.more_errors, outcome.more_errors == 1 ? "" : "s");
-}
+namespace {
 
-std::optional<LoadedConfig> load_or_complain(const CommonOptions& common) {
+ConfigOutcome load(const CommonOptions& common) {
   auto request = config_request_from_process();
   request.file = common.config;
   request.profile = common.profile;
-  auto outcome = load_config(request);
+  return load_config(request);
+}
+
+}  // namespace
+
+void print_errors(const ConfigOutcome& outcome) {
+  for (const auto& error : outcome.errors) std::fprintf(stderr, "%s\n", output::printable(error.text()).c_str());
+  if (outcome.more_errors > 0) std::fprintf(stderr, "... and %s\n", counted(outcome.more_errors, "more error").c_str());
+}
+
+std::optional<LoadedConfig> load_or_complain(const CommonOptions& common) {
+  auto outcome = load(common);
   if (outcome.loaded) return std::move(outcome.loaded);
   print_errors(outcome);
   const auto count = outcome.errors.size() + outcome.more_errors;
-  output::complain(std::to_string(count) + (count == 1 ? " error" : " errors") + " in the configuration");
+  if (count > 1) output::complain(counted(count, "error") + " in the configuration");
   return std::nullopt;
+}
+
+std::optional<std::filesystem::path> find_journal(const CommonOptions& common, std::string_view way_out) {
+  if (!common.journal.empty()) return std::filesystem::absolute(common.journal);
+  const auto outcome = load(common);
+  if (outcome.journal_file.empty()) {
+    print_errors(outcome);
+    output::complain(Error{"the configuration does not tell where the journal is", std::string(way_out)});
+    return std::nullopt;
+  }
+  if (!outcome.errors.empty()) {
+    output::complain("the configuration has " + counted(outcome.errors.size() + outcome.more_errors, "error") + " (`hark config check` shows where)");
+  }
+  return outcome.journal_file;
+}
+
+std::vector<std::string> configured_handlers(const CommonOptions& common) {
+  std::vector<std::string> names;
+  const auto outcome = load(common);
+  if (!outcome.loaded) return names;
+  for (const auto& handler : outcome.loaded->settings.handlers) names.push_back(handler.name);
+  return names;
 }
 
 }  // namespace hark

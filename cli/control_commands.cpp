@@ -9,6 +9,7 @@
 #include "cli/output.h"
 #include "cli/payload_argument.h"
 #include "cli/run_table.h"
+#include "daemon/config_reader.h"
 #include "platform/clock.h"
 #include "platform/wait_for_exit.h"
 
@@ -67,6 +68,13 @@ void print_status(const json& status, WallTime now) {
   }
 }
 
+// What is no name at all cannot be a part of a path, however it is written there.
+Status check_handler_name(const std::string& name) {
+  const auto expected = check_config_name(name);
+  if (expected.empty()) return {};
+  return Error{"--handler: '" + name + "' is no handler's name: " + expected, "`hark daemon status` lists the handlers"};
+}
+
 bool all_succeeded(const json& runs) {
   for (const auto& run : runs) {
     if (run["state"] != "succeeded") return false;
@@ -102,14 +110,21 @@ int stop_command(const CommonOptions& common) {
 
 int pause_command(const PauseCommand& command) {
   auto target = std::string(command.pause ? "/api/control/pause" : "/api/control/resume");
-  if (!command.handler.empty()) target += "?handler=" + command.handler;
+  if (!command.handler.empty()) {
+    if (auto named = check_handler_name(command.handler); !named) {
+      output::complain(named.error());
+      return exit_code::kUsage;
+    }
+    target += "?handler=" + command.handler;
+  }
   json answer;
   if (const auto ended = ask_daemon_json(command.common, "POST", target, {}, kPatience, answer)) return *ended;
   if (command.common.json) {
     output::print_json(answer);
-  } else if (command.pause) {
-    const auto what = command.handler.empty() ? "runs are" : "runs of '" + command.handler + "' are";
-    output::complain(what + " held back until `hark daemon resume`, or until the daemon is started again");
+  } else {
+    const auto what = command.handler.empty() ? "all handlers" : "'" + command.handler + "'";
+    output::complain(command.pause ? "paused " + what + ": events are still accepted and wait for `hark daemon resume`, or until the daemon is started again"
+                                   : "resumed " + what);
   }
   return exit_code::kOk;
 }
@@ -118,6 +133,10 @@ int trigger_command(const TriggerCommand& command) {
   auto payload = read_payload_argument(command.payload);
   if (!payload) {
     output::complain(payload.error());
+    return exit_code::kUsage;
+  }
+  if (auto named = check_handler_name(command.handler); !named) {
+    output::complain(named.error());
     return exit_code::kUsage;
   }
   json answer;

@@ -28,7 +28,13 @@ std::string local_text(WallTime time, const TimeZone& zone) {
 }  // namespace
 
 int cron_next_command(const CronCommand& command) {
-  const auto cron = Cron::parse(command.expression);
+  if (command.words.size() != 1) {
+    output::complain(Error{"the expression came as " + std::to_string(command.words.size()) + " words, wanted one",
+                           "quote it, or the shell takes it apart: hark cron next '0 9 * * MON'"});
+    return exit_code::kUsage;
+  }
+  const auto& expression = command.words.front();
+  const auto cron = Cron::parse(expression);
   if (!cron) {
     output::complain(cron.error());
     return exit_code::kUsage;
@@ -50,7 +56,7 @@ int cron_next_command(const CronCommand& command) {
       output::print_line(local_text(*next, *zone));
     }
   }
-  if (command.json) output::print_json({{"cron", command.expression}, {"timezone", zone->name()}, {"next", slots}});
+  if (command.json) output::print_json({{"cron", expression}, {"timezone", zone->name()}, {"next", slots}});
   return exit_code::kOk;
 }
 

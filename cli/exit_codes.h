@@ -7,6 +7,7 @@ inline constexpr int kOk = 0;
 inline constexpr int kFailed = 1;         // the work failed
 inline constexpr int kUsage = 2;
 inline constexpr int kUnreachable = 69;   // no daemon (sysexits.h: EX_UNAVAILABLE)
+inline constexpr int kOutput = 74;        // standard output could not be written (sysexits.h: EX_IOERR)
 inline constexpr int kConfig = 78;        // sysexits.h: EX_CONFIG
 inline constexpr int kSignal = 128;       // plus the signal's number
 

@@ -1,13 +1,11 @@
 #include <nlohmann/json.hpp>
 
 #include "cli/commands.h"
-#include "cli/configuration.h"
 #include "cli/exit_codes.h"
+#include "cli/journal_access.h"
 #include "cli/output.h"
 #include "cli/run_table.h"
-#include "core/event_json.h"
 #include "platform/clock.h"
-#include "state/journal.h"
 
 namespace hark {
 
@@ -15,21 +13,17 @@ using nlohmann::json;
 
 namespace {
 
+// What the id names: an event, or the event of a run.
 Result<json> explain(JournalReader& journal, const std::string& id) {
   auto event = journal.event(id);
+  if (event && !*event) {
+    auto run = journal.run(id);
+    if (!run) return run.error();
+    if (*run) event = journal.event((*run)->event_id);
+  }
   if (!event) return event.error();
-  if (!*event) return Error{"no event is '" + id + "'", "`hark history --json` names the event of each run"};
-  auto decisions = journal.decisions((*event)->sequence);
-  if (!decisions) return decisions.error();
-  RunQuery query;
-  query.event_id = (*event)->id;
-  query.limit = 1000;
-  auto runs = journal.runs(query);
-  if (!runs) return runs.error();
-  json shown = {{"event", to_json(**event)}, {"decisions", json::array()}, {"runs", json::array()}};
-  for (const auto& decision : *decisions) shown["decisions"].push_back(to_json(decision));
-  for (const auto& run : *runs) shown["runs"].push_back(to_json(run));
-  return shown;
+  if (!*event) return Error{"no event and no run is '" + id + "'", "`hark history --events` lists events, `hark history` runs"};
+  return explanation(journal, **event);
 }
 
 output::Colour colour_of(const std::string& verdict) {
@@ -40,11 +34,13 @@ output::Colour colour_of(const std::string& verdict) {
 }  // namespace
 
 int explain_command(const CommonOptions& common, const std::string& id) {
-  const auto loaded = load_or_complain(common);
-  if (!loaded) return exit_code::kConfig;
-  auto opened = open_journal_reader(loaded->settings.journal_file);
-  if (opened && !*opened) opened = Error{"no journal yet: " + loaded->settings.journal_file.string(), "nothing has arrived with this configuration"};
-  auto shown = opened ? explain(***opened, id) : Result<json>(opened.error());
+  std::unique_ptr<JournalReader> journal;
+  if (const auto ended = open_for_reading(common, journal)) return *ended;
+  if (!journal) {
+    output::complain(Error{"no journal yet", "nothing has arrived with this configuration"});
+    return exit_code::kFailed;
+  }
+  auto shown = explain(*journal, id);
   if (!shown) {
     output::complain(shown.error());
     return exit_code::kFailed;
@@ -65,7 +61,7 @@ int explain_command(const CommonOptions& common, const std::string& id) {
   output::print_table({{"TIME"}, {"STAGE", true}, {"VERDICT", true}, {"HANDLER"}, {"REASON"}}, rows);
   if (!(*shown)["runs"].empty()) {
     output::print_line("");
-    print_runs((*shown)["runs"], SystemClock().now().wall);
+    print_runs((*shown)["runs"], SystemClock().now().wall, shown_ids(*journal));
   }
   return exit_code::kOk;
 }

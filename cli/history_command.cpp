@@ -1,17 +1,19 @@
+#include <algorithm>
+#include <memory>
 #include <optional>
 
 #include <nlohmann/json.hpp>
 
-#include "cli/client.h"
 #include "cli/commands.h"
-#include "cli/configuration.h"
+#include "cli/event_list.h"
 #include "cli/exit_codes.h"
 #include "cli/output.h"
+#include "cli/run_filter.h"
+#include "cli/run_source.h"
 #include "cli/run_table.h"
 #include "core/filter.h"
-#include "core/payload.h"
+#include "core/nearest.h"
 #include "platform/clock.h"
-#include "state/journal.h"
 
 namespace hark {
 
@@ -26,102 +28,82 @@ bool matches(const Filter& filter, const json& run) {
   return filter.evaluate([&](std::string_view field) { return json_at(run, field); }).matches;
 }
 
-// Fills `runs` with what matches, newest first, a page at a time; `page` gets what is older than `before`.
-template <class Page>
-std::optional<int> collect(const HistoryCommand& command, const Filter& filter, Page page, json& runs) {
+// Fills `runs` with what matches, newest first, a page at a time.
+std::optional<int> collect(RunSource& source, const HistoryCommand& command, const Filter& filter, json& runs) {
   runs = json::array();
-  std::optional<std::uint64_t> before;
+  RunQuery query;
+  query.handler = command.handler;
   while (runs.size() < command.limit) {
-    const auto wanted = filter.empty() ? command.limit - runs.size() : kPage;
+    query.limit = std::min(filter.empty() ? command.limit - runs.size() : kPage, kPage);
     json got;
-    if (const auto ended = page(before, std::min(wanted, kPage), got)) return ended;
+    if (const auto ended = source.runs(query, got)) return ended;
     for (auto& run : got) {
-      before = run["sequence"].get<std::uint64_t>();
+      query.before = run["sequence"].get<std::uint64_t>();
       if (runs.size() < command.limit && matches(filter, run)) runs.push_back(std::move(run));
     }
-    if (got.size() < std::min(wanted, kPage)) break;
+    if (got.size() < query.limit) break;
   }
   return std::nullopt;
 }
 
-std::string query_of(const HistoryCommand& command, std::optional<std::uint64_t> before, std::size_t limit) {
-  auto query = "/api/runs?limit=" + std::to_string(limit);
-  if (before) query += "&before=" + std::to_string(*before);
-  if (!command.handler.empty()) query += "&handler=" + command.handler;  // a handler's name has no sign that needs an escape
-  return query;
+void print_list(RunSource& source, const json& runs, bool as_json) {
+  if (as_json) return output::print_json({{"runs", runs}});
+  print_runs(runs, SystemClock().now().wall, source.shown_ids());
 }
 
-int ask(const HistoryCommand& command, const Filter& filter, json& shown) {
-  if (!command.run.empty()) return ask_daemon_json(command.common, "GET", "/api/runs/" + command.run, {}, std::chrono::seconds(30), shown).value_or(exit_code::kOk);
-  return collect(command, filter, [&](std::optional<std::uint64_t> before, std::size_t limit, json& got) -> std::optional<int> {
-    json answer;
-    if (const auto ended = ask_daemon_json(command.common, "GET", query_of(command, before, limit), {}, std::chrono::seconds(30), answer)) return ended;
-    got = std::move(answer["runs"]);
-    return std::nullopt;
-  }, shown).value_or(exit_code::kOk);
-}
-
-int read(const HistoryCommand& command, const Filter& filter, json& shown) {
-  const auto loaded = load_or_complain(command.common);
-  if (!loaded) return exit_code::kConfig;
-  auto opened = open_journal_reader(loaded->settings.journal_file);
-  if (!opened) {
-    output::complain(opened.error());
-    return exit_code::kFailed;
-  }
-  if (!*opened) {
-    if (command.run.empty()) {
-      shown = json::array();
-      return exit_code::kOk;
+// Nothing to show is no failure, but a name that is misspelt is worth a word.
+void say_that_none_matches(RunSource& source, const HistoryCommand& command, const Filter& filter) {
+  if (command.handler.empty() && filter.empty()) return output::complain("no runs yet");
+  auto wanted = filter.values("handler");
+  if (!command.handler.empty()) wanted.push_back(command.handler);
+  std::string unknown;
+  if (!wanted.empty()) {
+    const auto known = source.handlers();
+    for (const auto& name : wanted) {
+      if (std::find(known.begin(), known.end(), name) == known.end()) unknown += ": no handler is named '" + name + "'" + did_you_mean(name, known);
     }
-    output::complain(Error{"no journal yet: " + loaded->settings.journal_file.string(), "nothing has run with this configuration"});
-    return exit_code::kFailed;
   }
-  auto& journal = ***opened;
-  const auto complain = [](const Error& error) {
-    output::complain(error);
-    return exit_code::kFailed;
-  };
-  if (!command.run.empty()) {
-    auto run = journal.run(command.run);
-    if (!run) return complain(run.error());
-    if (!*run) return complain({"no run is '" + command.run + "'", "`hark history` lists them"});
-    shown = to_json(**run);
+  output::complain("no run matches" + unknown);
+}
+
+int show_one(RunSource& source, const HistoryCommand& command) {
+  json run, event;
+  if (const auto ended = source.run(command.id, run)) return *ended;
+  if (!run.is_null()) {
+    command.common.json ? output::print_json(run) : print_run(run);
     return exit_code::kOk;
   }
-  return collect(command, filter, [&](std::optional<std::uint64_t> before, std::size_t limit, json& got) -> std::optional<int> {
-    RunQuery query;
-    query.limit = limit;
-    query.before = before;
-    query.handler = command.handler;
-    auto runs = journal.runs(query);
-    if (!runs) return complain(runs.error());
-    got = json::array();
-    for (const auto& run : *runs) got.push_back(to_json(run));
-    return std::nullopt;
-  }, shown).value_or(exit_code::kOk);
+  if (const auto ended = source.event(command.id, event)) return *ended;
+  if (event.is_null()) {
+    output::complain(Error{"no run and no event is '" + command.id + "'", "`hark history` lists runs, `hark history --events` events"});
+    return exit_code::kFailed;
+  }
+  if (event["runs"].empty()) {
+    output::complain(Error{"'" + command.id + "' is an event, and no run came of it", "`hark explain " + command.id + "` says why"});
+  } else {
+    output::complain("'" + command.id + "' is an event; its runs:");
+  }
+  print_list(source, event["runs"], command.common.json);
+  return exit_code::kOk;
 }
 
 }  // namespace
 
 int history_command(const HistoryCommand& command) {
   const auto filter = Filter::parse(command.filter);
-  if (!filter) {
-    output::complain("--filter: " + filter.error().text());
+  const auto checked = !filter ? Status(filter.error()) : command.events ? check_event_fields(*filter) : check_run_filter(*filter);
+  if (!checked) {
+    output::complain(Error{"--filter: " + checked.error().message, checked.error().cure});
     return exit_code::kUsage;
   }
-  json shown;
-  const auto status = command.from_daemon || !command.common.socket.empty() ? ask(command, *filter, shown) : read(command, *filter, shown);
-  if (status != exit_code::kOk) return status;
-  if (command.common.json) {
-    output::print_json(command.run.empty() ? json{{"runs", shown}} : shown);
-  } else if (!command.run.empty()) {
-    print_run(shown);
-  } else if (shown.empty()) {
-    output::complain("no runs yet");
-  } else {
-    print_runs(shown, SystemClock().now().wall);
-  }
+  if (command.events) return list_events(command, *filter);
+  std::unique_ptr<RunSource> source;
+  if (const auto ended = open_run_source(command.common, command.from_daemon, source)) return *ended;
+  if (!command.id.empty()) return show_one(*source, command);
+  json runs;
+  if (const auto ended = collect(*source, command, *filter, runs)) return *ended;
+  if (runs.empty()) say_that_none_matches(*source, command, *filter);
+  print_list(*source, runs, command.common.json);
   return exit_code::kOk;
 }
 

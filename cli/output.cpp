@@ -4,8 +4,10 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <cerrno>
 #include <cstdio>
 #include <cstdlib>
+#include <cstring>
 
 #include <nlohmann/json.hpp>
 
@@ -17,9 +19,8 @@ namespace hark::output {
 namespace {
 
 constexpr std::size_t kGap = 2;
-constexpr std::size_t kNarrowest = 8;  // a column is not cut below this
-
-bool is_terminal() { return isatty(STDOUT_FILENO) == 1; }
+constexpr std::size_t kReadable = 16;  // a column is not cut below this while there is another that can be spared
+constexpr std::size_t kNarrowest = 8;  // nor below this at all
 
 bool wants_colour() {
   const auto* no_colour = std::getenv("NO_COLOR");
@@ -49,30 +50,43 @@ std::string cut(std::string_view text, std::size_t most) {
   return std::string(text.substr(0, bytes)) + "…";
 }
 
-// Takes from the widest columns until all fit, then whole columns from the right. A width of 0: the column is left out.
-void fit(std::vector<std::size_t>& widths, const std::vector<Column>& head, std::size_t most) {
-  const auto total = [&] {
-    std::size_t sum = 0;
-    for (const auto each : widths) sum += each == 0 ? 0 : each + kGap;
-    return sum - kGap;
-  };
-  while (total() > most) {
-    std::size_t widest = head.size(), last = head.size();
+std::size_t total(const std::vector<std::size_t>& widths) {
+  std::size_t sum = 0;
+  for (const auto each : widths) sum += each == 0 ? 0 : each + kGap;
+  return sum - kGap;
+}
+
+// Takes from the widest columns, down to `least` each, until all fit in `most`. False: they do not.
+bool narrow(std::vector<std::size_t>& widths, const std::vector<Column>& head, std::size_t most, std::size_t least) {
+  while (total(widths) > most) {
+    std::size_t* widest = nullptr;
     for (std::size_t i = 0; i < head.size(); ++i) {
-      if (head[i].whole || widths[i] == 0) continue;
-      last = i;
-      if (widths[i] > kNarrowest && (widest == head.size() || widths[i] > widths[widest])) widest = i;
+      if (!head[i].whole && widths[i] > least && (widest == nullptr || widths[i] > *widest)) widest = &widths[i];
     }
-    if (last == head.size()) return;
-    if (widest == head.size()) {
-      widths[last] = 0;
-    } else {
-      --widths[widest];
-    }
+    if (widest == nullptr) return false;
+    --*widest;
   }
+  return true;
+}
+
+// The widths that fit in `most`, as near as can be. A width of 0: the column is left out.
+std::vector<std::size_t> fitted(std::vector<std::size_t> widths, const std::vector<Column>& head, std::size_t most) {
+  while (true) {
+    if (auto narrowed = widths; narrow(narrowed, head, most, kReadable)) return narrowed;
+    std::size_t spare = head.size();
+    for (std::size_t i = 0; i < head.size(); ++i) {
+      if (widths[i] > 0 && head[i].spare > (spare == head.size() ? 0 : head[spare].spare)) spare = i;
+    }
+    if (spare == head.size()) break;
+    widths[spare] = 0;
+  }
+  narrow(widths, head, most, kNarrowest);
+  return widths;
 }
 
 }  // namespace
+
+bool is_terminal() { return isatty(STDOUT_FILENO) == 1; }
 
 std::string painted(std::string_view text, Colour colour) {
   if (colour == Colour::none || !wants_colour()) return std::string(text);
@@ -98,7 +112,7 @@ void print_table(const std::vector<Column>& head, const std::vector<std::vector<
       widths[i] = std::max(widths[i], width(row[i].text));
     }
   }
-  if (is_terminal()) fit(widths, head, terminal_width());
+  if (is_terminal()) widths = fitted(std::move(widths), head, terminal_width());
   const auto print_row = [&](const auto& row, auto text_of, auto paint) {
     std::string line;
     for (std::size_t i = 0; i < row.size(); ++i) {
@@ -118,6 +132,14 @@ void print_table(const std::vector<Column>& head, const std::vector<std::vector<
 
 void print_json(const nlohmann::json& value) { print_line(write_json(value)); }
 void print_line(std::string_view text) { std::printf("%.*s\n", int(text.size()), text.data()); }
+
+Status finish() {
+  const bool failed_before = std::ferror(stdout) != 0;
+  errno = 0;
+  if (std::fflush(stdout) == 0 && !failed_before) return {};
+  return Error{std::string("standard output could not be written") + (errno != 0 ? std::string(": ") + std::strerror(errno) : ""),
+               "what was printed is not complete"};
+}
 
 void complain(std::string_view message) { std::fprintf(stderr, "hark: %s\n", printable(message).c_str()); }
 void complain(const Error& error) {

@@ -22,15 +22,18 @@ struct Cell {
 
 struct Column {
   std::string title;
-  bool whole = false;  // never cut or left out: an id that is to be copied, a word that means nothing when it is cut
+  bool whole = false;  // never cut: an id that is to be copied, a word that means nothing when it is cut
+  int spare = 0;       // where there is no room columns are left out, from the highest number down; 0: never
 };
 
-// Columns are as wide as their widest cell. What does not fit the terminal is cut from the widest columns, with "…", and in the end
-// the last ones are left out. Not a terminal: nothing is cut and nothing coloured.
+// Columns are as wide as their widest cell. What does not fit the terminal is cut from the widest columns, with "…", while they stay
+// readable; then spare columns are left out; then the rest is cut further. Not a terminal: nothing is cut and nothing coloured.
 void print_table(const std::vector<Column>& head, const std::vector<std::vector<Cell>>& rows);
 
+bool is_terminal();                                    // standard output
 void print_json(const nlohmann::json& value);
 void print_line(std::string_view text);               // standard output, as it stands
+Status finish();                                      // did all of it arrive? Call at the end of a command
 void complain(const Error& error);                    // "hark: message" and, on a line of its own, the cure; standard error
 void complain(std::string_view message);
 

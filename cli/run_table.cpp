@@ -34,13 +34,14 @@ void print_output(const json& step, const char* name, const char* file) {
 
 }  // namespace
 
-void print_runs(const json& runs, WallTime now) {
+void print_runs(const json& runs, WallTime now, const ShownId& shown_id) {
   if (runs.empty()) return;
   std::vector<std::vector<output::Cell>> rows;
   for (const auto& run : runs) {
     const auto state = run["state"].get<std::string>();
     const auto when = from_rfc3339(run.value("started", run.value("queued", std::string{})));
-    rows.push_back({{run["id"].get<std::string>()},
+    const auto id = run["id"].get<std::string>();
+    rows.push_back({{shown_id ? shown_id(id) : id},
                     {when ? output::ago(*when, now) : "-"},
                     {run["handler"].get<std::string>()},
                     {state, output::colour_of_state(state)},
@@ -48,7 +49,7 @@ void print_runs(const json& runs, WallTime now) {
                     {run["event"]["source"].get<std::string>()},
                     {run.value("error", std::string{})}});
   }
-  output::print_table({{"RUN", true}, {"STARTED", true}, {"HANDLER"}, {"STATE", true}, {"TOOK"}, {"SOURCE"}, {"ERROR"}}, rows);
+  output::print_table({{"RUN", true}, {"STARTED", true}, {"HANDLER"}, {"STATE", true}, {"TOOK", true, 1}, {"SOURCE", false, 2}, {"ERROR"}}, rows);
 }
 
 void print_run(const json& run) {

@@ -1,7 +1,8 @@
 // Runs as people read them: a table of many, or one with its steps and what they wrote.
 #pragma once
 
-#include <vector>
+#include <functional>
+#include <string>
 
 #include <nlohmann/json_fwd.hpp>
 
@@ -9,8 +10,10 @@
 
 namespace hark {
 
-// Both take the JSON form, which is what the daemon's API gives, too.
-void print_runs(const nlohmann::json& runs, WallTime now);
+using ShownId = std::function<std::string(const std::string& id)>;
+
+// Both take the JSON form, which is what the daemon's API gives, too. `shown_id`: an id as the table shows it; not set: whole.
+void print_runs(const nlohmann::json& runs, WallTime now, const ShownId& shown_id = {});
 void print_run(const nlohmann::json& run);
 
 }  // namespace hark

@@ -31,6 +31,7 @@ ConfigOutcome load_config(const ConfigRequest& request) {
   if (layered) {
     expand_tree(layered->root, request.environment, report);
     Settings settings = map_settings(layered->root, *layered->file, request, report);
+    outcome.journal_file = settings.journal_file;
     if (report.ok()) outcome.loaded = LoadedConfig{std::move(settings), report.take_values(), report.take_warnings(), report.take_hints()};
   }
   outcome.errors = report.take_errors();

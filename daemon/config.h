@@ -69,6 +69,8 @@ struct ConfigOutcome {
   std::optional<LoadedConfig> loaded;  // when errors is empty
   std::vector<ConfigError> errors;     // the first limits::kConfigErrorsShown of them
   std::size_t more_errors = 0;         // that are not among them
+  // Known also where other things are wrong, for commands that only look for the journal or the daemon's socket. Empty: not known.
+  std::filesystem::path journal_file;
 };
 
 ConfigOutcome load_config(const ConfigRequest& request);

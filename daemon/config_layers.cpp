@@ -26,9 +26,7 @@ class LayerLoader {
   std::optional<LayeredConfig> run() {
     auto found = find_config(request_);
     if (!found) {
-      auto nowhere = std::make_shared<ConfigFile>();
-      nowhere->name = request_.file.value_or("");
-      report_.error({nowhere, 0, 0}, found.error().text());
+      report_.error({}, found.error().text());  // which names the file
       return std::nullopt;
     }
     const bool profile = request_.profile.has_value();

@@ -24,7 +24,7 @@ std::string quoted_choices(const std::vector<std::string>& choices) {
   return list;
 }
 
-constexpr std::string_view kDurationForm = "a duration such as \"250ms\", \"5m\" or \"24h\"";
+constexpr std::string_view kDurationForm = "a duration such as \"250ms\", \"5m\" or \"24h\", at most \"36500d\"";
 
 }  // namespace
 
@@ -243,7 +243,7 @@ std::filesystem::path TableReader::file_path(std::string_view key, std::string_v
     show_text(key, *node);
     return resolve(*node, key).value_or(std::filesystem::path());
   }
-  if (fallback.empty()) return {};
+  if (fallback.empty() || has(key)) return {};  // what is written and unusable is not meant to be the default
   show(key, toml_string(fallback), nullptr);
   return (base / fallback).lexically_normal();
 }

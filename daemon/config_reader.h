@@ -49,6 +49,7 @@ class TableReader {
   Duration duration(std::string_view key, std::string_view fallback, Duration least);
   std::string string(std::string_view key, std::string_view fallback);
   // Relative to the folder that the naming file's paths are relative to; the fallback to `base`. Empty fallback: none, not shown.
+  // Empty: none, or unusable and reported.
   std::filesystem::path file_path(std::string_view key, std::string_view fallback, const std::filesystem::path& base);
   std::optional<std::filesystem::path> resolve(const ConfigNode& node, std::string_view key);
 

@@ -69,7 +69,7 @@ class Daemon {
   }
 
   Result<int> run(const DaemonOptions& options) {
-    const auto socket = options.socket.empty() ? socket_path(settings_) : options.socket;
+    const auto socket = options.socket.empty() ? socket_path(settings_.journal_file) : options.socket;
     if (auto prepared = prepare_socket_folder(socket); !prepared) return prepared.error();
     if (auto listening = server_.listen_unix(socket); !listening) return listening.error();
     if (auto recovered = engine_.recover([this](const std::string& run_id) { return processes_.end_marked(run_id); }); !recovered) {
@@ -128,7 +128,12 @@ class Daemon {
   void stop(const std::string& why) {
     if (engine_.draining()) return;
     const auto active = engine_.executor().active();
-    say("info", why + ": stopping" + (active == 0 ? "" : ", " + std::to_string(active) + " running handlers have " + to_string(settings_.drain_timeout)));
+    std::string rest;
+    if (active > 0) {
+      rest = "; " + counted(active, "running handler") + (active == 1 ? " has " : " have ") + to_string(settings_.drain_timeout) +
+             " to finish, a second signal ends at once; what is cut off runs again at the next start";
+    }
+    say("info", why + ": stopping" + rest);
     // Sources stay until the end: a webhook is to be told 503 and come again, not 404.
     engine_.drain(settings_.drain_timeout, [this] { close(); });
   }

@@ -14,7 +14,7 @@ namespace hark {
 
 struct DaemonOptions {
   std::vector<std::string> only_sources;   // --sources; empty: all
-  std::filesystem::path socket;            // empty: socket_path(settings)
+  std::filesystem::path socket;            // empty: socket_path(journal_file)
   // Called once when sources run and sockets listen (or said why they cannot), with the warnings of the start.
   std::function<void(const std::vector<std::string>& warnings)> ready;
 };

@@ -36,10 +36,10 @@ std::string short_name(const std::string& text) {
 
 }  // namespace
 
-std::filesystem::path socket_path(const Settings& settings) {
-  auto beside = settings.journal_file.parent_path() / "hark.sock";
+std::filesystem::path socket_path(const std::filesystem::path& journal_file) {
+  auto beside = journal_file.parent_path() / "hark.sock";
   if (beside.string().size() < sizeof(sockaddr_un::sun_path)) return beside;
-  return runtime_folder() / short_name(settings.journal_file.string());
+  return runtime_folder() / short_name(journal_file.string());
 }
 
 Status prepare_socket_folder(const std::filesystem::path& socket) {
@@ -57,7 +57,7 @@ std::filesystem::path output_folder(const Settings& settings) { return settings.
 std::vector<OwnFiles> own_files(const Settings& settings) {
   OwnFiles journal{"journal_file", {}};
   for (const char* suffix : {"", "-wal", "-shm", "-journal"}) journal.files.push_back(settings.journal_file.string() + suffix);
-  journal.files.insert(journal.files.end(), {lock_path(settings), socket_path(settings), output_folder(settings)});
+  journal.files.insert(journal.files.end(), {lock_path(settings), socket_path(settings.journal_file), output_folder(settings)});
   std::vector<OwnFiles> all = {{"", {settings.file}}, {"state_file", {settings.state_file}}, std::move(journal)};
   if (!settings.log_file.empty()) all.push_back({"log_file", {settings.log_file}});
   return all;

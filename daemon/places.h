@@ -12,7 +12,7 @@ namespace hark {
 
 // "hark.sock" beside the journal; in the runtime directory, under a name made of the journal's path, where that would be too long
 // for a Unix socket (107 bytes).
-std::filesystem::path socket_path(const Settings& settings);
+std::filesystem::path socket_path(const std::filesystem::path& journal_file);
 std::filesystem::path lock_path(const Settings& settings);
 std::filesystem::path output_folder(const Settings& settings);  // large outputs of runs
 

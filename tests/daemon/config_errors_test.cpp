@@ -76,6 +76,7 @@ TEST_CASE("config errors: the top level") {
       {"a port", kHandlerA + "webhook_port = 65536\n", {{"2:16", {"from 0 to 65535, found 65536"}}}},
       {"a bare duration", kHandlerA + "retention = 5\n", {{"2:13", {"expected a duration such as", "found an integer"}}}},
       {"an odd duration", kHandlerA + "retention = \"5 minutes\"\n", {{"2:13", {"\"5m\"", "found \"5 minutes\""}}}},
+      {"a duration that is too long", kHandlerA + "retention = \"36501d\"\ndrain_timeout = \"36500d\"\n", {{"2:13", {"at most \"36500d\"", "found \"36501d\""}}}},
       {"no duration at all", kHandlerA + "retention = \"0s\"\n", {{"2:13", {"at least 1ms"}}}},
       {"a boolean as text", kHandlerA + "persist_last_run = \"yes\"\n", {{"2:20", {"expected true or false, found a string"}}}},
       {"overflow", kHandlerA + "queue_overflow = \"wait\"\n", {{"2:18", {"\"queue\", \"drop\" or \"error\""}}}},

@@ -60,9 +60,24 @@ TEST_CASE("config file: --config names one, relative to the working directory, i
   CHECK(loaded(load_config(request)).settings.log_file == folder.path() / "conf/x.log");
   CHECK(loaded(load_config(request)).settings.handlers[0].working_directory == (folder.path() / "conf").string());
   request.file = "conf/none.toml";
-  CHECK(only_error(load_config(request)) == "conf/none.toml: no such file: conf/none.toml");
+  CHECK(only_error(load_config(request)) == "no such file: conf/none.toml");
   request.profile = "x";
   CHECK(holds(only_error(load_config(request)), "expected one of them"));
+}
+
+TEST_CASE("config file: the journal's place is known whatever else is wrong, unless it is itself") {
+  ConfigFolder folder;
+  const auto place = [&](const std::string& text) {
+    const auto outcome = folder.load(text);
+    CHECK_FALSE(outcome.loaded.has_value());
+    return outcome.journal_file.lexically_relative(folder.path()).string();
+  };
+  CHECK(place("moed = 1\njournal_file = \"j/a.db\"\n") == "j/a.db");
+  CHECK(place("log_file = \"${NOT_SET}\"\n" + kOne) == ".hark/journal.db");
+  CHECK(place("journal_file = \"${NOT_SET}\"\n" + kOne).empty());
+  CHECK(place("journal_file = 7\n" + kOne).empty());
+  CHECK(place("journal_file = \"\"\n" + kOne).empty());
+  CHECK(place("journal_file = \n").empty());
 }
 
 TEST_CASE("config file: none found says where was looked, and how to begin") {

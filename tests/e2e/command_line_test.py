@@ -5,7 +5,6 @@ import http.server
 import json
 import os
 import pathlib
-import pty
 import re
 import subprocess
 import threading
@@ -132,28 +131,22 @@ steps = [
         self.assertEqual(len(project.runs()), 1)
         self.assertEqual([path.name for path in (project.path / ".hark/runs").iterdir()], [run["id"] for run in project.runs()])
 
-    def all_of(self, terminal):
-        """What was written to a terminal that nobody else holds any more: it ends with EIO."""
-        text = b""
-        with contextlib.suppress(OSError):
-            while part := os.read(terminal, 10000):
-                text += part
-        return text
+    def test_data_with_a_key_twice_is_refused(self):
+        project = self.project(CONFIG)
+        for words in (("event", "--handler", "show"), ("daemon", "trigger", "--handler", "show")):
+            self.assertIn('the key "s" is there more than once', project.hark(*words, "--payload", '{"s": 0, "s": 1}', status=2).stderr)
 
-    def test_in_a_narrow_terminal_an_id_stays_whole(self):
+
+class Output(TestCase):
+    def test_what_cannot_be_written_is_no_success(self):
         project = self.project(CONFIG)
         project.hark("event", "--handler", "show", "--payload", '{"text": "x"}')
-        run = project.runs()[0]["id"]
-        for columns in (40, 60, 200):
-            terminal, end = pty.openpty()
-            self.addCleanup(os.close, terminal)
-            subprocess.run([HARK, "history", "--config", project.config], stdout=end, check=True, env={**project.environment(), "COLUMNS": str(columns), "NO_COLOR": "1"})
-            os.close(end)
-            lines = self.all_of(terminal).decode().splitlines()
-            self.assertIn(run, lines[1])
-            self.assertEqual("SOURCE" in lines[0], columns == 200)
-            if columns > 40:
-                self.assertLessEqual(max(map(len, lines)), columns)
+        for words in ("history", "history --json", "history --events", "config check", "config show", "cron next @daily", "--help", "--version"):
+            config = [] if words.split()[0] in ("cron", "--help", "--version") else ["--config", project.config]
+            with open("/dev/full", "w", encoding="ascii") as full:
+                done = subprocess.run([HARK, *words.split(), *config], stdout=full, stderr=subprocess.PIPE, text=True)
+            self.assertEqual(done.returncode, 74, words)
+            self.assertIn("hark: standard output could not be written: No space left on device", done.stderr, words)
 
 
 class Configuration(TestCase):
@@ -189,6 +182,11 @@ class Configuration(TestCase):
         done = subprocess.run([HARK, "daemon"], capture_output=True, text=True, cwd=self.folder, env={"HOME": self.folder, "PATH": "/usr/bin:/bin"})
         self.assertEqual(done.returncode, 78)
         self.assertIn("hark.toml", done.stderr)
+        self.assertNotIn("1 error", done.stderr)
+
+    def test_a_file_that_is_not_there_is_named_once(self):
+        done = subprocess.run([HARK, "config", "check", "--config", "none.toml"], capture_output=True, text=True, cwd=self.folder)
+        self.assertEqual((done.returncode, done.stderr), (78, "no such file: none.toml\n"))
 
 
 class Installation(TestCase):
@@ -262,6 +260,15 @@ class Words(TestCase):
         wrong = self.run_hark("cron", "next", "0 22-2 * * *")
         self.assertEqual(wrong.returncode, 2)
         self.assertIn("22-23,0-2", wrong.stderr)
+        unquoted = self.run_hark("cron", "next", "0", "9", "*", "*", "1")
+        self.assertEqual(unquoted.returncode, 2)
+        self.assertIn("came as 5 words", unquoted.stderr)
+        self.assertIn("quote it", unquoted.stderr)
+
+    def test_the_first_word_too_many_is_named(self):
+        done = self.run_hark("explain", "a", "b", "c")
+        self.assertEqual(done.returncode, 2)
+        self.assertIn("'b' is one word too many", done.stderr)
 
 
 if __name__ == "__main__":

@@ -55,7 +55,8 @@ class Stopping(TestCase):
         project.hark("daemon", "trigger", "--handler", "slow")
         daemon.wait_for(lambda line: line.get("name") == "run:started")
         daemon.process.send_signal(signal.SIGTERM)
-        daemon.wait_for(lambda line: "stopping" in line["message"])
+        said = daemon.wait_for(lambda line: "stopping" in line["message"])["message"]
+        self.assertEqual(said, "SIGTERM: stopping; 1 running handler has 30s to finish, a second signal ends at once; what is cut off runs again at the next start")
         self.assertEqual(daemon.stop(), 128 + signal.SIGTERM)
 
 
@@ -96,6 +97,37 @@ class Trees(TestCase):
         for name in ("child", "grandchild"):
             self.assertTrue(gone(int((project.path / name).read_text())), name)
         self.assertEqual(daemon.status()["queue"]["running"], 0)
+
+
+class Answers(TestCase):
+    def test_a_handler_that_is_not_there_is_named_with_those_that_are(self):
+        project = self.project(handler("deploy", "true") + handler("rec", "true"))
+        self.daemon(project)
+        for command in ("trigger", "pause"):
+            near = project.hark("daemon", command, "--handler", "deplyo", status=1).stderr
+            self.assertEqual(near, "hark: no such handler: 'deplyo'; did you mean 'deploy'? (there are: deploy, rec)\n")
+            for odd in ("../x", "rec?wait=true"):
+                self.assertIn(f"'{odd}' is no handler's name", project.hark("daemon", command, "--handler", odd, status=2).stderr)
+
+    def test_pause_and_resume_say_what_they_did(self):
+        project = self.project(handler("h", "true"))
+        self.daemon(project)
+        self.assertIn("paused all handlers", project.hark("daemon", "pause").stderr)
+        self.assertIn("paused 'h'", project.hark("daemon", "pause", "--handler", "h").stderr)
+        self.assertIn("resumed 'h'", project.hark("daemon", "resume", "--handler", "h").stderr)
+
+    def test_where_no_daemon_answers_the_socket_is_named_once(self):
+        project = self.project(handler("h", "true"))
+        refused = project.hark("daemon", "status", status=69).stderr
+        self.assertEqual(refused.count("hark.sock"), 1, refused)
+        self.assertIn("no daemon answers", refused)
+
+    def test_data_with_a_key_twice_is_refused_as_a_webhook_would(self):
+        project = self.project("webhook_port = 0\n" + handler("h", "true"))
+        daemon = self.daemon(project)
+        status, _, body = daemon.request("POST", "/api/handlers/h/trigger", '{"s": 0, "s": 1}')
+        self.assertEqual(status, 400)
+        self.assertIn("more than once", json.loads(body)["detail"])
 
 
 class State(TestCase):

@@ -1,0 +1,164 @@
+"""What ran, what arrived and why: history and explain, and what they need of a configuration."""
+
+import contextlib
+import json
+import os
+import pty
+import subprocess
+import unittest
+
+from support import HARK, TestCase
+
+CONFIG = """
+[[sources]]
+name = "hook-of-the-build-server"
+type = "webhook"
+path = "/x"
+secret = "${HOOK_SECRET}"
+where = "payload.ref:main"
+handler = "show"
+[handlers.show]
+run = "test {payload.text} = good"
+"""
+SECRET = {"HOOK_SECRET": "top-secret-value"}
+
+
+class Told(TestCase):
+    def setUp(self):
+        super().setUp()
+        self.project_ = self.project(CONFIG)
+
+    def event(self, status=0, **data):
+        self.project_.hark("event", "--type", "webhook", "--payload", json.dumps(data), env=SECRET, status=status)
+
+    def events(self, *arguments):
+        shown = self.project_.hark("history", "--events", "--json", *arguments, env=SECRET).stdout
+        return json.loads(shown)["events"]
+
+    def hark(self, *arguments, status=0):
+        return self.project_.hark(*arguments, env=SECRET, status=status)
+
+    def on_terminal(self, columns, *arguments):
+        terminal, end = pty.openpty()
+        self.addCleanup(os.close, terminal)
+        subprocess.run([HARK, *arguments, "--config", self.project_.config], stdout=end, check=True,
+                       env={**self.project_.environment(SECRET), "COLUMNS": str(columns), "NO_COLOR": "1"})
+        os.close(end)
+        text = b""
+        with contextlib.suppress(OSError):  # nobody else holds the terminal any more: it ends with EIO
+            while part := os.read(terminal, 100000):
+                text += part
+        return text.decode().splitlines()
+
+
+class Ids(Told):
+    def test_explain_takes_a_run_and_history_an_event(self):
+        self.event(ref="main", text="good")
+        event = self.events()[0]
+        run = event["runs"][0]["id"]
+        of_event, of_run = (self.hark("explain", each, "--json").stdout for each in (event["event"]["id"], run))
+        self.assertEqual(of_event, of_run)
+        done = self.hark("history", event["event"]["id"])
+        self.assertIn("is an event; its runs", done.stderr)
+        self.assertIn(run, done.stdout)
+
+    def test_an_event_that_never_ran_says_so(self):
+        self.event(ref="dev")
+        event = self.events()[0]["event"]["id"]
+        done = self.hark("history", event)
+        self.assertIn("no run came of it", done.stderr)
+        self.assertIn("hark explain " + event, done.stderr)
+        self.assertIn("no run and no event is 'nonesuch'", self.hark("history", "nonesuch", status=1).stderr)
+        self.assertIn("no event and no run is 'nonesuch'", self.hark("explain", "nonesuch", status=1).stderr)
+
+    def test_the_running_daemon_is_asked_the_same(self):
+        self.daemon(self.project_, env=SECRET)
+        event = json.loads(self.hark("daemon", "trigger", "--handler", "show", "--payload", '{"text": "good"}', "--wait", "--json").stdout)["event_id"]
+        self.assertIn("is an event; its runs", self.hark("daemon", "history", event).stderr)
+        for nothing in ("nonesuch", "../x", "a b?c"):
+            self.assertIn(f"no run and no event is '{nothing}'", self.hark("daemon", "history", nothing, status=1).stderr)
+        self.assertIn("did you mean 'show'", self.hark("daemon", "history", "--handler", "shwo").stderr)
+
+    def test_on_a_terminal_ids_are_short_and_still_name_what_they_stand_for(self):
+        for text in ("good", "bad"):
+            self.event(ref="main", text=text, status=0 if text == "good" else 1)
+        runs = [run["id"] for run in self.project_.runs()]
+        for run, line in zip(runs, self.on_terminal(200, "history")[1:]):
+            short = line.split()[0]
+            self.assertLess(len(short), 26)
+            self.assertTrue(run.startswith(short))
+            self.assertEqual(json.loads(self.hark("history", short, "--json").stdout)["id"], run)
+            self.assertIn(run, self.hark("explain", short, "--json").stdout)
+        self.assertIn(runs[0], self.hark("history").stdout)
+
+    def test_in_a_narrow_terminal_the_source_goes_first_and_an_error_stays(self):
+        self.event(ref="main", text="bad", status=1)
+        for columns, titles in ((200, "RUN STARTED HANDLER STATE TOOK SOURCE ERROR"), (75, "RUN STARTED HANDLER STATE TOOK ERROR"), (57, "RUN STARTED HANDLER STATE ERROR")):
+            lines = self.on_terminal(columns, "history")
+            self.assertEqual(lines[0].split(), titles.split())
+            self.assertLessEqual(max(map(len, lines)), columns)
+
+
+class Events(Told):
+    def test_each_says_what_became_of_it(self):
+        self.event(ref="main", text="bad", status=1)
+        self.event(ref="dev")
+        lines = self.hark("history", "--events").stdout.splitlines()
+        self.assertEqual(lines[0].split(), ["EVENT", "TIME", "SOURCE", "TYPE", "SUBJECT", "RUNS"])
+        self.assertIn("payload.ref is 'dev', wanted 'main'", lines[1])
+        self.assertIn("show: failed", lines[2])
+        self.assertEqual([event["event"]["data"]["ref"] for event in self.events()], ["dev", "main"])
+
+    def test_a_filter_is_about_the_event(self):
+        for ref in ("one", "two"):
+            self.event(ref=ref)
+        self.assertEqual([event["event"]["data"]["ref"] for event in self.events("--filter", "payload.ref:one")], ["one"])
+        self.assertEqual(len(self.events("--limit", "1")), 1)
+        self.assertIn("no event matches", self.hark("history", "--events", "--filter", "ref:three").stderr)
+        self.assertIn("did you mean", self.hark("history", "--events", "--filter", "event.tpye:x", status=2).stderr)
+
+
+class Misspelt(Told):
+    def test_before_anything_ran_and_when_nothing_matches(self):
+        self.assertIn("no runs yet", self.hark("history").stderr)
+        self.event(ref="main", text="good")
+        done = self.hark("history", "--filter", "state:failed")
+        self.assertIn("no run matches", done.stderr)
+        self.assertEqual(done.stdout, "")
+
+    def test_names_in_a_filter_get_the_nearest(self):
+        self.event(ref="main", text="good")
+        for wrong, near in (("sate:failed", "state"), ("state:faild", "failed"), ("event.sorce:x", "event.source")):
+            self.assertIn(f"did you mean '{near}'", self.hark("history", "--filter", wrong, status=2).stderr)
+        for words in (("--handler", "shwo"), ("--filter", "handler:shwo")):
+            done = self.hark("history", *words, "--json")
+            self.assertIn("no handler is named 'shwo'; did you mean 'show'?", done.stderr)
+            self.assertEqual(json.loads(done.stdout), {"runs": []})
+        self.assertNotIn("is named", self.hark("history", "--filter", "handler:show,state:fail*").stderr)
+
+
+class WithoutAllOfTheConfiguration(Told):
+    def test_without_its_secrets_one_line_says_so_and_the_rest_works(self):
+        self.daemon(self.project_, env=SECRET)
+        event = json.loads(self.hark("daemon", "trigger", "--handler", "show", "--payload", '{"text": "good"}', "--wait", "--json").stdout)["event_id"]
+        for words in (("daemon", "status"), ("daemon", "pause"), ("daemon", "resume"), ("daemon", "history"), ("history",), ("explain", event),
+                      ("daemon", "trigger", "--handler", "show"), ("daemon", "stop")):
+            done = self.project_.hark(*words)
+            self.assertIn("the configuration has 1 error (`hark config check` shows where)", done.stderr, words)
+        self.project_.hark("daemon", status=78)
+
+    def test_where_the_place_cannot_be_read_the_way_out_is_named(self):
+        self.event(ref="main", text="good")
+        journal = self.project_.path / ".hark/journal.db"
+        self.project_.config.write_text("[handlers")
+        self.assertIn("--socket", self.project_.hark("daemon", "status", status=78).stderr)
+        for words in (("history",), ("explain", "x"), ("history", "--events")):
+            self.assertIn("--journal", self.project_.hark(*words, status=78).stderr)
+        done = self.project_.hark("history", "--journal", str(journal), "--json")
+        self.assertEqual(len(json.loads(done.stdout)["runs"]), 1)
+        self.assertEqual(done.stderr, "")
+        self.assertIn("no such journal: none.db", self.project_.hark("history", "--journal", "none.db", status=1).stderr)
+
+
+if __name__ == "__main__":
+    unittest.main()
