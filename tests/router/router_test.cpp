@@ -88,6 +88,24 @@ TEST_CASE("router: of debounced events the last one runs, and the others say so"
   CHECK(routed.decisions.at(1).verdict == Verdict::passed);
 }
 
+TEST_CASE("router: two files whose names are no UTF-8 and read the same stay two") {
+  Router router({rule("code", {"a"}, "", 1s)});
+  const auto data = [](const char* bytes) {
+    const json change = {{"path", "\xef\xbf\xbd"}, {"path_base64", bytes}, {"kind", "create"}};
+    return json{{"root", "/src"}, {"root_base64", "L3NyYw=="}, {"files", json::array()}, {"changes", json::array({change})}};
+  };
+  router.route(event(1, "code", data("/w=="), "file_change"), "", t0);
+  router.route(event(2, "code", data("/g=="), "file_change"), "", t0);
+  const auto fired = router.fire(after(1s).steady);
+  REQUIRE(fired.size() == 1);
+  REQUIRE(fired[0].merged);
+  const auto& merged = fired[0].merged->data.json();
+  REQUIRE(merged["changes"].size() == 2);
+  CHECK(merged["changes"][0]["path_base64"] == "/w==");
+  CHECK(merged["changes"][1]["path_base64"] == "/g==");
+  CHECK(merged["root_base64"] == "L3NyYw==");
+}
+
 TEST_CASE("router: changes of files become one event with each file once") {
   Router router({rule("code", {"a"}, "", 1s)});
   const auto change = [](const char* path, const char* kind) { return json{{"path", path}, {"kind", kind}}; };
