@@ -62,7 +62,7 @@ handler = "ship"
 [handlers.ship]
 timeout = "10m"
 steps = [
-  { name = "build", run = "make {payload.ref}", timeout = "5m", retry = { attempts = 3, max_backoff = "20s" } },
+  { name = "build", run = "ninja {payload.ref}", timeout = "5m", retry = { attempts = 3, max_backoff = "20s" } },
   { name = "tell", http = { url = "http://localhost/{payload.ref}", json = { ref = "{payload.ref}" } }, if = "steps.build.exit_code:0" },
 ]
 """)
@@ -71,7 +71,7 @@ steps = [
         self.assertEqual(done.stderr, "")
         self.assertEqual(done.stdout.split("\nship  ")[1], """timeout 10m
   build (run)  timeout 5m  3 attempts, pauses from 1s to 20s
-    make "${HARK_V0}"
+    ninja "${HARK_V0}"
     HARK_V0=main
   tell (http)
     if: steps.build.exit_code:0 (not known yet)

@@ -78,7 +78,7 @@ run = "true"
         project = self.project(HANDLER)
         self.daemon(project)
         self.assertIn("until the daemon is started again", project.hark("daemon", "pause").stderr)
-        self.assertEqual(project.hark("daemon", "resume").stderr, "")
+        self.assertEqual(project.hark("daemon", "resume").stderr, "hark: resumed all handlers\n")
 
     def test_what_a_browser_sends_for_another_site_triggers_nothing(self):
         project = self.project("webhook_port = 0\n" + HANDLER)
