@@ -22,7 +22,7 @@ Status TreeEvents::open(ChangeSet& changes) {
 
 void TreeEvents::close(ChangeSet& changes) {
   tell_unsettled(changes);
-  undo_moves();
+  undo_moves(changes);
   if (!tree_.lost()) refresh_stamps();  // else another tree may stand there by now
   told_.clear();
   overflowed_ = contradicted_ = false;
@@ -46,9 +46,10 @@ void TreeEvents::resolve_doubts(SteadyTime now, ChangeSet& changes) {
     read_on_ = true;
     return rescan(changes);
   }
-  Differences differences;
-  read_on_ |= tree_.scan_doubtful(&differences);
-  tell_found(differences, true, now, changes);
+  for (Differences differences; tree_.scan_doubtful(&differences); differences = {}) {
+    tell_found(differences, true, now, changes);
+    read_on_ = true;
+  }
 }
 
 void TreeEvents::on_event(const Inotify::Event& event, SteadyTime now, ChangeSet& changes) {
@@ -231,7 +232,7 @@ void TreeEvents::tell(const Differences& differences, ChangeSet& changes) {
 void TreeEvents::rescan(ChangeSet& changes) {
   tell_unsettled(changes);
   refresh_stamps();
-  undo_moves();
+  undo_moves(changes);
   overflowed_ = contradicted_ = false;
   Differences differences;
   tree_.scan_all(&differences);

@@ -87,7 +87,7 @@ class TreeEvents {
   static void tell(const Differences& differences, ChangeSet& changes);
   void tell_unsettled(ChangeSet& changes);
   void doubt_what_stands_at(const std::string& path);
-  void undo_moves();
+  void undo_moves(ChangeSet& changes);
 
   WatchedTree tree_;
   bool known_ = false;    // scanned before

@@ -57,6 +57,7 @@ void TreeEvents::tell_found(const Differences& differences, bool being_filled, S
     if (!unsettled_.state(path)) changes.modified(path);  // else its writer's close will be told
   }
   for (const auto& file : differences.created) {
+    conclude_moves_from(file.path, changes);
     if (being_filled && !file.complete) {
       unsettled_.created(file.path, now + limits::kFoundFileWait, false);
     } else {
@@ -113,6 +114,7 @@ void TreeEvents::on_folder_moved(const std::string& from, Folder& parent, const 
 }
 
 void TreeEvents::file_moved_along(const std::string& from, const std::string& to, ChangeSet& changes) {
+  conclude_moves_from(to, changes);
   const auto waited = unsettled_.take(from);
   if (waited) {
     tell(*waited, from, changes);
@@ -163,12 +165,16 @@ void TreeEvents::doubt_what_stands_at(const std::string& path) {
   if (folder != nullptr && look(AT_FDCWD, absolute(path).c_str()).kind != EntryKind::missing) tree_.doubt(*folder);
 }
 
-// Before a scan: it will see for itself where they went.
-void TreeEvents::undo_moves() {
+// Before a scan: it will see for itself where they went. One whose folder was moved meanwhile is over.
+void TreeEvents::undo_moves(ChangeSet& changes) {
   for (const auto& move : moves_) {
     if (move.folder) continue;
     Folder* folder = tree_.snapshot().folder_of(move.path);
-    if (folder != nullptr) folder->files.try_emplace(move.path.substr(move.path.rfind('/') + 1), move.stamp);
+    if (folder != nullptr) {
+      folder->files.try_emplace(move.path.substr(move.path.rfind('/') + 1), move.stamp);
+    } else {
+      file_removed(move.path, changes);
+    }
   }
   moves_.clear();
 }

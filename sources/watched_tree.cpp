@@ -145,19 +145,18 @@ bool WatchedTree::scan_doubtful(Differences* differences) {
   }
   if (doubtful_.empty()) return false;
   out_of_watches_ = false;
-  while (!doubtful_.empty()) {
-    Folder& folder = **doubtful_.begin();
-    doubtful_.erase(doubtful_.begin());
-    std::vector<Folder*> below;
-    scan_one(folder, below, differences);
-    std::erase_if(below, [](const Folder* each) { return each->watch >= 0; });  // known, and in doubt only where it says so itself
-    scan_all_of(std::move(below), differences);
-  }
+  Folder& folder = **doubtful_.begin();
+  std::vector<Folder*> below;
+  scan_one(folder, below, differences);
+  // Of what was known it is enough that the names still mean the same folders.
+  std::erase_if(below, [this](Folder* each) { return each->watch >= 0 && still_watches(*each); });
+  scan_all_of(std::move(below), differences);
   return true;
 }
 
 void WatchedTree::scan_one(Folder& folder, std::vector<Folder*>& todo, Differences* differences) {
   folder.scanned = reads_;
+  doubtful_.erase(&folder);
   if (seam) seam(folder.path, "watch");
   if (watch(folder) == Watched::gone) return gone(folder);
   if (seam) seam(folder.path, "list");

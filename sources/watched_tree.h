@@ -71,7 +71,8 @@ class WatchedTree {
   // `top` and all below it have been moved in the snapshot as they were on the disk.
   void moved(Folder& top);
   void doubt(Folder& folder) { doubtful_.insert(&folder); }
-  // Scans what is in doubt, and what is new below; to be called when the queue is empty. False: nothing was.
+  // Scans one folder that is in doubt, and what is new below; to be called when the queue is empty. False: there was none. What one
+  // call found is older than what the next one finds.
   bool scan_doubtful(Differences* differences);
 
   // Asks the kernel anew; false: this is no longer the folder that was watched.

@@ -118,7 +118,7 @@ void rummage(const Tree& tree, unsigned seed) {
     return path;
   };
   std::error_code ignored;  // what another thread has taken away meanwhile
-  for (int step = 0; step < 300; ++step) {
+  for (int step = 0; step < 500; ++step) {
     const auto path = somewhere(), other = somewhere();
     switch (below(8)) {
       case 0:
