@@ -65,7 +65,7 @@ class Hark:
             self.command("pause")
 
     def command(self, *words):
-        return subprocess.run([hark, "daemon", *words, "--config", self.config], check=True, stdout=subprocess.PIPE).stdout
+        return subprocess.run([hark, "daemon", *words, "--config", self.config], check=True, capture_output=True).stdout
 
     def answers(self):
         import socket
