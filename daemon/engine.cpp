@@ -112,7 +112,6 @@ void Engine::turn() {
   auto done = parts_.journal.begin();
   if (done) done = transact(turn);
   if (done) done = parts_.journal.commit();
-  turn.committed.set_value(bool(done));
   if (done) {
     committed(turn);
   } else {
@@ -138,10 +137,8 @@ Status Engine::transact(Turn& turn) {
     return known == last_run_.handlers.end() ? std::nullopt : known->second.last_success;
   });
   if (!plan) return plan.error();
+  turn.launches = std::move(plan->start);
   for (auto& run : plan->failed) run_ended(turn, std::move(run));
-  for (const auto& planned : plan->start) run_started(turn, planned.assignment);
-  // Before the commit: while it writes, the workers prepare.
-  if (!plan->start.empty()) executor_.launch(std::move(plan->start), turn.committed.get_future().share(), *runner_);
   return {};
 }
 
@@ -170,16 +167,6 @@ Status Engine::take_report(Turn& turn, Report& report) {
   if (auto done = parts_.journal.update_run(run, owner_); !done) return done;
   run_ended(turn, std::move(run));
   return {};
-}
-
-void Engine::run_started(Turn& turn, const Assignment& assignment) {
-  const auto run = std::make_shared<const Run>(assignment.run);
-  turn.notices.emplace_back(lifecycle::RunStarted{run});
-  turn.notices.emplace_back(lifecycle::HandlerStart{run});
-  turn.notices.emplace_back(lifecycle::IterationStarted{run, 1});
-  const auto& steps = assignment.handler->steps;
-  if (!steps.empty()) turn.notices.emplace_back(lifecycle::PhaseStarted{run->id, run->handler, run->correlation_id, steps.front().name});
-  turn.started.push_back(run);
 }
 
 void Engine::run_ended(Turn& turn, Run ended) {
@@ -315,6 +302,17 @@ Status Engine::start_run(Turn& turn, const Router::Start& start) {
 }
 
 void Engine::committed(Turn& turn) {
+  // First of all the runs: everything below can happen while the first of them is already starting.
+  for (const auto& planned : turn.launches) {
+    const auto run = std::make_shared<const Run>(planned.assignment.run);
+    turn.notices.emplace_back(lifecycle::RunStarted{run});
+    turn.notices.emplace_back(lifecycle::HandlerStart{run});
+    turn.notices.emplace_back(lifecycle::IterationStarted{run, 1});
+    const auto& steps = planned.assignment.handler->steps;
+    if (!steps.empty()) turn.notices.emplace_back(lifecycle::PhaseStarted{run->id, run->handler, run->correlation_id, steps.front().name});
+  }
+  executor_.launch(std::move(turn.launches), *runner_);
+
   if (journal_fault_) {
     say("info", "the journal can be written again");
     journal_fault_.reset();
@@ -361,7 +359,7 @@ void Engine::failed(Turn& turn, const Error& error) {
   }
   for (auto& [answer, acceptance] : turn.answers) refuse(std::move(answer), "the journal cannot be written: " + error.message);
   reports_.insert(reports_.begin(), std::make_move_iterator(turn.reports.begin()), std::make_move_iterator(turn.reports.end()));
-  for (const auto& run : turn.started) executor_.finished(run->id);  // they are read again as waiting
+  turn.launches.clear();  // gives their slots back; their runs are read again as waiting
   if (auto done = reload_waiting(turn.now); !done) say("error", "cannot read the journal: " + done.error().text());
 }
 

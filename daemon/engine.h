@@ -1,7 +1,7 @@
 // The engine: the way of an event from offer to result, one turn of the loop at a time.
 //
 // A turn gathers what arrived (offers, reports of runs, debounces that are due), decides all of it, and writes all of it in one
-// transaction; only then may runs act, answers go and notices. When the write fails nothing of the turn happened: offers are
+// transaction; only then does it start runs, answer and notify. When the write fails nothing of the turn happened: offers are
 // refused, and what memory holds of waiting work is read again from the journal, which is the truth.
 // Loop thread only.
 #pragma once
@@ -114,7 +114,6 @@ class Engine final : public EventSink {
   void failed(Turn& turn, const Error& error);
   void refuse(Answer answer, std::string reason);
   std::optional<std::string> reason_to_refuse(Now now) const;
-  void run_started(Turn& turn, const Assignment& assignment);
   void run_ended(Turn& turn, Run run);
   Status reload_waiting(Now now);
   void arm_timer();

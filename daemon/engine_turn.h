@@ -2,7 +2,6 @@
 #pragma once
 
 #include <functional>
-#include <future>
 #include <string>
 #include <utility>
 #include <vector>
@@ -19,8 +18,7 @@ struct Engine::Turn {
   std::vector<Report> reports;
   std::vector<std::pair<Answer, Acceptance>> answers;
   std::vector<lifecycle::Any> notices;
-  std::vector<RunPtr> started;  // handed to the runner, which waits for `committed`
-  std::promise<bool> committed;
+  std::vector<Executor::Planned> launches;
   std::vector<RunPtr> ended;
   std::vector<std::pair<std::string, WallTime>> slots;  // of schedules that were accepted
   bool stored_events = false;

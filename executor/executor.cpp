@@ -52,11 +52,10 @@ Result<std::optional<Executor::Planned>> Executor::prepare(RunQueue::Ready ready
   return std::optional<Planned>(std::move(planned));
 }
 
-void Executor::launch(std::vector<Planned> planned, const std::shared_future<bool>& committed, Runner& runner) {
+void Executor::launch(std::vector<Planned> planned, Runner& runner) {
   for (auto& one : planned) {
     Active active{one.assignment.run, std::move(one.slot), std::stop_source{}};
     one.assignment.stop = active.stop.get_token();
-    one.assignment.committed = committed;
     active_.emplace(active.run.id, std::move(active));
     runner.start(std::move(one.assignment));
   }

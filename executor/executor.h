@@ -1,11 +1,9 @@
 // The executor: what runs now. Takes from the queue what may start, hands it to the runner, and knows how to end it.
 //
-// Loop thread only. It plans within the engine's transaction and hands its plan to the runner before the commit, which then says
-// whether they may act: a worker prepares while the loop writes, and nothing acts that is not written.
+// Loop thread only. It plans within the engine's transaction and launches after the commit, so that nothing starts that is not written.
 #pragma once
 
 #include <functional>
-#include <future>
 #include <map>
 #include <memory>
 #include <optional>
@@ -39,9 +37,9 @@ class Executor {
   // Inside a transaction. An Error is the journal's: roll back.
   Result<Plan> plan(Now now, const LastSuccess& last_success);
 
-  void launch(std::vector<Planned> planned, const std::shared_future<bool>& committed, Runner& runner);
+  void launch(std::vector<Planned> planned, Runner& runner);
 
-  void finished(const std::string& run_id);  // the run has ended, or was not to be: its slot is free
+  void finished(const std::string& run_id);  // the run has ended: its slot is free
 
   bool cancel(const std::string& run_id);  // false: it is not running
   void cancel_all();

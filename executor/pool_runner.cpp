@@ -18,19 +18,16 @@ void PoolRunner::start(Assignment assignment) {
     context.event = assignment.event;
     context.last_run = assignment.last_run;
     context.stop = assignment.stop;
-    const auto& committed = assignment.committed;
-    context.may_act = [&] { return committed.get(); };
     std::size_t reported = 0;
     context.step_finished = [&](std::size_t index, const StepResult& step) {
-      const bool last = !goes_on(step.state) || index + 1 == assignment.handler->steps.size();
-      if (last || !committed.get()) return;  // the last one goes with the end of its run: one wake-up for both
+      // The last one goes with the end of its run: one wake-up for both.
+      if (!goes_on(step.state) || index + 1 == assignment.handler->steps.size()) return;
       reported = index + 1;
       loop.post([shared, run = assignment.run, index, step] {
         if (shared->open) shared->reports.step_finished(run, index, step);
       });
     };
     auto run = run_pipeline(*assignment.handler, context, tools);
-    if (!committed.get()) return;
     loop.post([shared, reported, run = std::move(run)]() mutable {
       if (!shared->open) return;
       for (auto index = reported; index < run.steps.size(); ++index) shared->reports.step_finished(run, index, run.steps[index]);

@@ -2,7 +2,6 @@
 #pragma once
 
 #include <functional>
-#include <future>
 #include <memory>
 #include <stop_token>
 
@@ -18,9 +17,6 @@ struct Assignment {
   EventPtr event;
   std::optional<WallTime> last_run;
   std::stop_token stop;
-  // Whether the journal holds the run as started: known after the commit of the transaction that says so. Until then the runner may
-  // prepare, but not act; on `false` it drops the run without a report.
-  std::shared_future<bool> committed;
 };
 
 // What comes back. Both are called on the loop thread, each step before the end of its run.

@@ -38,8 +38,6 @@ struct RunContext {
   EventPtr event;
   std::optional<WallTime> last_run;  // start of this handler's last success
   std::stop_token stop;              // asked to end: a cancel, or a drain that ran out of patience
-  // Asked on the worker thread before a step acts; may block. false: the run is not to be, and its steps end as cancelled. Empty: yes.
-  std::function<bool()> may_act;
   std::function<void(std::size_t index, const StepResult&)> step_finished;  // called on the worker thread
   std::function<std::optional<std::string>(const std::string& name)>
       environment;  // what {env.NAME} sees; empty: this process's own

@@ -150,13 +150,9 @@ Result<ProcessResult> RealProcessSpawner::run(const Command& command, std::optio
   if (deadline && now() >= *deadline) return not_started(End::timed_out);
   const StopSignal stop_signal(stop);
 
-  auto launch = state_->launcher.prepare(command);
-  if (!launch) return launch.error();
-  if (command.may_start && !command.may_start()) return not_started(End::cancelled);
-
   auto& children = state_->children;
   children.starting();
-  auto child = launch->start();
+  auto child = state_->launcher.launch(command);
   if (!child) {
     children.not_started();
     return child.error();

@@ -10,7 +10,6 @@
 
 #include <cstddef>
 #include <cstdint>
-#include <functional>
 #include <memory>
 #include <optional>
 #include <stop_token>
@@ -31,7 +30,6 @@ struct Command {
   std::string input;                                             // standard input, whole
   std::string run_id;                                            // the mark by which the end of the tree finds strays
   std::string output_stem;                                       // "<folder>/<step>": overflow goes to <stem>.out and <stem>.err
-  std::function<bool()> may_start;                               // asked when all is prepared, may block; false: cancelled. Empty: yes
 };
 
 struct Captured {

@@ -240,21 +240,7 @@ std::size_t BaseEnvironment::find(std::string_view name) const {
 
 Launcher::Launcher() : base_(environ), nothing_(open("/dev/null", O_RDONLY | O_CLOEXEC)) { lift(nothing_); }
 
-struct Launch::Prepared {
-  const Command& command;
-  std::string program;
-  std::vector<char*> argv;
-  Environment environment;
-  LaunchedProcess child;
-  Descriptor input;
-  SpawnPlan plan;
-};
-
-Launch::Launch(std::unique_ptr<Prepared> prepared) : prepared_(std::move(prepared)) {}
-Launch::Launch(Launch&&) noexcept = default;
-Launch::~Launch() = default;
-
-Result<Launch> Launcher::prepare(const Command& command) const {
+Result<LaunchedProcess> Launcher::launch(const Command& command) const {
   if (command.argv.empty() || command.argv.front().empty())
     return Error{"no program is named", "the command must begin with one"};
   std::vector<char*> argv;
@@ -272,33 +258,26 @@ Result<Launch> Launcher::prepare(const Command& command) const {
   auto program = find_program(command, *environment);
   if (!program) return program.error();
 
-  std::unique_ptr<Launch::Prepared> prepared(
-      new Launch::Prepared{command, std::move(*program), std::move(argv), std::move(*environment), {}, {}, {}});
-  auto& child = prepared->child;
-  auto& input = prepared->input;
+  LaunchedProcess child;
+  Descriptor input;
   if (!make_pipe(child.output, child.output_writer) || !make_pipe(child.error_output, child.error_output_writer) ||
       (!command.input.empty() && !make_input(command.input, input))) {
-    return why_not(command, prepared->program, errno);
+    return why_not(command, *program, errno);
   }
-  const int code = prepared->plan.prepare(input ? input.get() : nothing_.get(), child.output_writer.get(),
-                                          child.error_output_writer.get(), command.working_directory);
-  if (code != 0) return why_not(command, prepared->program, code);
-  return Launch(std::move(prepared));
-}
-
-Result<LaunchedProcess> Launch::start() {
-  auto& child = prepared_->child;
-  const int code = posix_spawn(&child.pid, prepared_->program.c_str(), &prepared_->plan.actions, &prepared_->plan.attributes,
-                               prepared_->argv.data(), prepared_->environment.block());
-  if (code != 0) return why_not(prepared_->command, prepared_->program, code);
+  SpawnPlan plan;
+  int code = plan.prepare(input ? input.get() : nothing_.get(), child.output_writer.get(), child.error_output_writer.get(),
+                          command.working_directory);
+  if (code == 0)
+    code = posix_spawn(&child.pid, program->c_str(), &plan.actions, &plan.attributes, argv.data(), environment->block());
+  if (code != 0) return why_not(command, *program, code);
   child.pidfd = open_pidfd(child.pid);
   if (!child.pidfd) {
     const int trouble = errno;
     kill(-child.pid, SIGKILL);
     waitpid(child.pid, nullptr, 0);
-    return why_not(prepared_->command, prepared_->program, trouble);
+    return why_not(command, *program, trouble);
   }
-  return std::move(child);
+  return child;
 }
 
 }  // namespace hark

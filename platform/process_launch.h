@@ -1,10 +1,8 @@
-// Starting one child in two steps: all that can be prepared (the program found in PATH, its environment, its streams), then
-// posix_spawn; and an error that says why not.
+// Starting one child: the program found in PATH, its environment put together, posix_spawn, and an error that says why not.
 #pragma once
 
 #include <sys/types.h>
 
-#include <memory>
 #include <string>
 #include <string_view>
 #include <unordered_map>
@@ -41,24 +39,10 @@ struct LaunchedProcess {
   Descriptor error_output, error_output_writer;
 };
 
-// A child about to be started. Refers to its Command and its Launcher.
-class Launch {
- public:
-  Launch(Launch&&) noexcept;
-  ~Launch();
-  Result<LaunchedProcess> start();  // once
-
- private:
-  friend class Launcher;
-  struct Prepared;
-  explicit Launch(std::unique_ptr<Prepared> prepared);
-  std::unique_ptr<Prepared> prepared_;
-};
-
 class Launcher {
  public:
   Launcher();
-  Result<Launch> prepare(const Command& command) const;
+  Result<LaunchedProcess> launch(const Command& command) const;
 
  private:
   BaseEnvironment base_;

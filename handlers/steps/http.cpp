@@ -168,10 +168,6 @@ StepAttempt attempt_http(const HttpStepOptions& options, const StepCall& call) {
     request->timeout = std::max(Duration(std::chrono::milliseconds(1)), *call.deadline - call.tools.clock.now().steady);
 
   StepAttempt attempt;
-  if (call.context.may_act && !call.context.may_act()) {
-    attempt.result.state = StepState::cancelled;
-    return attempt;
-  }
   auto answer = call.tools.http.call(*request, call.context.stop);
   if (!answer) {
     attempt.result.state = state_of_failure(call);

@@ -100,7 +100,6 @@ StepAttempt attempt_run(const RunStepOptions& options, const StepCall& call) {
   command.working_directory = call.handler.working_directory;
   command.input = call.scope.event_text();
   command.run_id = call.context.run.id;
-  command.may_start = call.context.may_act;
   command.output_stem = call.scope.output_stem(call.step.name);
 
   auto ended = call.tools.processes.run(command, call.deadline, call.context.stop);

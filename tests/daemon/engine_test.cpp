@@ -9,8 +9,6 @@
 #include <cstdlib>
 #include <deque>
 #include <set>
-#include <thread>
-#include <utility>
 
 #include <nlohmann/json.hpp>
 
@@ -30,25 +28,8 @@ namespace {
 // Records what is started; the test says how it ends.
 class FakeRunner final : public Runner {
  public:
-  void start(Assignment assignment) override {
-    CHECK(assignment.committed.wait_for(0s) == std::future_status::timeout);
-    handed_over.push_back(std::move(assignment));
-  }
-  // Those that may act: their commit is through.
-  std::vector<Assignment>& started() {
-    for (auto& assignment : std::exchange(handed_over, {})) {
-      const bool known = assignment.committed.wait_for(0s) == std::future_status::ready;
-      if (!known) handed_over.push_back(std::move(assignment));
-      else if (assignment.committed.get()) started_.push_back(std::move(assignment));
-      else ++dropped;
-    }
-    return started_;
-  }
-  std::size_t dropped = 0;  // by started(): their commit failed
-
- private:
-  std::vector<Assignment> handed_over;
-  std::vector<Assignment> started_;
+  void start(Assignment assignment) override { started.push_back(std::move(assignment)); }
+  std::vector<Assignment> started;
 };
 
 // The engine with a real journal and loop, a clock that stands still, and runs that end when the test says so.
@@ -99,7 +80,7 @@ struct World {
   void close() {
     engine.reset();
     journal.reset();
-    runner.started().clear();
+    runner.started.clear();
   }
 
   Event event(std::string source, std::string key = {}) {
@@ -124,7 +105,7 @@ struct World {
   }
 
   void finish(std::size_t index, RunState state = RunState::succeeded) {
-    auto run = runner.started().at(index).run;
+    auto run = runner.started.at(index).run;
     run.state = state;
     run.finished = clock.now().wall;
     engine->reports().finished(run);
@@ -153,9 +134,9 @@ TEST_CASE("engine: an offered event is journaled, answered when durable, run, an
   world.open();
   const auto accepted = world.offer(world.event("s"));
   CHECK(accepted.outcome == Acceptance::Outcome::accepted);
-  REQUIRE(world.runner.started().size() == 1);
-  CHECK(world.runner.started()[0].event->id == accepted.event_id);
-  CHECK(world.journal_run(world.runner.started()[0].run.id)->state == RunState::running);
+  REQUIRE(world.runner.started.size() == 1);
+  CHECK(world.runner.started[0].event->id == accepted.event_id);
+  CHECK(world.journal_run(world.runner.started[0].run.id)->state == RunState::running);
   world.finish(0);
   CHECK(world.runs().at(0).state == RunState::succeeded);
   const std::vector<std::string> expected = {"event:received", "event:queued",      "run:queued",    "run:started",        "event:handler:start",
@@ -182,11 +163,11 @@ TEST_CASE("engine: what may not survive a power loss is not called accepted") {
   CHECK(refused.reason.find("power loss") != std::string::npos);
 
   // From now on nothing is begun: a sender that tries again does not make it run again and again.
-  const auto begun = world.runner.started().size();
+  const auto begun = world.runner.started.size();
   CHECK(world.offer(world.event("s")).outcome == Acceptance::Outcome::refused);
   world.clock.advance(1min);
   CHECK(world.offer(world.event("s")).outcome == Acceptance::Outcome::refused);
-  CHECK(world.runner.started().size() == begun);
+  CHECK(world.runner.started.size() == begun);
   CHECK(world.engine->journal_fault());
 }
 
@@ -200,10 +181,10 @@ TEST_CASE("engine: a journal that stays broken does not keep the daemon from sto
   world.offer(world.event("s"));
   broken = true;
   world.offer(world.event("s"));
-  REQUIRE(world.runner.started().size() == 2);
+  REQUIRE(world.runner.started.size() == 2);
   bool drained = false;
   world.engine->drain(1min, [&] { drained = true; });
-  for (const auto& assignment : world.runner.started()) {
+  for (const auto& assignment : world.runner.started) {
     auto run = assignment.run;
     run.state = RunState::succeeded;
     world.engine->reports().finished(run);
@@ -214,59 +195,26 @@ TEST_CASE("engine: a journal that stays broken does not keep the daemon from sto
   world.until([&] { return drained; });
 }
 
-TEST_CASE("engine: a run may act only after its event is written") {
+TEST_CASE("engine: a run starts only after its event is written") {
   World world;
   world.source("s");
   world.open();
   struct Looking final : Runner {
     explicit Looking(World& w) : world(w) {}
-    // A reader of its own sees only what is committed.
-    bool is_written() const {
+    void start(Assignment assignment) override {
+      // A reader of its own sees only what is committed.
       auto reader = open_journal_reader(world.settings.journal_file);
       REQUIRE(reader);
-      auto event = (**reader)->event(event_id);
+      auto event = (**reader)->event(assignment.event->id);
       REQUIRE(event);
-      return event->has_value();
-    }
-    void start(Assignment assignment) override {
-      event_id = assignment.event->id;
-      CHECK_FALSE(is_written());
-      committed = assignment.committed;
-      worker = std::jthread([this] { written = committed.get() && is_written(); });
+      written = event->has_value();
     }
     World& world;
-    std::string event_id;
-    std::shared_future<bool> committed;
-    std::atomic<bool> written = false;
-    std::jthread worker;
+    bool written = false;
   } looking(world);
   world.engine->set_runner(looking);
   world.offer(world.event("s"));
-  looking.worker.join();
   CHECK(looking.written);
-}
-
-TEST_CASE("engine: when a commit fails, what was handed over is dropped, refused, and its slot free") {
-  World world;
-  world.settings.max_concurrent_handlers = 1;
-  world.source("s");
-  world.open();
-  std::signal(SIGXFSZ, SIG_IGN);
-  rlimit before{};
-  REQUIRE(getrlimit(RLIMIT_FSIZE, &before) == 0);
-  rlimit full = before;
-  full.rlim_cur = std::filesystem::file_size(world.folder / "journal.db-wal");
-  REQUIRE(setrlimit(RLIMIT_FSIZE, &full) == 0);  // the write-ahead log cannot grow: the write fails, as on a full disk
-  const auto refused = world.offer(world.event("s"));
-  REQUIRE(setrlimit(RLIMIT_FSIZE, &before) == 0);
-  CHECK(refused.outcome == Acceptance::Outcome::refused);
-  CHECK(world.runner.started().empty());
-  CHECK(world.runner.dropped == 1);
-  CHECK(world.engine->executor().active() == 0);
-
-  world.clock.advance(2s);
-  CHECK(world.offer(world.event("s")).taken());
-  CHECK(world.runner.started().size() == 1);
 }
 
 TEST_CASE("engine: the same key runs once, and the second caller gets the first one's id") {
@@ -277,7 +225,7 @@ TEST_CASE("engine: the same key runs once, and the second caller gets the first 
   const auto second = world.offer(world.event("s", "key"));
   CHECK(second.outcome == Acceptance::Outcome::duplicate);
   CHECK(second.event_id == first.event_id);
-  CHECK(world.runner.started().size() == 1);
+  CHECK(world.runner.started.size() == 1);
   auto decisions = world.journal->decisions(first.sequence);
   REQUIRE(decisions);
   CHECK(decisions->back().stage == Stage::dedupe);
@@ -298,7 +246,7 @@ TEST_CASE("engine: two of one key in the same turn are still one") {
   world.until([&] { return answers.size() == 2; });
   CHECK(answers[0].outcome == Acceptance::Outcome::accepted);
   CHECK(answers[1].outcome == Acceptance::Outcome::duplicate);
-  CHECK(world.runner.started().size() == 1);
+  CHECK(world.runner.started.size() == 1);
 }
 
 TEST_CASE("engine: debounced events wait, and the last of them runs") {
@@ -307,11 +255,11 @@ TEST_CASE("engine: debounced events wait, and the last of them runs") {
   world.open();
   world.offer(world.event("s"));
   const auto last = world.offer(world.event("s"));
-  CHECK(world.runner.started().empty());
+  CHECK(world.runner.started.empty());
   world.clock.advance(10s);
   world.offer(world.event("nobody"));  // any turn notices that it is due
-  world.until([&] { return world.runner.started().size() == 1; });
-  CHECK(world.runner.started()[0].event->id == last.event_id);
+  world.until([&] { return world.runner.started.size() == 1; });
+  CHECK(world.runner.started[0].event->id == last.event_id);
 }
 
 TEST_CASE("engine: what waits in a debounce or in the queue survives a restart") {
@@ -323,8 +271,8 @@ TEST_CASE("engine: what waits in a debounce or in the queue survives a restart")
   world.offer(world.event("now"));
   world.offer(world.event("now"));
   const auto held = world.offer(world.event("later"));
-  REQUIRE(world.runner.started().size() == 1);
-  const auto running = world.runner.started()[0].run.id;
+  REQUIRE(world.runner.started.size() == 1);
+  const auto running = world.runner.started[0].run.id;
   world.close();  // as if it had been killed: nothing is told
 
   world.open();
@@ -332,12 +280,34 @@ TEST_CASE("engine: what waits in a debounce or in the queue survives a restart")
   CHECK(world.engine->queue().size() == 1);
   // This very process still lives, so the run is not taken for one that was cut off.
   CHECK(world.journal_run(running)->state == RunState::running);
-  world.until([&] { return world.runner.started().size() == 1; });
+  world.until([&] { return world.runner.started.size() == 1; });
   world.finish(0);
   world.clock.advance(10s);
   world.offer(world.event("nobody"));
-  world.until([&] { return world.runner.started().size() == 2; });
-  CHECK(world.runner.started()[1].event->id == held.event_id);
+  world.until([&] { return world.runner.started.size() == 2; });
+  CHECK(world.runner.started[1].event->id == held.event_id);
+}
+
+TEST_CASE("engine: when a commit fails, what was to start is refused, and its slot is free") {
+  World world;
+  world.settings.max_concurrent_handlers = 1;
+  world.source("s");
+  world.open();
+  std::signal(SIGXFSZ, SIG_IGN);
+  rlimit before{};
+  REQUIRE(getrlimit(RLIMIT_FSIZE, &before) == 0);
+  rlimit full = before;
+  full.rlim_cur = std::filesystem::file_size(world.folder / "journal.db-wal");
+  REQUIRE(setrlimit(RLIMIT_FSIZE, &full) == 0);  // the write-ahead log cannot grow: the write fails, as on a full disk
+  const auto refused = world.offer(world.event("s"));
+  REQUIRE(setrlimit(RLIMIT_FSIZE, &before) == 0);
+  CHECK(refused.outcome == Acceptance::Outcome::refused);
+  CHECK(world.runner.started.empty());
+  CHECK(world.engine->executor().active() == 0);
+
+  world.clock.advance(2s);
+  CHECK(world.offer(world.event("s")).taken());
+  CHECK(world.runner.started.size() == 1);
 }
 
 TEST_CASE("engine: a full queue refuses or drops as configured, and says so") {
@@ -375,9 +345,9 @@ TEST_CASE("engine: a waiting run whose event is only on disk gets it back") {
   const auto last = world.offer(world.event("s"));
   for (std::size_t i = 0; i < 3; ++i) {
     world.finish(i);
-    world.until([&] { return world.runner.started().size() == i + 2; });
+    world.until([&] { return world.runner.started.size() == i + 2; });
   }
-  CHECK(world.runner.started()[3].event->id == last.event_id);
+  CHECK(world.runner.started[3].event->id == last.event_id);
 }
 
 TEST_CASE("engine: pause holds runs back, resume starts them, cancel ends a waiting one") {
@@ -387,15 +357,15 @@ TEST_CASE("engine: pause holds runs back, resume starts them, cancel ends a wait
   world.engine->pause("h");
   world.offer(world.event("s"));
   world.offer(world.event("s"));
-  CHECK(world.runner.started().empty());
+  CHECK(world.runner.started.empty());
   const auto newest = world.runs().at(0).id;
   CHECK(world.engine->cancel(newest));
   world.until([&] { return world.journal_run(newest)->state == RunState::cancelled; });
   world.engine->resume("h");
-  world.until([&] { return world.runner.started().size() == 1; });
-  CHECK(world.runner.started()[0].run.id != newest);
-  CHECK(world.engine->cancel(world.runner.started()[0].run.id));
-  CHECK(world.runner.started()[0].stop.stop_requested());
+  world.until([&] { return world.runner.started.size() == 1; });
+  CHECK(world.runner.started[0].run.id != newest);
+  CHECK(world.engine->cancel(world.runner.started[0].run.id));
+  CHECK(world.runner.started[0].stop.stop_requested());
   CHECK(!world.engine->cancel("unknown"));
 }
 
@@ -407,7 +377,7 @@ TEST_CASE("engine: a drain refuses offers, cuts off at the deadline, and what wa
   bool drained = false;
   world.engine->drain(0s, [&] { drained = true; });
   CHECK(!world.offer(world.event("s")).taken());
-  world.until([&] { return world.runner.started()[0].stop.stop_requested(); });
+  world.until([&] { return world.runner.started[0].stop.stop_requested(); });
   CHECK(!drained);
   world.finish(0, RunState::cancelled);
   world.until([&] { return drained; });
@@ -416,8 +386,8 @@ TEST_CASE("engine: a drain refuses offers, cuts off at the deadline, and what wa
   CHECK(run.attempt == 2);
   world.close();
   world.open();
-  world.until([&] { return world.runner.started().size() == 1; });
-  CHECK(world.runner.started()[0].run.attempt == 2);
+  world.until([&] { return world.runner.started.size() == 1; });
+  CHECK(world.runner.started[0].run.attempt == 2);
 }
 
 TEST_CASE("engine: who waits for an event's runs hears of the end, also when it is over already") {
@@ -430,7 +400,7 @@ TEST_CASE("engine: who waits for an event's runs hears of the end, also when it 
   StepResult step;
   step.name = "only";
   step.output = "what it said";
-  world.engine->reports().step_finished(world.runner.started().at(0).run, 0, step);
+  world.engine->reports().step_finished(world.runner.started.at(0).run, 0, step);
   world.finish(0, RunState::failed);
   world.until([&] { return ended.size() == 1; });
   CHECK(ended[0].state == RunState::failed);

@@ -27,12 +27,6 @@ Handlers one_handler(int max_concurrent = 0) {
   return {{"h", std::make_shared<const Handler>(handler)}};
 }
 
-std::shared_future<bool> decided(bool committed) {
-  std::promise<bool> promise;
-  promise.set_value(committed);
-  return promise.get_future().share();
-}
-
 struct World {
   test::TemporaryFolder folder;
   test::FakeClock clock;
@@ -79,7 +73,7 @@ TEST_CASE("executor: plans as many as there are slots, writes them as running, l
   REQUIRE(plan.start.size() == 2);
   CHECK(world.state("run-aa") == RunState::running);
   CHECK(world.state("run-cc") == RunState::queued);
-  executor.launch(std::move(plan.start), decided(true), world.runner);
+  executor.launch(std::move(plan.start), world.runner);
   CHECK(executor.active() == 2);
   REQUIRE(world.runner.started.size() == 2);
   CHECK(world.runner.started[0].run.id == "run-aa");
@@ -109,7 +103,7 @@ TEST_CASE("executor: a cancel asks the run to stop until it has ended") {
   World world;
   Executor executor(world.queue, *world.journal, this_process(), one_handler());
   world.enqueue("run-aa");
-  executor.launch(world.plan(executor).start, decided(true), world.runner);
+  executor.launch(world.plan(executor).start, world.runner);
   CHECK(!executor.cancel("run-bb"));
   CHECK(executor.cancel("run-aa"));
   CHECK(world.runner.started[0].stop.stop_requested());
@@ -127,60 +121,32 @@ TEST_CASE("executor: a run without its handler fails with the reason, and is wri
   CHECK(world.queue.slots().running() == 0);
 }
 
-namespace {
-
-// A pool runner with one handler of two steps.
-struct Pool {
+TEST_CASE("pool runner: a pipeline runs on a worker and reports its steps, then its end, on the loop") {
   test::TemporaryFolder folder;
   Loop loop;
   SystemClock clock;
   test::FakeProcesses processes;
   test::FakeHttpClient http;
   std::vector<std::string> heard;
-  std::unique_ptr<PoolRunner> runner;
+  RunReports reports;
+  reports.step_finished = [&](const Run&, std::size_t, const StepResult& step) { heard.push_back("step " + step.name); };
+  reports.finished = [&](const Run& run) { heard.push_back("run " + run.id + " " + std::string(to_string(run.state))); };
+  PoolRunner runner(loop, 1, PipelineTools{processes, http, clock, folder.path()}, reports);
 
-  Pool() {
-    RunReports reports;
-    reports.step_finished = [this](const Run&, std::size_t, const StepResult& step) { heard.push_back("step " + step.name); };
-    reports.finished = [this](const Run& run) { heard.push_back("run " + run.id + " " + std::string(to_string(run.state))); };
-    runner = std::make_unique<PoolRunner>(loop, 1, PipelineTools{processes, http, clock, folder.path()}, reports);
+  auto handler = std::make_shared<Handler>();
+  handler->name = "h";
+  for (const auto* name : {"one", "two"}) {
+    StepOptions step;
+    step.name = name;
+    step.kind = RunStepOptions{false, {}, {Template::parse("true")}};
+    handler->steps.push_back(step);
   }
-
-  void start(std::shared_future<bool> committed) {
-    auto handler = std::make_shared<Handler>();
-    handler->name = "h";
-    for (const auto* name : {"one", "two"}) {
-      StepOptions step;
-      step.name = name;
-      step.kind = RunStepOptions{false, {}, {Template::parse("true")}};
-      handler->steps.push_back(step);
-    }
-    Assignment assignment;
-    assignment.handler = handler;
-    assignment.run.id = "r";
-    assignment.run.handler = "h";
-    assignment.event = std::make_shared<const Event>();
-    assignment.committed = std::move(committed);
-    runner->start(std::move(assignment));
-  }
-};
-
-}  // namespace
-
-TEST_CASE("pool runner: a pipeline runs on a worker and reports its steps, then its end, on the loop") {
-  Pool pool;
-  pool.start(decided(true));
-  for (int tries = 0; pool.heard.size() < 3 && tries < 600; ++tries) pool.loop.run_once(100ms);
-  CHECK(pool.heard == std::vector<std::string>{"step one", "step two", "run r succeeded"});
-}
-
-TEST_CASE("pool runner: a run whose commit fails starts nothing and reports nothing") {
-  Pool pool;
-  std::promise<bool> undecided;
-  pool.start(undecided.get_future().share());
-  undecided.set_value(false);
-  pool.start(decided(true));  // one thread: it comes after the other
-  for (int tries = 0; pool.heard.size() < 3 && tries < 600; ++tries) pool.loop.run_once(100ms);
-  CHECK(pool.heard.size() == 3);
-  CHECK(pool.processes.calls().size() == 2);
+  Assignment assignment;
+  assignment.handler = handler;
+  assignment.run.id = "r";
+  assignment.run.handler = "h";
+  assignment.event = std::make_shared<const Event>();
+  runner.start(std::move(assignment));
+  for (int tries = 0; heard.size() < 3 && tries < 600; ++tries) loop.run_once(100ms);
+  CHECK(heard == std::vector<std::string>{"step one", "step two", "run r succeeded"});
 }

@@ -346,17 +346,6 @@ TEST_CASE_FIXTURE(Fixture, "process: a deadline or stop that has come already st
   CHECK_FALSE(std::filesystem::exists(folder / "started"));
 }
 
-TEST_CASE_FIXTURE(Fixture, "process: one that may not start is prepared and dropped") {
-  Command command = shell("touch $D/started");
-  command.environment = {{"D", folder.path().string()}};
-  command.may_start = [] { return false; };
-  CHECK(run(command).end == End::cancelled);
-  CHECK_FALSE(std::filesystem::exists(folder / "started"));
-  command.may_start = [] { return true; };
-  CHECK(run(command).end == End::exited);
-  CHECK(std::filesystem::exists(folder / "started"));
-}
-
 TEST_CASE_FIXTURE(Fixture, "process: on SIGTERM a command has time to say goodbye, more than a pipe holds of it") {
   RealProcessSpawner patient(30s);
   Command command = shell("trap 'head -c 200000 /dev/zero; exit 7' TERM; echo up > $D/up; while :; do sleep 0.01; done");

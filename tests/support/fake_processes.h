@@ -1,7 +1,6 @@
 // A spawner that starts nothing: it records what it was asked to run and answers from a script.
 #pragma once
 
-#include <csignal>
 #include <deque>
 #include <functional>
 #include <mutex>
@@ -62,10 +61,8 @@ class FakeProcesses final : public ProcessSpawner {
   }
 
   Result<ProcessResult> run(const Command& command, std::optional<SteadyTime> deadline, std::stop_token stop) override {
-    if (command.may_start && !command.may_start()) return ended(ProcessResult::End::cancelled, 128 + SIGTERM);
     Answer next;
-    Call call{command, deadline};
-    call.command.may_start = nullptr;  // good for this call only
+    const Call call{command, deadline};
     {
       std::lock_guard lock(mutex_);
       calls_.push_back(call);
