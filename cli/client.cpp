@@ -1,7 +1,5 @@
 #include "cli/client.h"
 
-#include <cstring>
-
 #include <nlohmann/json.hpp>
 
 #include "cli/configuration.h"
@@ -58,20 +56,6 @@ std::optional<int> read_answer(const Answer& answer, nlohmann::json& value) {
   if (const auto detail = value.value("detail", std::string{}); !detail.empty()) message += ": " + detail;
   output::complain(message);
   return exit_code::kFailed;
-}
-
-std::string percent_encoded(std::string_view text) {
-  constexpr char kHex[] = "0123456789ABCDEF";
-  std::string out;
-  for (const unsigned char byte : text) {
-    const bool plain = (byte >= 'a' && byte <= 'z') || (byte >= 'A' && byte <= 'Z') || (byte >= '0' && byte <= '9') || std::strchr("-._~", byte) != nullptr;
-    if (plain && byte != 0) {
-      out += char(byte);
-    } else {
-      out += {'%', kHex[byte >> 4], kHex[byte & 15]};
-    }
-  }
-  return out;
 }
 
 }  // namespace hark

@@ -29,7 +29,4 @@ std::optional<int> ask_daemon_json(const CommonOptions& common, const std::strin
 // Prints a problem and returns the exit status; nullopt: `value` is the parsed answer.
 std::optional<int> read_answer(const Answer& answer, nlohmann::json& value);
 
-// Text from outside as a part of a target: every byte but letters, digits and `-._~` escaped (RFC 3986, 2.3).
-std::string percent_encoded(std::string_view text);
-
 }  // namespace hark

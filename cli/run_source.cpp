@@ -8,6 +8,7 @@
 #include "cli/journal_access.h"
 #include "cli/output.h"
 #include "core/payload.h"
+#include "platform/http_url.h"
 
 namespace hark {
 

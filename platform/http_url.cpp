@@ -16,6 +16,16 @@ bool plain_host(std::string_view host) {
   });
 }
 
+bool is_unreserved(char c) {
+  return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '-' || c == '.' || c == '_' || c == '~';
+}
+
+void append_escaped(std::string& text, char c) {
+  constexpr std::string_view kHex = "0123456789ABCDEF";
+  const auto byte = static_cast<unsigned char>(c);
+  text += {'%', kHex[byte >> 4], kHex[byte & 15]};
+}
+
 }  // namespace
 
 std::string HttpUrl::authority() const {
@@ -25,13 +35,12 @@ std::string HttpUrl::authority() const {
 }
 
 bool escape_target(std::string_view raw, std::string& target) {
-  static constexpr char kHex[] = "0123456789ABCDEF";
   target = raw.empty() || raw.front() != '/' ? "/" : "";
   for (const char c : raw.substr(0, raw.find('#'))) {
     const auto byte = static_cast<unsigned char>(c);
     if (byte < 0x20 || byte == 0x7f) return false;
     if (byte == ' ' || byte > 0x7f) {
-      target += {'%', kHex[byte >> 4], kHex[byte & 15]};
+      append_escaped(target, c);
     } else {
       target += c;
     }
@@ -78,6 +87,18 @@ Result<HttpUrl> parse_http_url(std::string_view url) {
   }
   if (!escape_target(target, parts.target)) return Error{"the URL holds a control character", "percent-escape it"};
   return parts;
+}
+
+std::string percent_encoded(std::string_view text) {
+  std::string out;
+  for (const char c : text) {
+    if (is_unreserved(c)) {
+      out += c;
+    } else {
+      append_escaped(out, c);
+    }
+  }
+  return out;
 }
 
 }  // namespace hark

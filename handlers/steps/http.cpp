@@ -9,33 +9,13 @@
 #include "core/limits.h"
 #include "handlers/names.h"
 #include "platform/clock.h"
+#include "platform/http_url.h"
 #include "platform/output_file.h"
 
 namespace hark {
 namespace {
 
 using Json = nlohmann::json;
-
-bool is_unreserved(char c) {
-  return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '-' || c == '.' || c == '_' ||
-         c == '~';
-}
-
-std::string percent_encoded(std::string_view text) {
-  constexpr std::string_view kHex = "0123456789ABCDEF";
-  std::string out;
-  for (const char c : text) {
-    if (is_unreserved(c)) {
-      out += c;
-      continue;
-    }
-    const auto byte = static_cast<unsigned char>(c);
-    out += '%';
-    out += kHex[byte >> 4];
-    out += kHex[byte & 15];
-  }
-  return out;
-}
 
 // RFC 3986, 5.2.4: a server or a proxy takes such a segment for a step to another folder, encoded or not.
 bool has_dot_segment(std::string_view url) {

@@ -311,6 +311,8 @@ TEST_CASE("http client: URLs") {
     CAPTURE(bad);
     CHECK_FALSE(parse_http_url(bad).ok());
   }
+  CHECK(percent_encoded("aZ09-._~") == "aZ09-._~");
+  CHECK(percent_encoded("a b/\xc3\xa4?&") == "a%20b%2F%C3%A4%3F%26");
 }
 
 TEST_CASE("http client: a certificate must be known and for the host") {

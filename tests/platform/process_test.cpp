@@ -469,7 +469,9 @@ TEST_CASE_FIXTURE(Fixture, "process tree: many chains that fork every half milli
   const auto left = spawner.end_marked("run-" + folder.path().filename().string());
   std::ofstream(folder / "stop").put('\n');  // whatever came of it, no storm goes on
   CHECK(left == 0);
-  CHECK(result.note == "");  // all were stopped before any was asked to go: none had to be killed
+  // On an idle machine all are stopped before any is asked to go; on a busy one some may be killed first, and the note names them.
+  CHECK(result.note.find("left running") == std::string::npos);
+  CHECK(result.note.find("could not be ended") == std::string::npos);
 }
 #endif
 
