@@ -5,8 +5,9 @@
 #include <unistd.h>
 
 #include <cerrno>
-#include <cstring>
 #include <string>
+
+#include "platform/errno_text.h"
 
 namespace hark {
 
@@ -31,9 +32,9 @@ int wait_for_daemon(int report, pid_t child) {
 
 Result<Background> Background::begin() {
   int ends[2];
-  if (pipe2(ends, O_CLOEXEC) != 0) return Error{std::string("cannot go to the background: ") + std::strerror(errno), {}};
+  if (pipe2(ends, O_CLOEXEC) != 0) return Error{"cannot go to the background: " + errno_text(errno), {}};
   const pid_t child = fork();
-  if (child < 0) return Error{std::string("cannot go to the background: ") + std::strerror(errno), {}};
+  if (child < 0) return Error{"cannot go to the background: " + errno_text(errno), {}};
   Background background;
   if (child > 0) {
     close(ends[1]);

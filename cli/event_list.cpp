@@ -15,14 +15,12 @@ using nlohmann::json;
 
 namespace {
 
-constexpr std::size_t kPage = 500;  // events read at once while a filter looks for its matches
-
 // The explanations of what matches, newest first.
 Result<json> collect(JournalReader& journal, const HistoryCommand& command, const Filter& filter) {
   json shown = json::array();
   EventQuery query;
   while (shown.size() < command.limit) {
-    query.limit = std::min(filter.empty() ? command.limit - shown.size() : kPage, kPage);
+    query.limit = std::min(filter.empty() ? command.limit - shown.size() : kJournalPage, kJournalPage);
     auto events = journal.events(query);
     if (!events) return events.error();
     for (const auto& event : *events) {

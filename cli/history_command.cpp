@@ -7,6 +7,7 @@
 #include "cli/commands.h"
 #include "cli/event_list.h"
 #include "cli/exit_codes.h"
+#include "cli/journal_access.h"
 #include "cli/output.h"
 #include "cli/run_filter.h"
 #include "cli/run_source.h"
@@ -21,8 +22,6 @@ using nlohmann::json;
 
 namespace {
 
-constexpr std::size_t kPage = 500;  // runs read at once while a filter looks for its matches
-
 // Fields of a run as filters name them: "state", "event.source", "duration_ms".
 bool matches(const Filter& filter, const json& run) {
   return filter.evaluate([&](std::string_view field) { return json_at(run, field); }).matches;
@@ -34,7 +33,7 @@ std::optional<int> collect(RunSource& source, const HistoryCommand& command, con
   RunQuery query;
   query.handler = command.handler;
   while (runs.size() < command.limit) {
-    query.limit = std::min(filter.empty() ? command.limit - runs.size() : kPage, kPage);
+    query.limit = std::min(filter.empty() ? command.limit - runs.size() : kJournalPage, kJournalPage);
     json got;
     if (const auto ended = source.runs(query, got)) return ended;
     for (auto& run : got) {

@@ -1,6 +1,7 @@
 // The journal, read by a command without a daemon: opened where the configuration or --journal says, and what it knows of one event.
 #pragma once
 
+#include <cstddef>
 #include <memory>
 #include <optional>
 #include <string>
@@ -13,6 +14,8 @@
 #include "state/journal.h"
 
 namespace hark {
+
+inline constexpr std::size_t kJournalPage = 500;  // rows read at once while a filter looks for its matches
 
 // Prints what went wrong and returns the exit status; nullopt: it is open, or `journal` is null because nothing was ever written.
 std::optional<int> open_for_reading(const CommonOptions& common, std::unique_ptr<JournalReader>& journal);

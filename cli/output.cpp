@@ -7,12 +7,12 @@
 #include <cerrno>
 #include <cstdio>
 #include <cstdlib>
-#include <cstring>
 
 #include <nlohmann/json.hpp>
 
 #include "core/payload.h"
 #include "core/printable.h"
+#include "platform/errno_text.h"
 
 namespace hark::output {
 
@@ -137,7 +137,7 @@ Status finish() {
   const bool failed_before = std::ferror(stdout) != 0;
   errno = 0;
   if (std::fflush(stdout) == 0 && !failed_before) return {};
-  return Error{std::string("standard output could not be written") + (errno != 0 ? std::string(": ") + std::strerror(errno) : ""),
+  return Error{std::string("standard output could not be written") + (errno != 0 ? ": " + errno_text(errno) : ""),
                "what was printed is not complete"};
 }
 

@@ -4,9 +4,9 @@
 
 #include <array>
 #include <cerrno>
-#include <cstring>
 
 #include "core/json_keys.h"
+#include "platform/errno_text.h"
 #include "platform/file_system.h"
 
 namespace hark {
@@ -21,7 +21,7 @@ Result<std::string> read_standard_input() {
   while (true) {
     const auto count = read(STDIN_FILENO, piece.data(), piece.size());
     if (count < 0 && errno == EINTR) continue;
-    if (count < 0) return Error{std::string("standard input: ") + std::strerror(errno), {}};
+    if (count < 0) return Error{"standard input: " + errno_text(errno), {}};
     if (count == 0) return text;
     text.append(piece.data(), std::size_t(count));
     if (text.size() > kLargest) return Error{"standard input: more than 64 MiB", {}};

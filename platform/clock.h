@@ -11,6 +11,9 @@ class Clock {
   virtual Now now() const = 0;  // any thread
 };
 
+// For platform/ itself, whose waits on the kernel no fake clock could move. Any thread.
+inline SteadyTime steady_now() { return std::chrono::steady_clock::now(); }
+
 class SystemClock final : public Clock {
  public:
   Now now() const override;

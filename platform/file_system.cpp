@@ -10,10 +10,10 @@
 #include <chrono>
 #include <cstdio>
 #include <cstdlib>
-#include <system_error>
 #include <utility>
 
 #include "platform/descriptor.h"
+#include "platform/errno_text.h"
 
 namespace hark {
 namespace {
@@ -25,7 +25,7 @@ Error failure(const std::string& what, int error) {
   if (error == EACCES || error == EPERM) cure = "check who owns the file and the folders above it, or name another place";
   if (error == EROFS) cure = "the file system is mounted read-only: name another place";
   if (error == ENOTDIR) cure = "a part of the path is a file and no folder: name another place";
-  return {what + ": " + std::error_code(error, std::generic_category()).message(), std::move(cure)};
+  return {what + ": " + errno_text(error), std::move(cure)};
 }
 
 std::filesystem::path folder_of(const std::filesystem::path& path) {

@@ -16,6 +16,7 @@
 #include <boost/asio/post.hpp>
 #include <boost/asio/steady_timer.hpp>
 
+#include "platform/clock.h"
 #include "platform/http_connection.h"
 #include "platform/http_response.h"
 #include "platform/listen_socket.h"
@@ -26,7 +27,7 @@ namespace asio = boost::asio;
 
 namespace {
 
-using Descriptor = asio::posix::basic_stream_descriptor<asio::io_context::executor_type>;
+using StreamDescriptor = asio::posix::basic_stream_descriptor<asio::io_context::executor_type>;
 
 // Connections taken in one turn, so that a burst does not keep those that are there waiting.
 constexpr int kAcceptsPerTurn = 64;
@@ -46,14 +47,12 @@ std::string address_text(const sockaddr_storage& address) {
   return text;
 }
 
-SteadyTime steady_now() { return std::chrono::steady_clock::now(); }
-
 }  // namespace
 
 struct HttpServer::State final : HttpConnectionHost, std::enable_shared_from_this<HttpServer::State> {
   struct Listener {
     Listener(asio::io_context& context, int fd, bool is_unix) : descriptor(context, fd), retry(context), unix_socket(is_unix) {}
-    Descriptor descriptor;
+    StreamDescriptor descriptor;
     asio::steady_timer retry;  // while there is no free descriptor
     bool unix_socket;
     std::size_t connections = 0;

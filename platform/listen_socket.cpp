@@ -16,17 +16,15 @@
 #include <cerrno>
 #include <cstring>
 #include <memory>
-#include <system_error>
 #include <utility>
 
 #include "core/limits.h"
 #include "platform/descriptor.h"
+#include "platform/errno_text.h"
 
 namespace hark {
 
 namespace {
-
-std::string errno_text(int number) { return std::generic_category().message(number); }
 
 std::string place(const std::string& host, std::uint16_t port) {
   return (host.find(':') == std::string::npos ? host : "[" + host + "]") + ":" + std::to_string(port);

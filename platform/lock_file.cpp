@@ -5,10 +5,10 @@
 #include <unistd.h>
 
 #include <cerrno>
-#include <cstring>
 #include <string>
 #include <utility>
 
+#include "platform/errno_text.h"
 #include "platform/file_system.h"
 
 namespace hark {
@@ -16,7 +16,7 @@ namespace hark {
 Result<LockFile> LockFile::take(const std::filesystem::path& path) {
   if (auto made = make_private_folder(path.parent_path()); !made) return made.error();
   const int fd = open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
-  if (fd < 0) return Error{"cannot open " + path.string() + ": " + std::strerror(errno), "give this user write access to the folder"};
+  if (fd < 0) return Error{"cannot open " + path.string() + ": " + errno_text(errno), "give this user write access to the folder"};
   if (flock(fd, LOCK_EX | LOCK_NB) != 0) {
     char text[32] = {};
     const auto length = pread(fd, text, sizeof text - 1, 0);

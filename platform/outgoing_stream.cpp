@@ -20,20 +20,17 @@
 #include <cstring>
 #include <functional>
 #include <mutex>
-#include <system_error>
 #include <thread>
 #include <utility>
 #include <vector>
 
+#include "platform/clock.h"
+#include "platform/errno_text.h"
 #include "platform/listen_socket.h"
 
 namespace hark {
 
 namespace {
-
-std::string errno_text(int number) { return std::generic_category().message(number); }
-
-SteadyTime steady_now() { return std::chrono::steady_clock::now(); }
 
 struct Address {
   sockaddr_storage storage{};

@@ -4,13 +4,14 @@
 #include <sys/stat.h>
 
 #include <cerrno>
-#include <system_error>
+
+#include "platform/errno_text.h"
 
 namespace hark {
 namespace {
 
 Error failed(const std::string& what, const std::string& path, int code) {
-  return {"cannot " + what + " '" + path + "': " + std::generic_category().message(code),
+  return {"cannot " + what + " '" + path + "': " + errno_text(code),
           "check the folder's rights and the disk's free space"};
 }
 

@@ -11,6 +11,7 @@
 #include <csignal>
 
 #include "platform/child_registry.h"
+#include "platform/clock.h"
 #include "platform/process_capture.h"
 #include "platform/process_launch.h"
 #include "platform/process_tree.h"
@@ -20,13 +21,11 @@ namespace {
 
 using End = ProcessResult::End;
 
-SteadyTime now() { return std::chrono::steady_clock::now(); }
-
 // Waits on `fds` until one is ready or `until` (none: for ever) has come.
 void wait_on(pollfd* fds, std::size_t count, std::optional<SteadyTime> until) {
   timespec timeout{};
   if (until) {
-    const auto left = std::max(Duration(0), *until - now());
+    const auto left = std::max(Duration(0), *until - steady_now());
     const auto seconds = std::chrono::floor<std::chrono::seconds>(left);
     timeout = {static_cast<time_t>(seconds.count()), static_cast<long>((left - seconds).count())};
   }
@@ -80,7 +79,7 @@ class Attendance {
       if (fds[1].revents != 0) output_.read_once(child_.output.get());
       if (fds[2].revents != 0) error_output_.read_once(child_.error_output.get());
       if (fds[3].revents != 0) return End::cancelled;
-      if (deadline && now() >= *deadline) return End::timed_out;
+      if (deadline && steady_now() >= *deadline) return End::timed_out;
     }
   }
 
@@ -147,7 +146,7 @@ RealProcessSpawner::~RealProcessSpawner() = default;
 
 Result<ProcessResult> RealProcessSpawner::run(const Command& command, std::optional<SteadyTime> deadline, std::stop_token stop) {
   if (stop.stop_requested()) return not_started(End::cancelled);
-  if (deadline && now() >= *deadline) return not_started(End::timed_out);
+  if (deadline && steady_now() >= *deadline) return not_started(End::timed_out);
   const StopSignal stop_signal(stop);
 
   auto& children = state_->children;

@@ -12,15 +12,13 @@
 #include <csignal>
 #include <cstring>
 #include <optional>
-#include <system_error>
 
 #include "core/limits.h"
+#include "platform/errno_text.h"
 #include "platform/pidfd.h"
 
 namespace hark {
 namespace {
-
-std::string reason(int code) { return std::generic_category().message(code); }
 
 // A name for an error's text: event data may stand in it, so control characters go and it is cut.
 std::string shown(std::string_view text) {
@@ -129,7 +127,7 @@ Error why_not(const Command& command, const std::string& program, int code) {
     else if (access(folder.c_str(), X_OK) != 0)
       trouble = errno;
     if (trouble != 0)
-      return {"cannot enter working directory '" + shown(folder) + "': " + reason(trouble),
+      return {"cannot enter working directory '" + shown(folder) + "': " + errno_text(trouble),
               "make the folder, or mend working_directory"};
   }
   const std::string opening = "cannot run '" + shown(command.argv.front()) + "': ";
@@ -139,9 +137,9 @@ Error why_not(const Command& command, const std::string& program, int code) {
     case ENOENT:
       if (stat(place.c_str(), &status) == 0)
         return {opening + "the interpreter that its first line names is not there", "mend the #! line"};
-      return {opening + reason(code), "check the path"};
+      return {opening + errno_text(code), "check the path"};
     case EACCES:
-      return {opening + reason(code), "it must be an executable file: chmod +x"};
+      return {opening + errno_text(code), "it must be an executable file: chmod +x"};
     case ENOEXEC:
       return {opening + "it is neither a program nor a script with a #! line", "begin the script with a line such as #!/bin/sh"};
     case E2BIG:
@@ -151,9 +149,9 @@ Error why_not(const Command& command, const std::string& program, int code) {
     case ENOMEM:
     case EMFILE:
     case ENFILE:
-      return {opening + reason(code), "the system's limit of processes, memory or open files is reached"};
+      return {opening + errno_text(code), "the system's limit of processes, memory or open files is reached"};
     default:
-      return {opening + reason(code), ""};
+      return {opening + errno_text(code), ""};
   }
 }
 

@@ -10,12 +10,11 @@
 #include <set>
 
 #include "core/limits.h"
+#include "platform/clock.h"
 #include "platform/pidfd.h"
 
 namespace hark {
 namespace {
-
-SteadyTime now() { return std::chrono::steady_clock::now(); }
 
 std::string label(pid_t pid, const std::string& name) {
   std::string out = std::to_string(pid) + " (";
@@ -56,10 +55,10 @@ bool still_there(const ProcessEntry& entry) {
 std::string ProcessTree::end(const Wait& wait) {
   // Stopped first, so that all are known before any of them learns of it: who is born later (a trap that cleans up) was born
   // of a member that was asked, and is given the grace without being asked itself.
-  freeze(now() + limits::kFreezePatience);
+  freeze(steady_now() + limits::kFreezePatience);
   signal_all(SIGTERM);
   signal_all(SIGCONT);
-  wait_until_gone(wait, now() + options_.grace);
+  wait_until_gone(wait, steady_now() + options_.grace);
 
   std::string note;
   if (collect() > 0 || any_left()) {
@@ -80,13 +79,13 @@ std::string ProcessTree::end(const Wait& wait) {
 }
 
 void ProcessTree::kill_all(const Wait& wait) {
-  const SteadyTime give_up = now() + limits::kKillPatience;
+  const SteadyTime give_up = steady_now() + limits::kKillPatience;
   do {
     freeze(give_up);
     signal_group(SIGKILL);
     signal_all(SIGKILL);
-    wait_until_gone(wait, std::min(give_up, now() + std::chrono::seconds(1)));
-  } while ((collect() > 0 || any_left()) && now() < give_up);
+    wait_until_gone(wait, std::min(give_up, steady_now() + std::chrono::seconds(1)));
+  } while ((collect() > 0 || any_left()) && steady_now() < give_up);
 }
 
 // Stopped processes do not fork: once a look finds nobody new, all are known.
@@ -96,8 +95,8 @@ void ProcessTree::freeze(SteadyTime give_up) {
   do {
     signal_group(SIGSTOP);
     signal_all(SIGSTOP);
-    for (int in_vain = 0; fleeting_ > 0 && in_vain < kHuntsInVain && now() < give_up;) in_vain = hunt() > 0 ? 0 : in_vain + 1;
-  } while (collect() > 0 && now() < give_up);
+    for (int in_vain = 0; fleeting_ > 0 && in_vain < kHuntsInVain && steady_now() < give_up;) in_vain = hunt() > 0 ? 0 : in_vain + 1;
+  } while (collect() > 0 && steady_now() < give_up);
   freezing_ = false;
 }
 
@@ -122,7 +121,7 @@ std::size_t ProcessTree::hunt() {
 void ProcessTree::wait_until_gone(const Wait& wait, SteadyTime until) {
   std::vector<pollfd> fds;
   std::vector<Member*> waited;
-  while (any_left() && now() < until) {
+  while (any_left() && steady_now() < until) {
     fds.clear();
     waited.clear();
     for (auto& [pid, member] : members_) {

@@ -5,8 +5,9 @@
 #include <unistd.h>
 
 #include <cerrno>
-#include <cstring>
 #include <string>
+
+#include "platform/errno_text.h"
 
 namespace hark {
 
@@ -14,7 +15,7 @@ Status wait_for_exit(int pid) {
   const int fd = int(syscall(SYS_pidfd_open, pid, 0));
   if (fd < 0) {
     if (errno == ESRCH) return {};
-    return Error{"cannot wait for process " + std::to_string(pid) + ": " + std::strerror(errno), {}};
+    return Error{"cannot wait for process " + std::to_string(pid) + ": " + errno_text(errno), {}};
   }
   pollfd ended{fd, POLLIN, 0};
   while (poll(&ended, 1, -1) < 0 && errno == EINTR) {

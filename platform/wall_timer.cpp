@@ -6,9 +6,9 @@
 #include <algorithm>
 #include <cerrno>
 #include <cstdint>
-#include <cstring>
 #include <utility>
 
+#include "platform/errno_text.h"
 #include "platform/loop.h"
 
 namespace hark {
@@ -67,7 +67,7 @@ class TimerfdTimer final : public WallTimer {
 Result<std::unique_ptr<WallTimer>> make_wall_timer(Loop& loop) {
   const int fd = ::timerfd_create(CLOCK_REALTIME, TFD_NONBLOCK | TFD_CLOEXEC);
   if (fd < 0) {
-    return Error{std::string("cannot make a timer: ") + std::strerror(errno),
+    return Error{"cannot make a timer: " + errno_text(errno),
                  "raise the limit of open files (LimitNOFILE, ulimit -n)"};
   }
   return std::unique_ptr<WallTimer>(std::make_unique<TimerfdTimer>(loop, fd));

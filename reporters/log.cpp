@@ -4,7 +4,6 @@
 #include <unistd.h>
 
 #include <cerrno>
-#include <system_error>
 
 #include <nlohmann/json.hpp>
 #include <spdlog/logger.h>
@@ -15,6 +14,7 @@
 #include "core/limits.h"
 #include "core/printable.h"
 #include "platform/descriptor.h"
+#include "platform/errno_text.h"
 #include "platform/file_system.h"
 
 namespace hark {
@@ -64,7 +64,7 @@ Status make_own_file(const std::filesystem::path& file) {
   if (auto made = make_private_folder(file.has_parent_path() ? file.parent_path() : "."); !made) return fail(made.error().message);
   const Descriptor fd(::open(file.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600));
   if (fd || errno == EEXIST) return {};
-  return fail(std::generic_category().message(errno));
+  return fail(errno_text(errno));
 }
 
 }  // namespace

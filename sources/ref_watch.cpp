@@ -5,11 +5,11 @@
 
 #include <array>
 #include <cerrno>
-#include <cstring>
 #include <string_view>
 #include <vector>
 
 #include "core/limits.h"
+#include "platform/errno_text.h"
 #include "platform/loop.h"
 
 namespace hark {
@@ -22,7 +22,7 @@ constexpr std::uint32_t kSelf = IN_DELETE_SELF | IN_MOVE_SELF | IN_ONLYDIR;
 constexpr std::uint32_t kEntries = IN_CREATE | IN_DELETE | IN_MOVED_FROM | IN_MOVED_TO | IN_CLOSE_WRITE;
 
 Error watch_error(const fs::path& folder, int code) {
-  const std::string what = "folder " + folder.string() + " cannot be watched: " + std::strerror(code);
+  const std::string what = "folder " + folder.string() + " cannot be watched: " + errno_text(code);
   if (code == ENOSPC) return {what, "raise the limit: sysctl fs.inotify.max_user_watches=524288"};
   if (code == EACCES) return {what, "let the user that hark runs as read it"};
   return {what, "see that the repository is whole: git fsck"};
@@ -40,7 +40,7 @@ RefWatch::~RefWatch() {
 Result<std::unique_ptr<RefWatch>> RefWatch::start(const fs::path& path, const GitFolders& folders, Loop& loop, Callback changed) {
   const int fd = inotify_init1(IN_NONBLOCK | IN_CLOEXEC);
   if (fd < 0) {
-    const std::string why = std::strerror(errno);
+    const std::string why = errno_text(errno);
     return Error{"inotify cannot be used: " + why, "raise the limits: sysctl fs.inotify.max_user_instances=1024, ulimit -n"};
   }
   std::unique_ptr<RefWatch> watch(new RefWatch(fd, std::move(changed)));

@@ -3,7 +3,8 @@
 #include <sqlite3.h>
 
 #include <mutex>
-#include <system_error>
+
+#include "platform/errno_text.h"
 
 namespace hark::sqlite {
 namespace {
@@ -33,7 +34,7 @@ std::string cure_of(int code, const std::string& file) {
 Error make_error(const std::string& file, int code, const char* text, int system_error) {
   std::string message = file + ": " + text;
   if ((code & 0xff) == SQLITE_IOERR && system_error != 0) {
-    message += " (" + std::error_code(system_error, std::generic_category()).message() + ")";
+    message += " (" + errno_text(system_error) + ")";
   }
   return {std::move(message), cure_of(code, file)};
 }

@@ -8,11 +8,11 @@
 #include <algorithm>
 #include <cerrno>
 #include <chrono>
-#include <system_error>
 #include <utility>
 
 #include "core/limits.h"
 #include "platform/descriptor.h"
+#include "platform/errno_text.h"
 #include "platform/file_system.h"
 #include "state/journal_prune.h"
 #include "state/journal_queries.h"
@@ -27,7 +27,7 @@ using sqlite::Blob;
 using sqlite::Connection;
 using sqlite::Statement;
 
-Error failure(const std::string& what) { return {what + ": " + std::error_code(errno, std::generic_category()).message(), ""}; }
+Error failure(const std::string& what) { return {what + ": " + errno_text(errno), ""}; }
 
 std::int64_t microseconds(Duration duration) { return std::chrono::duration_cast<std::chrono::microseconds>(duration).count(); }
 

@@ -9,6 +9,8 @@
 #include <system_error>
 #include <utility>
 
+#include "platform/errno_text.h"
+
 namespace hark {
 namespace {
 
@@ -81,7 +83,7 @@ Status WalSync::sync_once() {
   } while (result != 0 && errno == EINTR);
   Status done;
   if (result != 0) {
-    done = Error{"cannot sync " + files_.back().name + ": " + std::error_code(errno, std::generic_category()).message(),
+    done = Error{"cannot sync " + files_.back().name + ": " + errno_text(errno),
                  "look for disk errors in the kernel's log (dmesg), then restart hark"};
   }
   for (const auto& file : files_) {
