@@ -161,6 +161,27 @@ TEST_CASE("journal: what sync() promised is there after a power cut at any momen
   CHECK(tally.promised > 1000);
 }
 
+TEST_CASE("journal: a power cut while the file is made leaves one that opens") {
+  const auto seed = printed_seed("power cut at the beginning");
+  int faults = 0;
+  std::string first;
+  for (std::uint64_t round = 0; round < 300; ++round) {
+    std::mt19937_64 random(seed + round);
+    const TemporaryFolder folder;
+    PowerCutDisk disk;
+    disk.cut_after(4 + round % 16, random());  // the file is a WAL database after about as many
+    JournalOptions options;
+    options.vfs = disk.name();
+    options.sync = [&](int fd) { return disk.sync(fd); };
+    opened(folder / "journal.db", options).reset();
+    REQUIRE(disk.taken());
+    const auto fault = fault_of(*disk.taken());
+    if (!fault.empty() && faults++ == 0) first = "round " + std::to_string(round) + ": " + fault;
+  }
+  INFO(first);
+  CHECK(faults == 0);
+}
+
 TEST_CASE("journal: the power cut finds a disk that lies about its syncs") {
   const auto tally = cut_power(7, 20, false);
   CHECK(tally.faults > 0);
