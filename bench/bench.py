@@ -102,6 +102,7 @@ def folder():
 def file_hark():
     with folder() as at:
         (at / "watched").mkdir()
+        (at / "watched/file").write_text("x")  # before: one that is made and written in one go is made, not modified
         daemon = Hark(at, f"""
 [[sources]]
 type = "file_change"
@@ -112,7 +113,6 @@ handler = "h"
 [handlers.h]
 run = ["{program('stamp')}", "{at}/stamp"]
 """)
-        (at / "watched/file").write_text("x")
         try:
             return probe_file(at)
         finally:
