@@ -20,13 +20,13 @@
 #include <cstring>
 #include <functional>
 #include <mutex>
-#include <thread>
 #include <utility>
 #include <vector>
 
 #include "platform/clock.h"
 #include "platform/errno_text.h"
 #include "platform/listen_socket.h"
+#include "platform/thread.h"
 
 namespace hark {
 
@@ -181,7 +181,7 @@ struct OutgoingStream::State {
   bool resolve(const std::string& host, std::uint16_t port, std::vector<Address>& addresses) {
     if (look_up(host, port, AI_NUMERICHOST, addresses) == 0) return true;
     auto lookup = std::make_shared<Lookup>();
-    std::thread([lookup, host, port] {
+    start_thread("hark-lookup", Scheduling::normal, [lookup, host, port] {
       std::vector<Address> found;
       const int code = look_up(host, port, AI_ADDRCONFIG, found);
       std::lock_guard lock(lookup->mutex);

@@ -1,8 +1,6 @@
 #include "platform/workers.h"
 
-#include <pthread.h>
-
-#include <csignal>
+#include "platform/thread.h"
 
 namespace hark {
 
@@ -23,13 +21,7 @@ void Workers::post(std::function<void()> job) {
     wake_.notify_one();
     return;
   }
-  // A thread inherits the mask of the one that makes it: all signals stay with the loop.
-  sigset_t all, before;
-  sigfillset(&all);
-  pthread_sigmask(SIG_SETMASK, &all, &before);
-  threads_.emplace_back([this] { work(); });
-  pthread_sigmask(SIG_SETMASK, &before, nullptr);
-  pthread_setname_np(threads_.back().native_handle(), name_.c_str());
+  threads_.push_back(start_thread(name_, Scheduling::normal, [this] { work(); }));
 }
 
 void Workers::set_limit(std::size_t limit) {

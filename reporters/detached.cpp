@@ -1,19 +1,14 @@
 #include "reporters/detached.h"
 
-#include <pthread.h>
-
-#include <csignal>
 #include <utility>
+
+#include "platform/thread.h"
 
 namespace hark {
 
 Detached::Detached(Wants wants, lifecycle::Emitter::Subscriber subscriber, OnDropped on_dropped, std::size_t backlog)
     : wants_(std::move(wants)), subscriber_(std::move(subscriber)), on_dropped_(std::move(on_dropped)), backlog_(backlog) {
-  sigset_t all, before;
-  sigfillset(&all);
-  pthread_sigmask(SIG_SETMASK, &all, &before);  // signals are the loop's
-  thread_ = std::thread([this] { work(); });
-  pthread_sigmask(SIG_SETMASK, &before, nullptr);
+  thread_ = start_thread("hark-report", Scheduling::batch, [this] { work(); });
 }
 
 Detached::~Detached() {

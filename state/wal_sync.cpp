@@ -1,15 +1,14 @@
 #include "state/wal_sync.h"
 
-#include <pthread.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include <cerrno>
-#include <csignal>
 #include <system_error>
 #include <utility>
 
 #include "platform/errno_text.h"
+#include "platform/thread.h"
 
 namespace hark {
 namespace {
@@ -37,17 +36,11 @@ WalSync::~WalSync() {
 
 void WalSync::request(std::function<void(Status)> durable) {
   if (!thread_.joinable()) {
-    // A thread inherits the mask of the one that makes it: signals stay with the loop.
-    sigset_t all, before;
-    sigfillset(&all);
-    pthread_sigmask(SIG_SETMASK, &all, &before);
     try {
-      thread_ = std::thread([this] { work(); });
-      pthread_setname_np(thread_.native_handle(), "hark-sync");
+      thread_ = start_thread("hark-sync", Scheduling::batch, [this] { work(); });
     } catch (const std::system_error&) {
       // No thread to be had just now: the caller waits for the disk itself, and the next request tries again.
     }
-    pthread_sigmask(SIG_SETMASK, &before, nullptr);
     if (!thread_.joinable()) return durable(sync_once());
   }
   {
