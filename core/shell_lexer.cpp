@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "core/limits.h"
+#include "core/shell_programs.h"
 #include "core/shell_reader.h"
 
 namespace hark {
@@ -63,7 +64,7 @@ bool Lexer::read_list(Until until, std::size_t open) {
 
 Lexer::Pipeline Lexer::fresh_pipeline() const { return {at_, pending_.size(), false}; }
 
-Lexer::Command Lexer::fresh_command() const { return {{}, pending_.size(), false}; }
+Lexer::Command Lexer::fresh_command() const { return {{}, pending_.size(), false, false, std::nullopt}; }
 
 bool Lexer::is_empty(const Command& command) { return command.words.empty() && !command.is_redirected; }
 
@@ -116,6 +117,7 @@ void Lexer::finish_command() {
   for (const std::size_t word : reading.joined) join_lists(command.words[word]);
   if (reading.standard_input_is_code) read_standard_input(command);
   remember_values(command);
+  if (command.words.size() == 1 && command.words.front().text == "exec") is_rewired_ = true;
   if (command.words.front().text == "alias") unclear_ = "what follows an alias cannot be read with certainty";
 }
 
@@ -123,8 +125,14 @@ void Lexer::finish_command() {
 void Lexer::read_standard_input(const Command& command) {
   if (const std::optional<std::size_t> place = piped_value(command)) {
     const std::string& program = command.words.front().text;
-    return refuse(reading_.places[*place].position, "'" + program + "' would read the value from the pipe as program text");
+    return refuse(position_of(*place), "'" + program + "' would read the value from the pipe as program text");
   }
+  const std::string would_read = "'" + command.words.front().text + "' would read ";
+  if (command.input) return refuse(position_of(*command.input), would_read + "the file as program text");
+  const bool from_elsewhere = command.duplicates_input || is_rewired_ || std::any_of(command.words.begin(), command.words.end(), [](const ShellWord& word) {
+    return names_descriptor(word.text);
+  });
+  if (from_elsewhere && input_value_) return refuse(position_of(*input_value_), would_read + "it as program text");
   for (std::size_t i = pipeline_.is_piped ? pipeline_.first_document : command.first_document; i < pending_.size(); ++i) {
     pending_[i].is_code = true;
   }
@@ -151,18 +159,23 @@ void Lexer::remember_values(const Command& command) {
     if (word.is_assignment && word.has_value()) variables_.try_emplace(word.text.substr(0, word.text.find('=')), word.first_hole);
   }
   const std::string& name = words.front().text;
+  if (name == "for" && words.size() > 2 && words[2].text == "do") return fail(words[2].start, "write 'for NAME; do'");
   if (words.size() > 1 && (name == "for" || name == "set")) {
     const auto word = std::find_if(words.begin() + 1, words.end(), [](const ShellWord& each) { return each.has_value(); });
     if (word != words.end()) variables_.try_emplace(name == "set" ? "@" : words[1].text, word->first_hole);
   }
+  if (name == "for" && words.size() == 2) {  // over the positional parameters
+    if (const auto all = variables_.find("@"); all != variables_.end()) variables_.try_emplace(words[1].text, all->second);
+  }
   const auto read = std::find_if(words.begin(), words.end(), [](const ShellWord& each) { return each.text == "read"; });
   if (read == words.end()) return;
-  const std::optional<std::size_t> place = piped_value(command);
+  const std::optional<std::size_t> piped = piped_value(command);
+  const std::optional<std::size_t> place = piped ? piped : input_value_;
   for (auto word = read + 1; place && word != words.end(); ++word) variables_.try_emplace(word->text, *place);
 }
 
 std::size_t Lexer::place_of(const ShellWord& word) const {
-  return word.has_value() ? reading_.places[word.first_hole].position : word.start;
+  return word.has_value() ? position_of(word.first_hole) : word.start;
 }
 
 void Lexer::join_lists(const ShellWord& word) {
@@ -228,6 +241,8 @@ void Lexer::read_redirection() {
   const bool here_string = accept("<<<");
   const bool strips_tabs = !here_string && accept("<<-");
   const bool here_document = strips_tabs || (!here_string && accept("<<"));
+  const bool is_input = peek() == '<' && peek(1) != '>';
+  command_.duplicates_input |= is_input && peek(1) == '&';
   if (here_string) unclear_ = "after '<<<', which is not POSIX, the script cannot be read with certainty";
   if (!here_string && !here_document && !accept("<&") && !accept("<>") && !accept(">>") && !accept(">&") && !accept(">|")) ++at_;
   skip_blanks();
@@ -236,6 +251,10 @@ void Lexer::read_redirection() {
   const ShellWord word = read_word();
   if (at_ == word_start) return fail(start, "expected a word after the redirection");
   join_lists(word);
+  if (is_input && !here_document && word.has_value()) {
+    command_.input = word.first_hole;
+    if (!found_input_value_) found_input_value_ = word.first_hole;
+  }
   if (!here_document || reading_.problem) return;
   if (reading_.places.size() != places)
     return refuse(reading_.places[places].position, "a value cannot be the end of a here-document");
@@ -247,6 +266,11 @@ void Lexer::read_redirection() {
 
 }  // namespace shell
 
-ShellReading read_shell(std::string_view script) { return shell::Lexer(script).read(); }
+ShellReading read_shell(std::string_view script) {
+  shell::Lexer first(script);
+  ShellReading reading = first.read();
+  if (reading.problem || !first.found_input_value()) return reading;
+  return shell::Lexer(script, std::move(reading.places), *first.found_input_value()).read();
+}
 
 }  // namespace hark

@@ -124,7 +124,7 @@ std::string Lexer::take_name() {
 // The word expands to the value of that template.
 void Lexer::bring(ShellWord& word, std::optional<std::size_t> place) {
   if (!place) return;
-  if (evaluated_ != nullptr) return refuse(reading_.places[*place].position, evaluated_);
+  if (evaluated_ != nullptr) return refuse(position_of(*place), evaluated_);
   if (!word.has_value()) word.first_hole = *place;
   word.expands_value = true;
   carriers_.push_back({at_, *place});
@@ -173,7 +173,7 @@ void Lexer::read_arithmetic(std::size_t start) {
       return close(start, "))", "this $(( is not closed by '))' (a subshell in $( needs a space: '$( (')");
     if (is_name_sign(c, true)) {
       if (const auto variable = variables_.find(take_name()); variable != variables_.end())
-        return refuse(reading_.places[variable->second].position, evaluated_);
+        return refuse(position_of(variable->second), evaluated_);
       continue;
     }
     if (c == '(') ++open;
@@ -263,7 +263,10 @@ void Lexer::read_here_document(const HereDocument& document) {
   Scoped evaluated(evaluated_, document.is_code ? inside_ : nullptr);
   const std::size_t start = at_;
   const std::size_t end = find_end(document);
+  const std::size_t places = reading_.places.size(), carriers = carriers_.size();
   while (at_ < end) read_here_line(document.is_quoted);
+  if (!found_input_value_ && reading_.places.size() > places) found_input_value_ = places;
+  if (!found_input_value_ && carriers_.size() > carriers) found_input_value_ = carriers_[carriers].place;
   // Some shells find the end first and then expand the text, others expand as they read.
   if (at_ > end) return fail(start, "an expansion or a '\\' in this here-document reaches beyond its end");
   const std::size_t line_end = std::min(text_.find('\n', end), text_.size());

@@ -183,6 +183,9 @@ std::string_view code_in_arguments(std::string_view name) {
 }
 
 bool reads_code(std::string_view name) { return contains(kReadCode, name); }
+bool names_descriptor(std::string_view file) {
+  return file == "/dev/stdin" || file.starts_with("/dev/fd/") || (file.starts_with("/proc/") && file.find("/fd/") != std::string_view::npos);
+}
 bool is_declaration(std::string_view name) { return contains(kDeclarations, name); }
 bool is_container(std::string_view name) { return contains(kContainers, name); }
 

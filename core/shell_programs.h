@@ -35,6 +35,7 @@ bool is_long_code_option(std::string_view option);  // of any interpreter: "--ev
 // What the program does with any of its arguments that makes a value among them code, as words after its name; empty: nothing.
 std::string_view code_in_arguments(std::string_view name);
 bool reads_code(std::string_view name);      // its standard input is code, even if it has arguments
+bool names_descriptor(std::string_view file);  // an open file, the standard input among them: /dev/stdin, /dev/fd/3
 bool is_declaration(std::string_view name);  // its arguments name variables: export, read
 bool is_container(std::string_view name);    // runs a shell of its own whose standard input may be ours: docker
 

@@ -43,8 +43,15 @@ class Scoped {
 class Lexer {
  public:
   explicit Lexer(std::string_view text) : text_(text) {}
+  // With what an earlier reading of the same script found: its places, and found_input_value().
+  Lexer(std::string_view text, std::vector<ShellPlace> known, std::size_t input_value)
+      : text_(text), known_(std::move(known)), input_value_(input_value) {}
 
   ShellReading read();
+
+  // The first template that stands in a here-document or names what is redirected into a command. It may come after the command that
+  // reads it, or by a number that `exec` opened, so that who reads it is known only when all has been read.
+  std::optional<std::size_t> found_input_value() const { return found_input_value_; }
 
  private:
   enum class Until { end, parenthesis, case_item };
@@ -62,6 +69,8 @@ class Lexer {
     std::vector<ShellWord> words;
     std::size_t first_document = 0;
     bool is_redirected = false;
+    bool duplicates_input = false;     // <&3
+    std::optional<std::size_t> input;  // the template in what is redirected into it
   };
 
   // A word that expands to a value: where it stands, and the template's number.
@@ -119,6 +128,7 @@ class Lexer {
   void read_standard_input(const Command& command);
   std::optional<std::size_t> piped_value(const Command& command) const;
   void remember_values(const Command& command);
+  std::size_t position_of(std::size_t place) const { return place < known_.size() ? known_[place].position : reading_.places[place].position; }
   std::size_t place_of(const ShellWord& word) const;
   void join_lists(const ShellWord& word);
 
@@ -168,6 +178,10 @@ class Lexer {
   bool outer_pending_ = false;                    // outside of the $(...) that we are in there are some
   const char* inside_ = nullptr;                  // why no value may stand here
   const char* unclear_ = nullptr;                 // why no value may stand from here on
+  std::vector<ShellPlace> known_;
+  std::optional<std::size_t> input_value_;        // somewhere in the script; see found_input_value()
+  std::optional<std::size_t> found_input_value_;
+  bool is_rewired_ = false;                       // `exec` has opened what later commands may read
   const char* evaluated_ = nullptr;               // why no expansion may bring a value here
   std::vector<Carrier> carriers_;                 // in order
   std::map<std::string, std::size_t> variables_;  // that hold a value, and of which template

@@ -62,6 +62,7 @@ class Reader {
     if (brings_value(at)) return refuse(at, "a value here would choose the program", ShellCure::fixed_program);
     const std::string name = program_name(words_[at].text);
     if (reads_code(name)) reading_.standard_input_is_code = true;
+    if ((name == "." || name == "source") && at + 1 < size_ && names_descriptor(words_[at + 1].text)) reading_.standard_input_is_code = true;
     if (const std::string_view what = code_in_arguments(name); !what.empty()) {
       refuse_values(at + 1, name + ' ' + std::string(what), name.ends_with("make") ? ShellCure::recipe : ShellCure::general);
     } else if (is_declaration(name)) {
@@ -213,6 +214,7 @@ class Reader {
         at = read_option(at, interpreter, why, options);
       } else {
         const bool first = !std::exchange(operands, true);
+        options.standard_input = options.standard_input || (first && names_descriptor(text));
         const bool code = first && ((shell && options.code) || (interpreter.operand_is_code && certain && !options.code));
         if (code && brings_value(at)) refuse(at, why, cure);
         const bool may_be_option = certain && !code && !options.ended && begins_with_value(at);

@@ -295,6 +295,40 @@ TEST_CASE("shell: what xargs and find put into the text of a program is code") {
   for (const char* script : accepted) CHECK_MESSAGE(refusal(script) == "none", std::string(script));
 }
 
+TEST_CASE("shell: what a here-document or a redirected file brings is followed") {
+  const char* refused[] = {"read X <<E\n{x}\nE\neval \"$X\"",
+                           "read X <<E\n{x}\nE\n$X",
+                           "while read -r f; do sh -c \"$f\"; done <<E\n{x}\nE",
+                           "cat <<E | while read l; do $l; done\n{x}\nE",
+                           "while read l; do eval \"$l\"; done < {x}",
+                           "y={x}; while read l; do eval \"$l\"; done <<E\n$y\nE",
+                           "set -- {x}; for i; do eval \"$i\"; done",
+                           "set -- {x}; for i do eval \"$i\"; done",
+                           "for i do eval {x}; done",
+                           "sh /dev/stdin <<E\n{x}\nE",
+                           "sh /dev/fd/0 <<E\n{x}\nE",
+                           "python3 /dev/stdin <<E\n{x}\nE",
+                           ". /dev/stdin <<E\n{x}\nE",
+                           "exec 3<<E\n{x}\nE\nsh <&3",
+                           "exec 3<<E\n{x}\nE\nsh /proc/self/fd/3",
+                           "exec <<E\n{x}\nE\nsh",
+                           "exec < {x}; sh",
+                           "sh < {x}",
+                           "xargs -I% sh -c 'wc %' < {x}",
+                           "xargs -0 -n1 sh -c < {x}"};
+  for (const char* script : refused) CHECK_MESSAGE(refusal(script) != "none", std::string(script));
+  const char* accepted[] = {"read X <<E\n{x}\nE\necho \"$X\"",
+                            "while read -r f; do wc \"$f\"; done < {x}",
+                            "xargs -0 wc < {x}",
+                            "xargs -0 sh -c 'wc \"$@\"' sh < {x}",
+                            "read X < f; eval \"$X\"; echo {x}",
+                            "set -- {x}; for i; do echo \"$i\"; done",
+                            "mail me <<E\n{x}\nE\nssh -n host ls",
+                            "sh script < {x}",
+                            "exec 3> log; sh script {x}"};
+  for (const char* script : accepted) CHECK_MESSAGE(refusal(script) == "none", std::string(script));
+}
+
 TEST_CASE("shell: a value that comes in a variable or a substitution is followed") {
   const char* refused[] = {"$(echo {x})",
                            "x=$(echo {x}); $x",
