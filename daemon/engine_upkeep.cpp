@@ -1,0 +1,103 @@
+// What the engine does beside the way of events: it saves last runs, deletes what is old, and comes to an end.
+#include <algorithm>
+#include <utility>
+
+#include "core/limits.h"
+#include "core/printable.h"
+#include "daemon/engine.h"
+#include "daemon/places.h"
+#include "platform/clock.h"
+#include "platform/file_system.h"
+#include "platform/loop.h"
+#include "platform/workers.h"
+#include "state/run_outputs.h"
+
+namespace hark {
+
+void Engine::save_state() {
+  if (!state_dirty_ || state_saving_) return;
+  const auto now = parts_.clock.now().steady;
+  if (!draining_ && now < next_save_) {
+    if (std::exchange(state_timer_set_, true)) return;
+    return state_timer_->at(next_save_, [this] {
+      state_timer_set_ = false;
+      save_state();
+    });
+  }
+  next_save_ = now + limits::kStateSave;
+  state_dirty_ = false;
+  state_saving_ = true;
+  parts_.background.post([this, alive = alive_, &loop = parts_.loop, &files = parts_.files, path = settings_.state_file,
+                          text = last_run_.to_json_text()] {
+    auto saved = save(files, path, text);
+    loop.post([this, alive, saved = std::move(saved)] {
+      if (!*alive) return;
+      state_saving_ = false;
+      const auto fault = saved ? std::string{} : saved.error().text();
+      if (fault != state_fault_ && !fault.empty()) say("error", "last-run state is not saved: " + fault);
+      state_fault_ = fault;
+      save_state();
+      check_drained();
+    });
+  });
+}
+
+Result<std::size_t> Engine::prune() {
+  const auto before = parts_.clock.now().wall - std::chrono::duration_cast<std::chrono::microseconds>(settings_.retention);
+  return parts_.journal.prune(before, settings_.retention_events, limits::kPruneBatch);
+}
+
+void Engine::prune_and_go_on() {
+  const auto now = parts_.clock.now().steady;
+  auto next = now + limits::kPruneInterval;
+  if (!draining_ && !journal_fault_) {
+    const auto gone = prune();
+    if (!gone) {
+      say("warn", "old events were not deleted: " + gone.error().text());
+    } else if (*gone == limits::kPruneBatch) {
+      next = now;  // there may be more; sources have their turn in between
+    } else {
+      remove_stray_outputs();
+    }
+  }
+  prune_timer_->at(next, [this] { prune_and_go_on(); });
+}
+
+void Engine::remove_stray_outputs() {
+  parts_.background.post([this, alive = alive_, &loop = parts_.loop, file = settings_.journal_file, folder = output_folder(settings_)] {
+    auto journal = open_journal_reader(file);
+    const auto removed = !journal ? Result<std::size_t>(journal.error()) : *journal ? hark::remove_stray_outputs(folder, ***journal) : 0;
+    if (removed) return;
+    loop.post([this, alive, error = removed.error()] {
+      if (*alive) say("warn", "outputs of old runs were not deleted: " + error.text());
+    });
+  });
+}
+
+void Engine::drain(Duration patience, std::function<void()> done) {
+  drained_ = std::move(done);
+  if (std::exchange(draining_, true)) return cut_off();
+  drain_timer_->at(parts_.clock.now().steady + patience, [this] { cut_off(); });
+  schedule_turn();
+}
+
+void Engine::cut_off() {
+  cut_off_ = true;
+  executor_.cancel_all();
+  schedule_turn();
+}
+
+void Engine::check_drained() {
+  if (!draining_ || !drained_ || state_saving_ || state_dirty_) return;
+  const auto ended = std::count_if(reports_.begin(), reports_.end(), [](const Report& report) { return std::holds_alternative<Run>(report); });
+  if (cut_off_ && journal_fault_) {  // a journal that stays broken must not keep the process for ever
+    if (executor_.active() > static_cast<std::size_t>(ended)) return;
+    if (ended > 0) say("error", counted(static_cast<std::size_t>(ended), "result") + " could not be written; the runs go on at the next start");
+  } else if (executor_.active() > 0 || !reports_.empty()) {
+    return;
+  }
+  drain_timer_->cancel();
+  std::exchange(drained_, nullptr)();
+}
+
+}  // namespace hark
