@@ -58,7 +58,7 @@ int explain_command(const CommonOptions& common, const std::string& id) {
     rows.push_back({{decision["time"].get<std::string>()}, {decision["stage"].get<std::string>()}, {verdict, colour_of(verdict)},
                     {decision.value("handler", std::string{})}, {decision["reason"].get<std::string>()}});
   }
-  output::print_table({{"TIME"}, {"STAGE", true}, {"VERDICT", true}, {"HANDLER"}, {"REASON"}}, rows);
+  output::print_table({{"TIME", true, 1}, {"STAGE", true}, {"VERDICT", true}, {"HANDLER"}, {"REASON", false, 0, output::Overflow::wrap}}, rows);
   if (!(*shown)["runs"].empty()) {
     output::print_line("");
     print_runs((*shown)["runs"], SystemClock().now().wall, shown_ids(*journal));

@@ -41,13 +41,35 @@ std::size_t width(std::string_view text) {
   return std::size_t(std::count_if(text.begin(), text.end(), [](char c) { return (static_cast<unsigned char>(c) & 0xc0) != 0x80; }));
 }
 
-std::string cut(std::string_view text, std::size_t most) {
-  if (width(text) <= most) return std::string(text);
+// The bytes of the first `most` characters.
+std::size_t bytes_of(std::string_view text, std::size_t most) {
   std::size_t bytes = 0;
   for (std::size_t shown = 0; bytes < text.size(); ++bytes) {
-    if ((static_cast<unsigned char>(text[bytes]) & 0xc0) != 0x80 && ++shown > most - 1) break;
+    if ((static_cast<unsigned char>(text[bytes]) & 0xc0) != 0x80 && ++shown > most) break;
   }
-  return std::string(text.substr(0, bytes)) + "…";
+  return bytes;
+}
+
+std::string cut(std::string_view text, std::size_t most, Overflow overflow) {
+  const auto whole = width(text);
+  if (whole <= most) return std::string(text);
+  const auto end = overflow == Overflow::middle ? (most - 1) * 2 / 3 : 0;  // an error's end says more than its beginning
+  return std::string(text.substr(0, bytes_of(text, most - 1 - end))) + "…" + std::string(text.substr(bytes_of(text, whole - end)));
+}
+
+// Lines of at most `most` characters, broken between words where there are any.
+std::vector<std::string> wrapped(std::string_view text, std::size_t most) {
+  std::vector<std::string> lines;
+  while (width(text) > most) {
+    const auto room = bytes_of(text, most);
+    const auto blank = text.rfind(' ', room);
+    const auto end = blank == std::string_view::npos || blank == 0 ? room : blank;
+    lines.emplace_back(text.substr(0, end));
+    text.remove_prefix(end);
+    text.remove_prefix(std::min(text.find_first_not_of(' '), text.size()));
+  }
+  lines.emplace_back(text);
+  return lines;
 }
 
 std::size_t total(const std::vector<std::size_t>& widths) {
@@ -115,14 +137,25 @@ void print_table(const std::vector<Column>& head, const std::vector<std::vector<
   if (is_terminal()) widths = fitted(std::move(widths), head, terminal_width());
   const auto print_row = [&](const auto& row, auto text_of, auto paint) {
     std::string line;
+    std::size_t indent = 0;
+    std::vector<std::string> rest;
     for (std::size_t i = 0; i < row.size(); ++i) {
       if (widths[i] == 0) continue;
-      const auto text = cut(text_of(row[i]), widths[i]);
+      std::string text = text_of(row[i]);
+      if (head[i].overflow == Overflow::wrap) {
+        rest = wrapped(text, widths[i]);
+        text = rest.front();
+        rest.erase(rest.begin());
+      }
+      text = cut(text, widths[i], head[i].overflow);
       line += paint(row[i], text);
-      if (i + 1 < row.size()) line += std::string(widths[i] - width(text) + kGap, ' ');
+      if (i + 1 == row.size()) break;
+      line += std::string(widths[i] - width(text) + kGap, ' ');
+      indent += widths[i] + kGap;
     }
     while (!line.empty() && line.back() == ' ') line.pop_back();
     print_line(line);
+    for (const auto& more : rest) print_line(std::string(indent, ' ') + paint(row.back(), more));
   };
   print_row(head, [](const Column& column) { return column.title; }, [](const Column&, const std::string& text) { return painted(text, Colour::grey); });
   for (const auto& row : clean) {

@@ -20,13 +20,17 @@ struct Cell {
   Colour colour = Colour::none;
 };
 
+// What becomes of a text that is too long for its column: its end is left out, or its middle, or it goes on in the next line.
+enum class Overflow { end, middle, wrap };
+
 struct Column {
   std::string title;
   bool whole = false;  // never cut: an id that is to be copied, a word that means nothing when it is cut
   int spare = 0;       // where there is no room columns are left out, from the highest number down; 0: never
+  Overflow overflow = Overflow::end;  // wrap: the last column only
 };
 
-// Columns are as wide as their widest cell. What does not fit the terminal is cut from the widest columns, with "…", while they stay
+// Columns are as wide as their widest cell. What does not fit the terminal is taken from the widest columns, with "…", while they stay
 // readable; then spare columns are left out; then the rest is cut further. Not a terminal: nothing is cut and nothing coloured.
 void print_table(const std::vector<Column>& head, const std::vector<std::vector<Cell>>& rows);
 

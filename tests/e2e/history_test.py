@@ -98,6 +98,19 @@ class Ids(Told):
             self.assertEqual(lines[0].split(), titles.split())
             self.assertLessEqual(max(map(len, lines)), columns)
 
+    def test_what_says_why_is_never_cut_away(self):
+        self.event(ref="a branch with a long name of many words", text="x")
+        event = self.events()[0]["event"]["id"]
+        whole = self.hark("explain", event).stdout.splitlines()[-1]
+        reason = whole[whole.index("where: "):]
+        for columns in (80, 60):
+            lines = self.on_terminal(columns, "explain", event)[1:]  # the first names the event
+            self.assertLessEqual(max(map(len, lines)), columns)
+            self.assertIn(reason, " ".join(" ".join(lines).split()))
+        self.event(ref="main", text="bad", status=1)
+        error = self.project_.runs()[0]["error"]
+        self.assertTrue(self.on_terminal(75, "history")[1].endswith(error[-5:]))
+
 
 class Events(Told):
     def test_each_says_what_became_of_it(self):
