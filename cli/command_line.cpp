@@ -125,6 +125,7 @@ void add_event(CLI::App& app, Parsed& p) {
   add_json(event, p.common.json);
   event.add_option("-t,--type", p.event.type, "The event's type: file_change, git_push, webhook, schedule, manual or your own (default: " + p.event.type + ")")->option_text("TYPE");
   event.add_option("--payload", p.event.payload, "The event's data: JSON, @FILE, or - for standard input")->option_text("JSON");
+  event.add_option("--subject", p.event.subject, "What it is about: GitHub's X-GitHub-Event, a branch, a path (default: none)")->option_text("SUBJECT");
   auto* source = event.add_option("--source", p.event.source, "As if it came from this source (default: the only one of its type)")->option_text("NAME");
   event.add_option("--handler", p.event.handler, "In its place: run this handler, whatever the sources say")->option_text("NAME")->excludes(source);
   event.add_flag("--dry-run", p.event.dry_run, "Show which handlers match and what their steps would be; run nothing");

@@ -60,6 +60,7 @@ struct EventCommand {
   CommonOptions common;
   std::string type = "manual";
   std::string payload;
+  std::string subject;
   std::string source;
   std::string handler;
   bool dry_run = false;

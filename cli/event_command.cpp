@@ -103,6 +103,7 @@ int event_command(const EventCommand& command) {
   request.handler = command.handler;
   request.event.type = command.type;
   request.event.source = command.source;
+  request.event.subject = command.subject;
   if (!payload->empty()) {
     auto data = Payload::parse(std::move(*payload));
     if (!data) {

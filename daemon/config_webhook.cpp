@@ -34,9 +34,10 @@ std::string read_path(TableReader& reader) {
   const bool plain = std::all_of(path.begin(), path.end(), [](unsigned char c) {
     return c > 0x20 && c < 0x7f && std::string_view("?#%\"<>\\^`{|}").find(static_cast<char>(c)) == std::string_view::npos;
   });
-  if (!path.starts_with('/') || !plain || path.find("//") != std::string::npos) {
+  const bool dots = (path + '/').find("/./") != std::string::npos || (path + '/').find("/../") != std::string::npos;
+  if (!path.starts_with('/') || !plain || dots || path.find("//") != std::string::npos) {
     reader.fail(*node, "path",
-                "expected a path that begins with `/`, of letters, digits and -._~!$&'()*+,;=:@/, found " + shown(*node));
+                "expected a path that begins with `/`, of letters, digits and -._~!$&'()*+,;=:@/, without `//`, `/./` and `/../`, found " + shown(*node));
   } else if (is_reserved(path)) {
     reader.fail(*node, "path", shown(*node) + " is hark's own; expected another path, such as \"/hooks/deploy\"");
   } else {

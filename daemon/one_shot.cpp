@@ -135,7 +135,6 @@ Result<OneShotOutcome> run_event(const Settings& configured, OneShotRequest requ
       return loop.stop();
     }
     outcome.event.id = acceptance.event_id;
-    outcome.event.sequence = acceptance.sequence;
     engine.when_ended(acceptance.event_id, [&](const std::vector<Run>& runs) {
       outcome.runs = runs;
       engine.drain(settings.drain_timeout, [&] { loop.stop(); });
@@ -148,6 +147,9 @@ Result<OneShotOutcome> run_event(const Settings& configured, OneShotRequest requ
   if (pruned && *pruned > 0) pruned = remove_stray_outputs(output_folder(settings), **journal);
   if (!pruned) std::fprintf(stderr, "hark: what is beyond the retention was not deleted: %s\n", printable(pruned.error().text(), limits::kLogText).c_str());
 
+  auto stored = (*journal)->event(outcome.event.id);
+  if (!stored) return stored.error();
+  if (*stored) outcome.event = std::move(**stored);  // with its time, and what it is a part of
   if (auto decisions = (*journal)->decisions(outcome.event.sequence)) outcome.decisions = std::move(*decisions);
   for (auto& run : outcome.runs) {
     if (auto whole = (*journal)->run(run.id); whole && *whole) run = std::move(**whole);

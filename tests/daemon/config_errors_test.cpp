@@ -197,6 +197,7 @@ TEST_CASE("config errors: webhooks") {
       {"no path", source("type = \"webhook\"\nunsigned = true\n"), {{"2:1", {"needs `path`"}}}},
       {"a relative path", source("type = \"webhook\"\npath = \"x\"\nunsigned = true\n"), {{"5:8", {"begins with `/`"}}}},
       {"a path with a query", source("type = \"webhook\"\npath = \"/x?y\"\nunsigned = true\n"), {{"5:8", {"expected a path"}}}},
+      {"a path that nobody can ask for", source("type = \"webhook\"\npath = \"/x/../y\"\nunsigned = true\n"), {{"5:8", {"without `//`"}}}},
       {"hark's own path", source("type = \"webhook\"\npath = \"/api/events\"\nunsigned = true\n"), {{"5:8", {"is hark's own"}}}},
       {"one path twice",
        webhook("unsigned = true\n[[sources]]\ntype = \"webhook\"\npath = \"/hooks/x\"\nunsigned = true\nhandler = \"a\"\n"),

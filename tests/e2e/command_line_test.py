@@ -28,11 +28,28 @@ steps = [
 """
 
 
+class Manual(TestCase):
+    def test_its_example_is_a_good_configuration(self):
+        page = (pathlib.Path(__file__).parents[2] / "man/hark.toml.5").read_text()
+        example = page[page.index(".Sh EXAMPLES"):]
+        example = example[example.index(".Bd -literal"):example.index(".Ed")].split("\n", 1)[1]
+        project = self.project(example)
+        self.assertIn("good", project.hark("config", "check", env={"GITHUB_SECRET": "x"}).stdout)
+
+
 class Event(TestCase):
+    def test_a_subject_is_what_a_filter_sees(self):
+        project = self.project(CONFIG.replace('where = "payload.ref:main', 'where = "subject:push,payload.ref:main', 1))
+        asked = ("event", "--type", "webhook", "--payload", '{"ref": "main", "text": "good"}', "--dry-run", "--json")
+        self.assertEqual(json.loads(project.hark(*asked).stdout)["handlers"], [])
+        self.assertEqual(len(json.loads(project.hark(*asked, "--subject", "push").stdout)["handlers"]), 1)
+
     def test_the_exit_status_is_the_result(self):
         project = self.project(CONFIG)
         done = project.hark("event", "--type", "webhook", "--payload", '{"ref": "main", "text": "good", "check": 1}', "--json")
         outcome = json.loads(done.stdout)
+        self.assertRegex(outcome["event"]["time"], r"^20\d\d-")
+        self.assertEqual(outcome["event"]["correlation_id"], outcome["event"]["id"])
         self.assertEqual([step["state"] for step in outcome["runs"][0]["steps"]], ["succeeded", "succeeded"])
         project.hark("event", "--type", "webhook", "--payload", '{"ref": "main", "text": "bad", "check": 1}', status=1)
         self.assertEqual([run["state"] for run in project.runs()], ["failed", "succeeded"])
