@@ -45,7 +45,8 @@ output::Cell outcome_of(const json& explained) {
   if (!text.empty()) return {text};
   std::string reason = "no handler wants it";
   for (const auto& decision : explained["decisions"]) {
-    if (decision["verdict"] != "passed") reason = decision["reason"].get<std::string>();
+    // Of what passes only the end of a debounce says more than that it passed: merged with others, it lives on in another event.
+    if (decision["verdict"] != "passed" || decision["stage"] == "debounce") reason = decision["reason"].get<std::string>();
   }
   return {reason, output::Colour::grey};
 }

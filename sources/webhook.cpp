@@ -126,7 +126,7 @@ Result<Payload> Webhook::parse(HttpRequest& request, Content content) const {
   if (content == Content::json) return parse_event_data(std::move(request.body));
   if (!github_) return parse_form_body(request.body);
   auto payload = form_value(request.body, "payload");
-  if (!payload) return Error{"the form has no field payload", ""};
+  if (!payload) return Error{"the form has no field payload", "send JSON with Content-Type: application/json, or the JSON in a form field named payload"};
   return parse_event_data(std::move(*payload));
 }
 

@@ -122,6 +122,20 @@ class Events(Told):
         self.assertIn("show: failed", lines[2])
         self.assertEqual([event["event"]["data"]["ref"] for event in self.events()], ["dev", "main"])
 
+    def test_one_that_was_merged_says_into_which(self):
+        watched = self.project_.path / "watched"
+        watched.mkdir()
+        with open(self.project_.config, "a") as config:
+            config.write('[[sources]]\ntype = "file_change"\npath = "watched"\ndebounce_ms = 1000\nhandler = "show"\n')
+        daemon = self.daemon(self.project_, env=SECRET)
+        (watched / "one").write_text("x")
+        daemon.wait_for(lambda line: line.get("name") == "event:received")
+        (watched / "two").write_text("x")
+        daemon.wait_run("show", "failed")
+        lines = self.hark("history", "--events").stdout.splitlines()[1:]
+        merged = [line for line in lines if "merged with others into event " in line]
+        self.assertEqual((len(lines), len(merged)), (3, 2), lines)
+
     def test_a_filter_is_about_the_event(self):
         for ref in ("one", "two"):
             self.event(ref=ref)
