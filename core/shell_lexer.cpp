@@ -129,10 +129,10 @@ void Lexer::read_standard_input(const Command& command) {
   }
   const std::string would_read = "'" + command.words.front().text + "' would read ";
   if (command.input) return refuse(position_of(*command.input), would_read + "the file as program text");
-  const bool from_elsewhere = command.duplicates_input || is_rewired_ || std::any_of(command.words.begin(), command.words.end(), [](const ShellWord& word) {
-    return names_descriptor(word.text);
-  });
-  if (from_elsewhere && input_value_) return refuse(position_of(*input_value_), would_read + "it as program text");
+  const auto is_descriptor = [](const ShellWord& word) { return names_descriptor(word.text); };
+  const bool from_elsewhere =
+      command.duplicates_input || is_rewired_ || std::any_of(command.words.begin(), command.words.end(), is_descriptor);
+  if (from_elsewhere && input_value_) return refuse(position_of(*input_value_), would_read + "the value as program text");
   for (std::size_t i = pipeline_.is_piped ? pipeline_.first_document : command.first_document; i < pending_.size(); ++i) {
     pending_[i].is_code = true;
   }

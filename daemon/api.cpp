@@ -19,6 +19,7 @@
 #include "daemon/source_supervisor.h"
 #include "platform/clock.h"
 #include "platform/http_server.h"
+#include "platform/listen_socket.h"
 #include "reporters/metrics.h"
 
 namespace hark {
@@ -35,8 +36,6 @@ HttpResponse json_response(const json& body, int status = 200) {
   response.body = write_json(body) + "\n";
   return response;
 }
-
-bool is_loopback(const std::string& host) { return host == "localhost" || host == "::1" || host.starts_with("127."); }
 
 // A route under /api: over TCP only from this machine, and not on behalf of a page of another site.
 HttpRoute api_route(const ApiParts& parts, std::string method, std::string path, std::function<void(const HttpRequest&, HttpResponder)> handle) {

@@ -4,6 +4,7 @@
 #include "core/limits.h"
 #include "daemon/config_mapping.h"
 #include "platform/file_system.h"
+#include "platform/listen_socket.h"
 
 namespace hark {
 namespace {
@@ -127,8 +128,6 @@ std::vector<std::string> read_secrets(TableReader& reader, const ConfigRequest& 
   read_credentials(reader, request, secrets);
   return secrets;
 }
-
-bool is_loopback(const std::string& host) { return host == "localhost" || host == "::1" || host.starts_with("127."); }
 
 void check_secrets(TableReader& reader, const MappingContext& context, const WebhookOptions& options) {
   bool any_named = false;

@@ -117,6 +117,14 @@ Result<TcpListenSocket> listen_tcp(const std::string& host, std::uint16_t port) 
   return cannot_listen(name, port, number);
 }
 
+bool is_loopback(const std::string& host) {
+  const std::string name = without_brackets(host);
+  if (name == "localhost") return true;
+  if (in6_addr six{}; ::inet_pton(AF_INET6, name.c_str(), &six) == 1) return IN6_IS_ADDR_LOOPBACK(&six);
+  in_addr four{};  // and not by its first letters: "127.example.org" is a name
+  return ::inet_aton(name.c_str(), &four) == 1 && ntohl(four.s_addr) >> 24 == 127;
+}
+
 bool could_be_host(const std::string& host) {
   const std::string name = without_brackets(host);
   if (name.find(':') != std::string::npos) {

@@ -36,6 +36,9 @@ void remove_socket_file(const UnixListenSocket& socket);
 // Whether it is written as an address or a host's name (RFC 1123); nobody is asked.
 bool could_be_host(const std::string& host);
 
+// Whether only this machine can reach what listens there; nobody is asked, so of names only "localhost" is known (RFC 6761, 6.3).
+bool is_loopback(const std::string& host);
+
 // Who is at the other end of a connection: the one that connected, or the one that listens.
 struct PeerIdentity {
   std::string name;      // "127.0.0.1", "::1"; "unix:uid=1000"

@@ -1,5 +1,7 @@
 #include "platform/http_server.h"
 
+#include "platform/listen_socket.h"
+
 #include <doctest/doctest.h>
 #include <fcntl.h>
 #include <sys/resource.h>
@@ -78,6 +80,13 @@ std::string get(const std::string& target, const std::string& more = {}) {
 std::string post(const std::string& target, const std::string& body, const std::string& more = {}) {
   return "POST " + target + " HTTP/1.1\r\nHost: localhost\r\n" + more + "Content-Length: " + std::to_string(body.size()) +
          "\r\n\r\n" + body;
+}
+
+TEST_CASE("listener: which hosts only this machine reaches") {
+  for (const char* host : {"127.0.0.1", "127.1", "127.255.0.9", "::1", "[::1]", "0:0::1", "localhost"}) CHECK_MESSAGE(is_loopback(host), std::string(host));
+  for (const char* host : {"0.0.0.0", "::", "10.0.0.127", "127.example.org", "localhost.example.org", "128.0.0.1", "::127", ""}) {
+    CHECK_MESSAGE(!is_loopback(host), std::string(host));
+  }
 }
 
 }  // namespace
