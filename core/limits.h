@@ -80,6 +80,8 @@ inline constexpr std::size_t kHttpAnswerLine = 8 * 1024;
 inline constexpr std::size_t kHttpAnswerStatusLine = 512;
 // A caller's own delivery id; a longer one is none and is ignored.
 inline constexpr std::size_t kDeliveryId = 255;
+// Of a rate such as "100/s": far beyond what one listener takes, and a second's share of it is still a microsecond.
+inline constexpr std::int64_t kRateCount = 1'000'000;
 // When a sender refused for now (queue full, disk full, drain) may come again.
 inline constexpr auto kWebhookRetryAfter = 5s;
 

@@ -252,7 +252,7 @@ const std::array kTypes = {
                [](auto& reader, auto& context) -> SourceOptions { return read_file_change(reader, context); }},
     SourceType{"git_push", {"repository", "branches"},
                [](auto& reader, auto&) -> SourceOptions { return read_git_push(reader); }},
-    SourceType{"webhook", {"path", "provider", "secret", "secret_file", "credential", "unsigned", "signature_header", "max_body"},
+    SourceType{"webhook", {"path", "provider", "secret", "secret_file", "credential", "unsigned", "signature_header", "max_body", "rate_limit"},
                [](auto& reader, auto& context) -> SourceOptions { return read_webhook(reader, context); }},
     SourceType{"schedule", {"cron", "timezone", "jitter", "catch_up", "catch_up_limit"},
                [](auto& reader, auto&) -> SourceOptions { return read_schedule(reader); }},
@@ -275,7 +275,7 @@ class SourceReader {
     const SourceType* type = this->type(reader);
     if (type == nullptr) return;  // which keys are right depends on it
     source.type = type->name;
-    reader.not_yet({"key", "throttle", "batch", "dedupe_key", "rate_limit", "allow", "tolerance", "on_busy"});
+    reader.not_yet({"key", "throttle", "batch", "dedupe_key", "allow", "tolerance", "on_busy"});
     send_keys_home(reader);
     source.options = type->read(reader, context_);
     std::visit([&](auto& each) { each.name = source.name; }, source.options);

@@ -152,6 +152,16 @@ void check_secrets(TableReader& reader, const MappingContext& context, const Web
   }
 }
 
+std::optional<Rate> read_rate_limit(TableReader& reader) {
+  const ConfigNode* node = reader.text("rate_limit");
+  if (node == nullptr) return std::nullopt;
+  reader.show_text("rate_limit", *node);
+  const auto rate = Rate::parse(node->text);
+  if (rate) return *rate;
+  reader.fail(*node, "rate_limit", rate.error().message);
+  return std::nullopt;
+}
+
 }  // namespace
 
 WebhookOptions read_webhook(TableReader& reader, const MappingContext& context) {
@@ -172,6 +182,7 @@ WebhookOptions read_webhook(TableReader& reader, const MappingContext& context) 
   }
   options.max_body = static_cast<std::uint64_t>(
       reader.integer("max_body", static_cast<std::int64_t>(limits::kHttpBodyDefault), 1, limits::kHttpBodyMax));
+  options.rate_limit = read_rate_limit(reader);
   options.host = context.settings.webhook_host;
   options.port = context.settings.webhook_port;
   return options;

@@ -57,6 +57,13 @@ HttpResponse json_response(int status, const nlohmann::json& body) {
   return response;
 }
 
+HttpResponse come_again(int status, const std::string& detail, Duration after) {
+  auto response = problem(status, {}, detail);
+  const auto seconds = std::max(std::chrono::ceil<std::chrono::seconds>(after), std::chrono::seconds(1));
+  response.headers.add("Retry-After", std::to_string(seconds.count()));
+  return response;
+}
+
 HttpResponse answer_to(const Acceptance& acceptance) {
   switch (acceptance.outcome) {
     case Acceptance::Outcome::accepted:
@@ -66,15 +73,15 @@ HttpResponse answer_to(const Acceptance& acceptance) {
     case Acceptance::Outcome::refused:
       break;
   }
-  auto response = problem(503, {}, acceptance.reason);
-  response.headers.add("Retry-After", std::to_string(std::chrono::seconds(limits::kWebhookRetryAfter).count()));
-  return response;
+  return come_again(503, acceptance.reason, limits::kWebhookRetryAfter);
 }
 
 class Webhook final : public Source {
  public:
   Webhook(WebhookOptions options, HttpServer& server, const Clock& clock)
-      : options_(std::move(options)), server_(server), clock_(clock), github_(options_.provider == "github") {}
+      : options_(std::move(options)), server_(server), clock_(clock), github_(options_.provider == "github") {
+    if (options_.rate_limit) limiter_.emplace(*options_.rate_limit);
+  }
   ~Webhook() override { stop(); }
 
   Status start(SourceHost& host) override;
@@ -93,6 +100,7 @@ class Webhook final : public Source {
   HttpServer& server_;
   const Clock& clock_;
   const bool github_;
+  std::optional<RateLimiter> limiter_;
   SourceHost* host_ = nullptr;  // null: not started
 };
 
@@ -132,6 +140,9 @@ Result<Payload> Webhook::parse(HttpRequest& request, Content content) const {
 
 void Webhook::receive(HttpRequest request, const HttpResponder& answer) {
   if (!believed(request)) return answer(problem(401, {}));
+  if (const auto wait = limiter_ ? limiter_->take(clock_.now().steady) : Duration::zero(); wait > Duration::zero()) {
+    return answer(come_again(429, "more than " + to_string(*options_.rate_limit), wait));
+  }
   const auto content = content_of(request.headers);
   if (content == Content::other) {
     return answer(problem(415, {}, "application/json or application/x-www-form-urlencoded is taken here"));

@@ -212,8 +212,11 @@ TEST_CASE("config errors: webhooks") {
       {"no header name", webhook("secret = \"x\"\nsignature_header = \"X: y\"\n"), {{"7:20", {"expected the name of a header"}}}},
       {"max_body", webhook("secret = \"x\"\nmax_body = 0\n"), {{"7:12", {"from 1 to 1073741824, found 0"}}}},
       {"later keys",
-       webhook("secret = \"x\"\nrate_limit = \"1/s\"\nallow = []\ntolerance = \"5m\"\n"),
-       {{"7:1", {"`rate_limit`"}}, {"8:1", {"`allow`"}}, {"9:1", {"`tolerance`"}}}},
+       webhook("secret = \"x\"\nallow = []\ntolerance = \"5m\"\n"),
+       {{"7:1", {"`allow`"}}, {"8:1", {"`tolerance`"}}}},
+      {"a rate of another unit", webhook("secret = \"x\"\nrate_limit = \"100/5s\"\n"), {{"7:14", {"rate_limit", "such as \"100/s\"", "s, m, h or d"}}}},
+      {"a rate that is a number", webhook("secret = \"x\"\nrate_limit = 100\n"), {{"7:14", {"rate_limit", "expected a string"}}}},
+      {"a rate of no webhook", source("type = \"manual\"\nrate_limit = \"1/s\"\n"), {{"5:1", {"`rate_limit`", "`webhook` sources"}}}},
   });
 }
 

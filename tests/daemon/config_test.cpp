@@ -232,6 +232,7 @@ secret_file = ["secret", "two-lines"]
 credential = "hook"
 signature_header = "X-Sign"
 max_body = 10
+rate_limit = "10/m"
 handler = "a"
 [[sources]]
 type = "webhook"
@@ -247,10 +248,12 @@ handler = "a"
   CHECK_FALSE(deploy.unsigned_ok);
   CHECK(deploy.signature_header == "X-Sign");
   CHECK(deploy.max_body == 10);
+  CHECK(deploy.rate_limit == Rate{10, 1min});
   CHECK(deploy.host == "0.0.0.0");
   CHECK(deploy.port == 9000);
   CHECK(options<WebhookOptions>(loaded.settings, 1).provider == "github");
   CHECK(options<WebhookOptions>(loaded.settings, 1).max_body == 1024 * 1024);
+  CHECK_FALSE(options<WebhookOptions>(loaded.settings, 1).rate_limit);
   CHECK(loaded.settings.listen);
   CHECK(loaded.warnings.empty());
 }

@@ -15,6 +15,7 @@
 
 using namespace hark;
 using hark::test::RawClient;
+using namespace std::chrono_literals;
 
 namespace {
 
@@ -246,6 +247,36 @@ TEST_CASE("webhook: duplicates are 200 with the first event's id, refusals 503 w
   CHECK(answer.status == 503);
   CHECK(answer.headers.get("Retry-After") == "5");
   CHECK(nlohmann::json::parse(answer.body)["detail"] == "the queue is full");
+}
+
+TEST_CASE("webhook: over its rate limit it answers 429 and says when to come again") {
+  auto options = generic();
+  options.rate_limit = Rate{2, 1min};
+  Hooked hooked(std::move(options));
+  const std::string body = "{}";
+  const auto signature = "X-Signature: " + sign(body, "s3cret");
+  CHECK(hooked.post(body, {signature}).status == 202);
+  CHECK(hooked.post("no json", {"X-Signature: " + sign("no json", "s3cret")}).status == 400);
+  hooked.clock.advance(500ms);
+  const auto over = hooked.post(body, {signature});
+  CHECK(over.status == 429);
+  CHECK(over.headers.get("Content-Type") == "application/problem+json");
+  CHECK(over.headers.get("Retry-After") == "30");  // 29.5 s, rounded up
+  CHECK(nlohmann::json::parse(over.body)["detail"] == "more than 2/m");
+  hooked.clock.advance(30s);
+  CHECK(hooked.post(body, {signature}).status == 202);
+  CHECK(hooked.events().size() == 2);
+}
+
+TEST_CASE("webhook: what is not signed uses up nothing of the rate that its honest sender has") {
+  auto options = generic();
+  options.rate_limit = Rate{1, 24h};
+  Hooked hooked(std::move(options));
+  const std::string body = "{}";
+  for (int i = 0; i < 5; ++i) CHECK(hooked.post(body, {"X-Signature: " + sign(body, "wrong")}).status == 401);
+  CHECK(hooked.post(body, {"X-Signature: " + sign(body, "s3cret")}).status == 202);
+  CHECK(hooked.post(body, {"X-Signature: " + sign(body, "s3cret")}).status == 429);
+  CHECK(hooked.post(body, {"X-Signature: " + sign(body, "wrong")}).status == 401);  // and learns nothing of it
 }
 
 TEST_CASE("webhook: a well-formed traceparent is taken over") {
