@@ -28,6 +28,8 @@ struct Parsed {
   EventCommand event;
   CronCommand cron;
   std::string explained;
+  bool refused = false;
+  RefusalsCommand refusals;
   std::function<int()> run;
 };
 
@@ -158,9 +160,19 @@ void add_history(CLI::App& app, Parsed& p) {
   add_configuration(explain, p.common);
   add_journal(explain, p.common);
   add_json(explain, p.common.json);
-  explain.add_option("id", p.explained, "An event's id (`hark history --events` lists them) or one of its runs', or the beginning of it")->option_text(" ")->required();
-  example(explain, "hark explain 01KAJ4");
-  explain.callback([&p] { p.run = [&p] { return explain_command(p.common, p.explained); }; });
+  auto* id = explain.add_option("id", p.explained, "An event's id (`hark history --events` lists them) or one of its runs', or the beginning of it")->option_text(" ");
+  auto* refused = explain.add_flag("--refused", p.refused, "What the running daemon's sources refused before it was an event, newest first")->excludes(id)->excludes("--journal")->option_text(" ");
+  add_socket(explain, p.common);
+  explain.add_option("--source", p.refusals.source, "With --refused: only by this source")->option_text("NAME")->needs(refused);
+  explain.add_option("-n,--limit", p.refusals.limit, "With --refused: how many (default: " + std::to_string(p.refusals.limit) + ")")->option_text("COUNT")->check(CLI::Range(1, 1'000'000))->needs(refused);
+  example(explain, "hark explain 01KAJ4\n  hark explain --refused --source deploy");
+  explain.callback([&p] {
+    if (p.explained.empty() && !p.refused) throw CLI::RequiredError("id, or --refused,");
+    p.run = [&p] {
+      p.refusals.common = p.common;
+      return p.refused ? refusals_command(p.refusals) : explain_command(p.common, p.explained);
+    };
+  });
 }
 
 void add_config(CLI::App& app, Parsed& p) {

@@ -56,6 +56,13 @@ int history_command(const HistoryCommand& command);
 
 int explain_command(const CommonOptions& common, const std::string& id);  // of an event, or of a run: its event
 
+struct RefusalsCommand {
+  CommonOptions common;
+  std::string source;  // empty: all
+  std::size_t limit = 20;
+};
+int refusals_command(const RefusalsCommand& command);
+
 struct EventCommand {
   CommonOptions common;
   std::string type = "manual";

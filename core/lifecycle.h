@@ -16,6 +16,7 @@
 
 #include "core/decision.h"
 #include "core/event.h"
+#include "core/refusal.h"
 #include "core/run.h"
 
 namespace hark::lifecycle {
@@ -33,6 +34,11 @@ struct EventDropped {  // it goes no further, wholly or for one handler: `decisi
   static constexpr std::string_view kName = "event:dropped";
   EventPtr event;
   Decision decision;
+};
+struct EventRefused {  // a source did not take it: it never became an event
+  static constexpr std::string_view kName = "event:refused";
+  Refusal refusal;
+  std::uint64_t tells = 1;  // how many of this source and cause whoever writes lines tells of with it; 0: a line was written just before
 };
 struct HandlerStart {
   static constexpr std::string_view kName = "event:handler:start";
@@ -103,7 +109,7 @@ struct Note {  // what else there is to say, for people: "hark is ready"
   std::string message;
 };
 
-using Any = std::variant<EventReceived, EventQueued, EventDropped, HandlerStart, HandlerEnd, SourceStarted, SourceStopped, SourceError, RunQueued,
+using Any = std::variant<EventReceived, EventQueued, EventDropped, EventRefused, HandlerStart, HandlerEnd, SourceStarted, SourceStopped, SourceError, RunQueued,
                          RunStarted, RunComplete, RunFailed, IterationStarted, IterationComplete, PhaseStarted, PhaseComplete, Note>;
 
 std::string_view name(const Any& any);

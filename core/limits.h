@@ -82,6 +82,11 @@ inline constexpr std::size_t kHttpAnswerStatusLine = 512;
 inline constexpr std::size_t kDeliveryId = 255;
 // Of a rate such as "100/s": far beyond what one listener takes, and a second's share of it is still a microsecond.
 inline constexpr std::int64_t kRateCount = 1'000'000;
+// What sources refused before it was an event, of all sources: some 500 bytes each, of which a stranger may cause any number.
+inline constexpr std::size_t kRefusals = 1000;
+inline constexpr std::size_t kRefusalReason = 400;
+// The log tells of a source's refusals of one cause once in so long, and how many there were: a flood must not fill the disk.
+inline constexpr auto kRefusalLine = 1min;
 // When a sender refused for now (queue full, disk full, drain) may come again.
 inline constexpr auto kWebhookRetryAfter = 5s;
 

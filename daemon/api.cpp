@@ -114,14 +114,16 @@ Result<Event> triggered_event(const std::string& body) {
   return event;
 }
 
+HttpResponse no_such(const std::string& what, const std::string& name, const std::vector<std::string>& known) {
+  std::string list;
+  for (const auto& each : known) list += (list.empty() ? "" : ", ") + each;
+  return problem(404, "no such " + what, "'" + name + "'" + did_you_mean(name, known) + (list.empty() ? "" : " (there are: " + printable(list, limits::kShownValue * 4) + ")"));
+}
+
 HttpResponse no_such_handler(const ApiParts& parts, const std::string& name) {
   std::vector<std::string> known;
-  std::string list;
-  for (const auto& [handler, unused] : parts.engine.handlers()) {
-    known.push_back(handler);
-    list += (list.empty() ? "" : ", ") + handler;
-  }
-  return problem(404, "no such handler", "'" + name + "'" + did_you_mean(name, known) + (list.empty() ? "" : " (there are: " + printable(list, limits::kShownValue * 4) + ")"));
+  for (const auto& [handler, unused] : parts.engine.handlers()) known.push_back(handler);
+  return no_such("handler", name, known);
 }
 
 void trigger(const ApiParts& parts, const HttpRequest& request, HttpResponder respond) {
@@ -182,6 +184,21 @@ void explain(const ApiParts& parts, const HttpRequest& request, const HttpRespon
   json body = {{"event", to_json(**event)}, {"decisions", json::array()}, {"runs", json::array()}};
   for (const auto& decision : *decisions) body["decisions"].push_back(to_json(decision));
   for (const auto& run : *runs) body["runs"].push_back(to_json(run));
+  respond(json_response(body));
+}
+
+void list_refusals(const ApiParts& parts, const HttpRequest& request, const HttpResponder& respond) {
+  const auto source = form_value(request.query, "source").value_or("");
+  std::vector<std::string> known;
+  for (const auto& each : parts.sources.status()) known.push_back(each.name);
+  if (!source.empty() && std::find(known.begin(), known.end(), source) == known.end()) return respond(no_such("source", source, known));
+  json body = {{"refusals", json::array()}};
+  for (const auto& entry : parts.sources.refusals().newest(source, number(form_value(request.query, "limit")).value_or(20))) {
+    auto one = to_json(entry.refusal);
+    one["first"] = to_rfc3339(entry.first);
+    one["count"] = entry.count;
+    body["refusals"].push_back(std::move(one));
+  }
   respond(json_response(body));
 }
 
@@ -249,6 +266,7 @@ void add_api_routes(const ApiParts& parts) {
     respond(problem(404, "no such run under way"));
   });
   api("GET", "/api/events/{id}/explain", explain);
+  api("GET", "/api/refusals", list_refusals);
   api("POST", "/api/control/pause", [](const ApiParts& p, const HttpRequest& r, const HttpResponder& respond) { pause_or_resume(p, r, true, respond); });
   api("POST", "/api/control/resume", [](const ApiParts& p, const HttpRequest& r, const HttpResponder& respond) { pause_or_resume(p, r, false, respond); });
   api("POST", "/api/control/drain", [](const ApiParts& p, const HttpRequest&, const HttpResponder& respond) {

@@ -4,6 +4,7 @@
 
 #include "core/backoff.h"
 #include "core/limits.h"
+#include "core/printable.h"
 #include "platform/clock.h"
 #include "platform/loop.h"
 
@@ -70,6 +71,15 @@ class SourceSupervisor::Supervised final : public SourceHost {
       set(SourceStatus::State::running, {}, false);
       owner_.emitter_.emit(lifecycle::SourceStarted{status_.name});
     }
+  }
+
+  void refused(Refusal refusal) override {
+    const auto now = owner_.clock_.now();
+    refusal.time = now.wall;
+    refusal.source = status_.name;
+    refusal.reason = printable(refusal.reason, limits::kRefusalReason);
+    const auto tells = owner_.refusals_.add(refusal, now.steady);
+    owner_.emitter_.emit(lifecycle::EventRefused{std::move(refusal), tells});
   }
 
  private:

@@ -11,6 +11,7 @@
 
 #include "core/lifecycle.h"
 #include "core/time.h"
+#include "daemon/refusals.h"
 #include "sources/source.h"
 
 namespace hark {
@@ -42,6 +43,7 @@ class SourceSupervisor {
   void stop();
 
   std::vector<SourceStatus> status() const;
+  const Refusals& refusals() const { return refusals_; }
 
  private:
   class Supervised;
@@ -51,6 +53,7 @@ class SourceSupervisor {
   lifecycle::Emitter& emitter_;
   std::vector<std::unique_ptr<Supervised>> sources_;
   std::unordered_map<std::string, Supervised*> by_name_;
+  Refusals refusals_;
 };
 
 }  // namespace hark

@@ -180,6 +180,7 @@ std::size_t HttpConnection::process(std::string_view bytes) {
     used += taken;
     count_body();
     if (parser_.failure() != 0) {
+      if (parser_.failure() == 413 && route_) tell_too_large(*route_);
       refuse(problem(parser_.failure(), {}, parser_.failure_text()));
       break;
     }
@@ -216,6 +217,7 @@ bool HttpConnection::take_head() {
       if (parser_.expects_continue() && parser_.has_body()) out_.append("HTTP/1.1 100 Continue\r\n\r\n");
       return true;
     }
+    tell_too_large(*match.entry);
     refusal = problem(413, {}, "the body is larger than " + std::to_string(max_body) + " bytes");
   } else if (match.allow.empty()) {
     refusal = problem(404, {}, {});
@@ -231,6 +233,18 @@ bool HttpConnection::take_head() {
     respond(turn_, refusal);
   }
   return false;
+}
+
+void HttpConnection::tell_too_large(const HttpRoutes::Entry& entry) {
+  if (entry.removed || !entry.route.on_too_large) return;
+  auto& request = parser_.request();
+  request.peer = peer_;
+  request.control = control_;
+  try {
+    entry.route.on_too_large(request, parser_.content_length());
+  } catch (const std::exception&) {
+    // It was for the record only: the sender is answered all the same.
+  }
 }
 
 void HttpConnection::dispatch() {

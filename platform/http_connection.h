@@ -70,6 +70,7 @@ class HttpConnection : public std::enable_shared_from_this<HttpConnection> {
   void consume(std::string_view bytes);
   std::size_t process(std::string_view bytes);
   bool take_head();
+  void tell_too_large(const HttpRoutes::Entry& entry);
   void dispatch();
   void refuse(const HttpResponse& response);
   void flush();

@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <unordered_map>
@@ -23,6 +24,8 @@ struct HttpRoute {
   std::string path;    // exact, or with {name} segments: "/api/runs/{id}" (read them with path_parameter)
   std::uint64_t max_body = limits::kHttpBodyDefault;  // larger: 413, whether announced, chunked or lied about
   std::function<void(HttpRequest, HttpResponder)> handle;
+  // Told of each request that is answered 413 in place of `handle`, just before. `announced`: its Content-Length. Its body is not to be read.
+  std::function<void(const HttpRequest& head, std::optional<std::uint64_t> announced)> on_too_large = nullptr;
 };
 
 // The segment of `path` that stands where `pattern` has {name}; empty when they do not fit.

@@ -118,6 +118,12 @@ Line line(const lifecycle::EventQueued& e) { return {"'" + e.handler + "' is to 
 Line line(const lifecycle::EventDropped& e) {
   return {std::string("stopped at ") + std::string(to_string(e.decision.stage)) + ": " + e.decision.reason, ids(*e.event)};
 }
+Line line(const lifecycle::EventRefused& e) {
+  auto message = "source '" + e.refusal.source + "' refused: " + e.refusal.reason;
+  if (e.tells > 1) message += "; " + std::to_string(e.tells) + " of this cause since the last such line";
+  return {std::move(message),
+          {{"source", e.refusal.source}, {"cause", std::string(to_string(e.refusal.cause))}, {"peer", e.refusal.peer}, {"delivery", e.refusal.delivery}}};
+}
 Line line(const lifecycle::HandlerStart& e) { return {"handler '" + e.run->handler + "' begins", ids(*e.run)}; }
 Line line(const lifecycle::HandlerEnd& e) { return {"handler '" + e.run->handler + "' has ended", ids(*e.run)}; }
 Line line(const lifecycle::SourceStarted& e) { return {"source '" + e.source + "' is running", {{"source", e.source}}}; }
@@ -158,6 +164,8 @@ std::string_view level(const lifecycle::Any& any) {
         using T = std::decay_t<decltype(event)>;
         if constexpr (std::is_same_v<T, lifecycle::Note>) {
           return event.level;
+        } else if constexpr (std::is_same_v<T, lifecycle::EventRefused>) {
+          return event.tells > 0 ? "warn" : "trace";
         } else if constexpr (std::is_same_v<T, lifecycle::SourceError> || std::is_same_v<T, lifecycle::RunFailed>) {
           return "warn";
         } else if constexpr (std::is_same_v<T, lifecycle::IterationStarted> || std::is_same_v<T, lifecycle::IterationComplete>) {

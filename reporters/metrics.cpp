@@ -67,6 +67,7 @@ struct Metrics::State {
   prometheus::Registry registry;
   Counters events{registry, "hark_events_received_total", "Events accepted, by source.", {"source"}};
   Counters dropped{registry, "hark_events_dropped_total", "Decisions that ended an event's way, by source and stage.", {"source", "stage"}};
+  Counters refused{registry, "hark_refused_total", "Requests that a source refused before they were events, by source and reason.", {"source", "reason"}};
   Counters runs{registry, "hark_runs_total", "Runs that have ended, by handler and state.", {"handler", "state"}};
   Counters source_errors{registry, "hark_source_errors_total", "Times a source became degraded.", {"source"}};
   Histograms run_seconds{registry, "hark_run_duration_seconds", "From a run's start to its end.", "handler"};
@@ -100,6 +101,8 @@ void Metrics::report(const lifecycle::Any& any) {
           s.events.increment({event.event->source});
         } else if constexpr (std::is_same_v<T, lifecycle::EventDropped>) {
           s.dropped.increment({event.event->source, std::string(to_string(event.decision.stage))});
+        } else if constexpr (std::is_same_v<T, lifecycle::EventRefused>) {
+          s.refused.increment({event.refusal.source, std::string(to_string(event.refusal.cause))});
         } else if constexpr (std::is_same_v<T, lifecycle::RunStarted>) {
           if (event.run->started) s.waiting_seconds.observe(event.run->handler, seconds(*event.run->started - event.run->queued));
         } else if constexpr (std::is_same_v<T, lifecycle::RunComplete> || std::is_same_v<T, lifecycle::RunFailed>) {

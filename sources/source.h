@@ -5,11 +5,12 @@
 #include <string>
 
 #include "core/event_sink.h"
+#include "core/refusal.h"
 #include "core/result.h"
 
 namespace hark {
 
-// What a running source may say. Owned by the supervisor in daemon/, one per source; outlives the source.
+// What a running source may say. Owned by the supervisor in daemon/, one per source; outlives the source and the answers to its offers.
 class SourceHost : public EventSink {
  public:
   // "I can no longer do my work": the supervisor stops the source, shows it as degraded with the error's cure, and starts it
@@ -18,6 +19,9 @@ class SourceHost : public EventSink {
   // "I work, but not as promised" (some folders could not be watched): shown as degraded until healthy() is called.
   virtual void degraded(Error error) = 0;
   virtual void healthy() = 0;
+  // "I did not take what somebody brought me": kept for whoever asks why it did not arrive. The source says cause, reason, peer and
+  // delivery; the host knows the rest.
+  virtual void refused(Refusal refusal) = 0;
 };
 
 class Source {

@@ -9,6 +9,7 @@
 #include "platform/clock.h"
 #include "platform/http_server.h"
 #include "core/json_keys.h"
+#include "core/printable.h"
 #include "sources/webhook_signature.h"
 
 namespace hark {
@@ -92,8 +93,10 @@ class Webhook final : public Source {
   }
 
  private:
+  void too_large(const HttpRequest& head, std::optional<std::uint64_t> announced);
   void receive(HttpRequest request, const HttpResponder& answer);
-  bool believed(const HttpRequest& request) const;
+  std::optional<std::string> doubt(const HttpRequest& request) const;
+  Refusal refusal(const HttpRequest& request, Refusal::Cause cause, std::string reason) const;
   Result<Payload> parse(HttpRequest& request, Content content) const;
 
   const WebhookOptions options_;
@@ -114,7 +117,8 @@ Status Webhook::start(SourceHost& host) {
   }
   if (auto listening = server_.listen(options_.host, options_.port); !listening) return listening;
   HttpRoute route{"POST", options_.path, options_.max_body,
-                  [this](HttpRequest request, HttpResponder answer) { receive(std::move(request), answer); }};
+                  [this](HttpRequest request, HttpResponder answer) { receive(std::move(request), answer); },
+                  [this](const HttpRequest& head, std::optional<std::uint64_t> announced) { too_large(head, announced); }};
   if (!server_.add(std::move(route))) {
     return Error{"webhook " + options_.name + " cannot have the path " + options_.path + ": it is taken", "give it another path"};
   }
@@ -122,12 +126,29 @@ Status Webhook::start(SourceHost& host) {
   return {};
 }
 
-// Nothing of the body is looked at before this. A second signature header would leave it open which of them was meant.
-bool Webhook::believed(const HttpRequest& request) const {
-  if (options_.secrets.empty()) return options_.unsigned_ok;
-  const std::string_view name = github_ ? "X-Hub-Signature-256" : std::string_view(options_.signature_header);
-  if (request.headers.count(name) != 1) return false;
-  return signature_matches(*request.headers.get(name), request.body, options_.secrets);
+// Why it is not known who sent this; nullopt: it is. Nothing of the body is looked at before. A second signature header would leave it
+// open which of them was meant.
+std::optional<std::string> Webhook::doubt(const HttpRequest& request) const {
+  if (options_.secrets.empty()) return options_.unsigned_ok ? std::nullopt : std::optional<std::string>("there is no secret");
+  const std::string name = github_ ? "X-Hub-Signature-256" : options_.signature_header;
+  const auto count = request.headers.count(name);
+  if (count == 0) return "no " + name + " header";
+  if (count > 1) return std::to_string(count) + " " + name + " headers, wanted one";
+  const auto header = *request.headers.get(name);
+  if (signature_matches(header, request.body, options_.secrets)) return std::nullopt;
+  if (!is_signature(header)) return name + " is not sha256= and 64 hexadecimal digits";
+  if (options_.secrets.size() == 1) return "the secret did not match";
+  return "none of " + std::to_string(options_.secrets.size()) + " secrets matched";
+}
+
+Refusal Webhook::refusal(const HttpRequest& request, Refusal::Cause cause, std::string reason) const {
+  Refusal refusal;
+  refusal.cause = cause;
+  refusal.reason = std::move(reason);
+  refusal.peer = request.peer;
+  refusal.delivery = github_ ? delivery_id(request.headers, {"X-GitHub-Delivery"})
+                             : delivery_id(request.headers, {"Idempotency-Key", "webhook-id"});
+  return refusal;
 }
 
 Result<Payload> Webhook::parse(HttpRequest& request, Content content) const {
@@ -138,30 +159,52 @@ Result<Payload> Webhook::parse(HttpRequest& request, Content content) const {
   return parse_event_data(std::move(*payload));
 }
 
+void Webhook::too_large(const HttpRequest& head, std::optional<std::uint64_t> announced) {
+  const auto most = std::to_string(options_.max_body);
+  const auto size = announced ? std::to_string(*announced) : "more than " + most;
+  host_->refused(refusal(head, Refusal::Cause::size, "body: " + size + " bytes, max_body is " + most));
+}
+
 void Webhook::receive(HttpRequest request, const HttpResponder& answer) {
-  if (!believed(request)) return answer(problem(401, {}));
+  const auto refuse = [&](Refusal::Cause cause, std::string reason, HttpResponse response) {
+    host_->refused(refusal(request, cause, std::move(reason)));
+    answer(std::move(response));
+  };
+  if (const auto doubted = doubt(request)) return refuse(Refusal::Cause::signature, "signature: " + *doubted, problem(401, {}));
   if (const auto wait = limiter_ ? limiter_->take(clock_.now().steady) : Duration::zero(); wait > Duration::zero()) {
-    return answer(come_again(429, "more than " + to_string(*options_.rate_limit), wait));
+    const auto over = "more than " + to_string(*options_.rate_limit);
+    return refuse(Refusal::Cause::rate, "rate_limit: " + over, come_again(429, over, wait));
   }
   const auto content = content_of(request.headers);
   if (content == Content::other) {
-    return answer(problem(415, {}, "application/json or application/x-www-form-urlencoded is taken here"));
+    const auto type = printable(request.headers.get("Content-Type").value_or(""), limits::kShownValue);
+    return refuse(Refusal::Cause::type, "type: Content-Type is '" + type + "', wanted JSON or a form",
+                  problem(415, {}, "application/json or application/x-www-form-urlencoded is taken here"));
   }
   Event event;
   if (github_) event.subject = request.headers.get("X-GitHub-Event").value_or("");
   if (event.subject == "ping") return answer(json_response(200, {{"pong", true}}));
 
   auto payload = parse(request, content);
-  if (!payload) return answer(problem(400, {}, payload.error().message));
+  if (!payload) {
+    const auto& wrong = payload.error().message;
+    return refuse(Refusal::Cause::body, "body: " + wrong, problem(400, {}, wrong));
+  }
   event.data = std::move(*payload);
   event.type = "webhook";
   event.source = options_.name;
   event.time = clock_.now().wall;
   event.traceparent = traceparent_of(request.headers);
-  const auto id = github_ ? delivery_id(request.headers, {"X-GitHub-Delivery"})
-                          : delivery_id(request.headers, {"Idempotency-Key", "webhook-id"});
-  if (!id.empty()) event.dedupe_key = "webhook/" + options_.name + "/" + std::string(id);
-  host_->offer(std::move(event), [answer](const Acceptance& acceptance) { answer(answer_to(acceptance)); });
+  auto refused = refusal(request, Refusal::Cause::unavailable, "not taken: ");
+  if (!refused.delivery.empty()) event.dedupe_key = "webhook/" + options_.name + "/" + refused.delivery;
+  host_->offer(std::move(event), [answer, host = host_, refused = std::move(refused)](const Acceptance& acceptance) {
+    if (!acceptance.taken()) {
+      auto said = refused;
+      said.reason += acceptance.reason;
+      host->refused(std::move(said));
+    }
+    answer(answer_to(acceptance));
+  });
 }
 
 }  // namespace

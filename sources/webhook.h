@@ -4,6 +4,7 @@
 // Subject: the provider's event name (X-GitHub-Event). dedupe_key: the provider's delivery id (X-GitHub-Delivery), or an
 // Idempotency-Key header. Answers 202 {"event_id"} once durable; 200 {"event_id","duplicate":true} for one seen before; 401
 // without a hint; 400 no JSON; 413; 415; 429 with Retry-After over the rate limit; 503 with Retry-After where the engine refused.
+// Each refusal is said to the host with its reason, of which a sender who is not believed learns nothing.
 //
 // The rate limit counts requests whose signature matched (of an unsigned source: all), so that a stranger's flood cannot use up what
 // an honest sender is allowed. What a stranger costs is bounded without it: hashing a body, once a secret, is less work than

@@ -65,6 +65,8 @@ std::array<std::uint8_t, 32> hmac_sha256(std::string_view key, std::string_view 
   return digest;
 }
 
+bool is_signature(std::string_view header) { return parse_signature(header).has_value(); }
+
 bool signature_matches(std::string_view header, std::string_view body, const std::vector<std::string>& secrets) {
   const auto given = parse_signature(header);
   if (!given) return false;

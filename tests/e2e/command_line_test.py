@@ -282,6 +282,13 @@ class Words(TestCase):
         self.assertIn("came as 5 words", unquoted.stderr)
         self.assertIn("quote it", unquoted.stderr)
 
+    def test_explain_is_asked_of_an_event_or_of_what_was_refused(self):
+        for words, said in (((), "id, or --refused, is required"), (("--source", "x"), "--source requires --refused"), (("E1", "--refused"), "id excludes --refused"),
+                            (("--refused", "--source", "a/b"), "'a/b' is no source's name")):
+            done = self.run_hark("explain", *words)
+            self.assertEqual(done.returncode, 2, words)
+            self.assertIn(said, done.stderr)
+
     def test_the_first_word_too_many_is_named(self):
         done = self.run_hark("explain", "a", "b", "c")
         self.assertEqual(done.returncode, 2)

@@ -2,6 +2,7 @@
 
 import json
 import os
+import signal
 import socket
 import unittest
 
@@ -108,6 +109,19 @@ max_body = 2000
 where = "payload.action:!skip"
 handler = "show"
 [[sources]]
+name = "limited"
+type = "webhook"
+path = "/hooks/limited"
+secret = "new"
+rate_limit = "1/d"
+handler = "show"
+[[sources]]
+name = "slow"
+type = "webhook"
+path = "/hooks/slow"
+secret = "new"
+handler = "wait"
+[[sources]]
 name = "forge"
 type = "webhook"
 provider = "github"
@@ -116,6 +130,8 @@ secret = "It's a Secret to Everybody"
 handler = "show"
 [handlers.show]
 run = "printf '%s' {payload.text}"
+[handlers.wait]
+run = "cat go"
 """.replace('where = "payload.action:!skip"', 'where = "!payload.action:skip"')
 
     def setUp(self):
@@ -149,6 +165,57 @@ run = "printf '%s' {payload.text}"
         status, headers, body = self.d.post_signed("/hooks/deploy", b"{not json", "new")
         self.assertEqual((status, headers["Content-Type"]), (400, "application/problem+json"))
         self.assertEqual(self.p.runs(), [])
+
+    def refused(self, *arguments):
+        return json.loads(self.p.hark("explain", "--refused", "--json", *arguments).stdout)["refusals"]
+
+    def test_what_was_refused_can_be_explained_and_counted(self):
+        self.assertEqual(self.refused(), [])
+        for _ in range(3):
+            self.assertEqual(self.d.request("POST", "/hooks/deploy", b"{}")[0], 401)
+        self.assertEqual(self.d.post_signed("/hooks/deploy", {"text": "x"}, "wrong", {"Idempotency-Key": "k1"})[0], 401)
+        self.assertEqual(self.d.post_signed("/hooks/deploy", b"{not json", "new")[0], 400)
+        self.assertEqual(self.d.post_signed("/hooks/deploy", {"text": "x" * 3000}, "new")[0], 413)
+        self.assertEqual(self.d.post_signed("/hooks/deploy", {}, "new", {"Content-Type": "text/plain"})[0], 415)
+        self.assertEqual(self.d.post_signed("/hooks/limited", {}, "new")[0], 202)
+        status, headers, _ = self.d.post_signed("/hooks/limited", {}, "new")
+        self.assertEqual(status, 429)
+        self.assertGreaterEqual(int(headers["Retry-After"]), 86000)
+
+        refusals = self.refused()
+        self.assertEqual([(r["source"], r["cause"], r["count"]) for r in refusals], [
+            ("limited", "rate_limit", 1), ("deploy", "type", 1), ("deploy", "size", 1), ("deploy", "body", 1), ("deploy", "signature", 1), ("deploy", "signature", 3)])
+        self.assertEqual([r["reason"] for r in refusals[4:]], ["signature: none of 2 secrets matched", "signature: no X-Signature header"])
+        self.assertEqual(refusals[0]["reason"], "rate_limit: more than 1/d")
+        self.assertEqual(refusals[2]["reason"], "body: 3012 bytes, max_body is 2000")
+        self.assertEqual((refusals[4]["delivery"], refusals[4]["peer"], refusals[4]["stage"]), ("k1", "127.0.0.1", "intake"))
+        self.assertLessEqual(refusals[5]["first"], refusals[5]["time"])
+        self.assertEqual(self.refused("--source", "limited"), refusals[:1])
+        self.assertEqual(self.refused("--limit", "2"), refusals[:2])
+        self.assertIn("did you mean 'deploy'", self.p.hark("explain", "--refused", "--source", "depoly", status=1).stderr)
+        table = self.p.hark("explain", "--refused", "--source", "deploy").stdout.splitlines()
+        self.assertEqual(table[0].split(), ["TIME", "SOURCE", "COUNT", "FROM", "DELIVERY", "REASON"])
+        self.assertRegex(table[-1], r"Z  deploy  3 +127\.0\.0\.1 +signature: no X-Signature header$")
+        metrics = self.d.request("GET", "/metrics")[2].decode()
+        self.assertIn('hark_refused_total{reason="signature",source="deploy"} 4', metrics)
+        self.assertIn('hark_refused_total{reason="rate_limit",source="limited"} 1', metrics)
+        self.d.wait_for(lambda line: line.get("name") == "event:refused" and line["source"] == "limited")
+        said = [line for line in self.d.log if line.get("name") == "event:refused" and line["cause"] == "signature"]
+        self.assertEqual(len(said), 1, "one line a minute for a source and cause")
+        self.assertEqual(said[0]["message"], "source 'deploy' refused: signature: no X-Signature header")
+
+    def test_a_request_that_came_while_the_daemon_drains_can_be_explained(self):
+        os.mkfifo(self.p.path / "go")
+        self.d.post_signed("/hooks/slow", {}, "new")
+        self.d.wait_for(lambda line: "running 'wait'" in line["message"])
+        self.d.process.send_signal(signal.SIGTERM)
+        self.d.wait_for(lambda line: "stopping" in line["message"])
+        self.assertEqual(self.d.post_signed("/hooks/deploy", {}, "new")[0], 503)
+        refusal = self.refused()[0]
+        self.assertEqual(refusal["cause"], "unavailable")
+        self.assertIn("not taken: ", refusal["reason"])
+        (self.p.path / "go").write_text("")
+        self.assertEqual(self.d.process.wait(60), 0)
 
     def test_a_filter_that_does_not_match_can_be_explained(self):
         status, _, body = self.d.post_signed("/hooks/deploy", {"text": "x", "action": "skip"}, "new")

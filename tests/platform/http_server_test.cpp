@@ -212,6 +212,26 @@ TEST_CASE("http server: a body over the route's limit is 413, whether announced,
   CHECK(served.until_connections(0));
 }
 
+TEST_CASE("http server: whoever has a route is told of each body that is too large for it, and a throw of his harms nobody") {
+  Served served;
+  std::vector<std::string> told;
+  served.thread.run([&] {
+    served.server->add({"POST", "/small", 10, [](HttpRequest, HttpResponder answer) { answer(text("taken")); },
+                        [&](const HttpRequest& head, std::optional<std::uint64_t> announced) {
+                          told.push_back(head.peer + " " + std::string(head.headers.get("X-Id").value_or("-")) + " " +
+                                         (announced ? std::to_string(*announced) : "?"));
+                          throw std::runtime_error("secret");
+                        }});
+  });
+  const std::string head = "POST /small HTTP/1.1\r\nHost: x\r\n";
+  CHECK(served.client().ask(head + "X-Id: 1\r\nContent-Length: 11\r\n\r\n").status == 413);
+  CHECK(served.client().ask(head + "X-Id: 2\r\nExpect: 100-continue\r\nContent-Length: 12\r\n\r\n").status == 413);
+  CHECK(served.client().ask(head + "X-Id: 3\r\nTransfer-Encoding: chunked\r\n\r\n8\r\n12345678\r\n8\r\n12345678\r\n0\r\n\r\n").status == 413);
+  CHECK(served.client().ask(head + "X-Id: 4\r\nContent-Length: 10\r\n\r\n1234567890").status == 200);
+  CHECK(served.client().ask(head + "X-Id: 5\r\nTransfer-Encoding: chunked\r\n\r\nno chunk\r\n").status == 400);
+  served.thread.run([&] { CHECK(told == std::vector<std::string>{"127.0.0.1 1 11", "127.0.0.1 2 12", "127.0.0.1 3 ?"}); });
+}
+
 TEST_CASE("http server: requests that can be read in two ways are refused and the connection ends") {
   const std::vector<std::pair<std::string, int>> cases = {
       {"nonsense\r\n\r\n", 400},

@@ -40,6 +40,15 @@ RunPtr run(RunState state) {
   return std::make_shared<const Run>(std::move(made));
 }
 
+Refusal refusal() {
+  Refusal made;
+  made.source = "hook";
+  made.reason = "signature: no match";
+  made.peer = "192.0.2.1";
+  made.delivery = "d1";
+  return made;
+}
+
 const SystemClock kClock;
 
 std::string content(const std::filesystem::path& path) {
@@ -124,6 +133,21 @@ TEST_CASE("log: every line with ids, nothing from outside can forge one") {
   CHECK(text.find("warn  'deploy' failed: step 'x' failed run=R1 handler=deploy event=E1 correlation=C1") != std::string::npos);
 }
 
+TEST_CASE("log: a refusal is a warning with the number it stands for, or nothing where one was written just before") {
+  test::TemporaryFolder folder;
+  {
+    auto log = Log::open({"debug", "text", folder / "log"}, kClock);
+    REQUIRE(log);
+    (*log)->report(lifecycle::EventRefused{refusal(), 1});
+    CHECK(!(*log)->wants(lifecycle::EventRefused{refusal(), 0}));
+    (*log)->report(lifecycle::EventRefused{refusal(), 42});
+  }
+  const auto text = content(folder / "log");
+  CHECK(text.find("warn  source 'hook' refused: signature: no match source=hook cause=signature peer=192.0.2.1 delivery=d1\n") != std::string::npos);
+  CHECK(text.find("no match; 42 of this cause since the last such line source=hook") != std::string::npos);
+  CHECK(std::count(text.begin(), text.end(), '\n') == 2);
+}
+
 TEST_CASE("log: JSON lines are objects with the same ids and the lifecycle event's name") {
   test::TemporaryFolder folder;
   {
@@ -158,6 +182,7 @@ TEST_CASE("metrics: events, runs and sources are counted under their names") {
   decision.stage = Stage::filter;
   decision.verdict = Verdict::dropped;
   metrics.report(lifecycle::EventDropped{event(), decision});
+  for (const std::uint64_t tells : {1, 0, 0}) metrics.report(lifecycle::EventRefused{refusal(), tells});
   metrics.report(lifecycle::RunComplete{run(RunState::succeeded)});
   metrics.report(lifecycle::RunFailed{run(RunState::failed)});
   metrics.report(lifecycle::SourceError{"hook", "gone", "bring it back"});
@@ -167,7 +192,7 @@ TEST_CASE("metrics: events, runs and sources are counted under their names") {
   const auto text = metrics.text(gauges);
   for (const auto* expected :
        {"hark_events_received_total{source=\"hook\"} 2", "hark_events_dropped_total{source=\"hook\",stage=\"filter\"} 1",
-        "hark_runs_total{handler=\"deploy\",state=\"failed\"} 1", "hark_runs_total{handler=\"deploy\",state=\"succeeded\"} 1",
+        "hark_refused_total{reason=\"signature\",source=\"hook\"} 3", "hark_runs_total{handler=\"deploy\",state=\"failed\"} 1", "hark_runs_total{handler=\"deploy\",state=\"succeeded\"} 1",
         "hark_run_duration_seconds_bucket{handler=\"deploy\",le=\"0.25\"} 2", "hark_runs{state=\"waiting\"} 3", "hark_source_up{source=\"hook\"} 0",
         "hark_source_errors_total{source=\"hook\"} 1", "# HELP hark_build_info"}) {
     CAPTURE(expected);

@@ -47,6 +47,7 @@ class RecordingHost final : public SourceHost {
   void failed(Error error) override { failures.push_back(std::move(error)); }
   void degraded(Error error) override { degradations.push_back(std::move(error)); }
   void healthy() override { ++recoveries; }
+  void refused(Refusal) override { FAIL("not expected"); }
 
   std::deque<Event> offered, taken;
   std::vector<Answer> held_answers;

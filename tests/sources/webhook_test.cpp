@@ -43,8 +43,10 @@ class Host final : public SourceHost {
   void failed(Error) override { FAIL("not expected"); }
   void degraded(Error) override { FAIL("not expected"); }
   void healthy() override {}
+  void refused(Refusal refusal) override { refusals.push_back(std::move(refusal)); }
 
   std::vector<Event> offered;
+  std::vector<Refusal> refusals;
   std::vector<Answer> held;
   Acceptance next{Acceptance::Outcome::accepted, "01EVENT", 7, {}};
   bool hold = false;
@@ -82,6 +84,12 @@ struct Hooked {
   std::vector<Event> events() {
     std::vector<Event> copy;
     thread.run([&] { copy = host->offered; });
+    return copy;
+  }
+
+  std::vector<Refusal> refusals() {
+    std::vector<Refusal> copy;
+    thread.run([&] { copy = host->refusals; });
     return copy;
   }
 
@@ -277,6 +285,81 @@ TEST_CASE("webhook: what is not signed uses up nothing of the rate that its hone
   CHECK(hooked.post(body, {"X-Signature: " + sign(body, "s3cret")}).status == 202);
   CHECK(hooked.post(body, {"X-Signature: " + sign(body, "s3cret")}).status == 429);
   CHECK(hooked.post(body, {"X-Signature: " + sign(body, "wrong")}).status == 401);  // and learns nothing of it
+}
+
+TEST_CASE("webhook: what it refuses it says, with the deciding value, and nothing of it to the sender") {
+  auto options = generic();
+  options.max_body = 100;
+  options.rate_limit = Rate{2, 24h};
+  Hooked hooked(std::move(options));
+  const auto signature = [](std::string_view body) { return "X-Signature: " + sign(body, "s3cret"); };
+  CHECK(hooked.post("{}").status == 401);
+  CHECK(hooked.post("{}", {signature("{}"), signature("{}")}).status == 401);
+  CHECK(hooked.post("{}", {"X-Signature: sha1=00"}).status == 401);
+  const auto wrong = sign("{}", "wrong");
+  CHECK(hooked.post("{}", {"X-Signature: " + wrong, "Idempotency-Key: k1"}).status == 401);
+  CHECK(hooked.post("{", {signature("{")}).status == 400);
+  CHECK(hooked.post("{}", {signature("{}"), "Content-Type: text/x;y=z"}).status == 415);
+  CHECK(hooked.post("{}", {signature("{}")}).status == 429);
+  CHECK(hooked.post(std::string(101, ' '), {"Idempotency-Key: k2"}).status == 413);
+  CHECK(RawClient(hooked.port).ask("POST /hook HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\nff\r\n").status == 413);
+
+  using Cause = Refusal::Cause;
+  const std::vector<std::pair<Cause, std::string>> expected = {
+      {Cause::signature, "signature: no X-Signature header"},
+      {Cause::signature, "signature: 2 X-Signature headers, wanted one"},
+      {Cause::signature, "signature: X-Signature is not sha256= and 64 hexadecimal digits"},
+      {Cause::signature, "signature: none of 2 secrets matched"},
+      {Cause::body, "body: "},
+      {Cause::type, "type: Content-Type is 'text/x;y=z', wanted JSON or a form"},
+      {Cause::rate, "rate_limit: more than 2/d"},
+      {Cause::size, "body: 101 bytes, max_body is 100"},
+      {Cause::size, "body: more than 100 bytes, max_body is 100"},
+  };
+  const auto refusals = hooked.refusals();
+  REQUIRE(refusals.size() == expected.size());
+  for (std::size_t i = 0; i < expected.size(); ++i) {
+    CAPTURE(i);
+    CHECK(refusals[i].cause == expected[i].first);
+    CHECK(refusals[i].reason.substr(0, i == 4 ? 6 : std::string::npos) == expected[i].second);
+    CHECK(refusals[i].peer == "127.0.0.1");
+    CHECK(refusals[i].reason.find(sign("{}", "s3cret").substr(7)) == std::string::npos);
+    CHECK(refusals[i].reason.find(wrong.substr(7)) == std::string::npos);
+    CHECK(refusals[i].reason.find("s3cret") == std::string::npos);
+  }
+  CHECK(refusals[3].delivery == "k1");
+  CHECK(refusals[7].delivery == "k2");
+  CHECK(refusals[0].delivery.empty());
+  CHECK(hooked.events().empty());
+}
+
+TEST_CASE("webhook: a single secret that does not match, and GitHub's own header and delivery, are named as such") {
+  Hooked hooked(github());
+  CHECK(hooked.post("{}", {"X-Signature: " + sign("{}", "s3cret"), "X-GitHub-Delivery: d1"}).status == 401);
+  CHECK(hooked.post("{}", {"X-Hub-Signature-256: " + sign("{}", "wrong")}).status == 401);
+  const auto refusals = hooked.refusals();
+  REQUIRE(refusals.size() == 2);
+  CHECK(refusals[0].reason == "signature: no X-Hub-Signature-256 header");
+  CHECK(refusals[0].delivery == "d1");
+  CHECK(refusals[1].reason == "signature: the secret did not match");
+}
+
+TEST_CASE("webhook: an offer that the engine refused is said, also when the source was stopped meanwhile") {
+  Hooked hooked(open_to_all());
+  hooked.thread.run([&] { hooked.host->hold = true; });
+  RawClient client(hooked.port);
+  client.send("POST /hook HTTP/1.1\r\nHost: x\r\nIdempotency-Key: k\r\nContent-Length: 2\r\n\r\n{}");
+  REQUIRE(hooked.thread.until([&] { return hooked.host->held.size() == 1; }));
+  hooked.thread.run([&] {
+    hooked.source.reset();
+    hooked.host->held[0]({Acceptance::Outcome::refused, {}, 0, "the queue is full"});
+  });
+  CHECK(client.read().status == 503);
+  const auto refusals = hooked.refusals();
+  REQUIRE(refusals.size() == 1);
+  CHECK(refusals[0].cause == Refusal::Cause::unavailable);
+  CHECK(refusals[0].reason == "not taken: the queue is full");
+  CHECK(refusals[0].delivery == "k");
 }
 
 TEST_CASE("webhook: a well-formed traceparent is taken over") {

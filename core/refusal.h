@@ -1,0 +1,30 @@
+// A refusal: why a source did not take what somebody brought it, before that was an event with an id. What `hark explain --refused`
+// prints; the decisions on an event's way are in core/decision.h.
+#pragma once
+
+#include <string>
+#include <string_view>
+
+#include <nlohmann/json_fwd.hpp>
+
+#include "core/time.h"
+
+namespace hark {
+
+struct Refusal {
+  // A fixed few, as they are labels of a metric: who sent it is not known (401), the body is no data (400), too large (413) or of no
+  // type that is read (415), too much of it (429), nobody could take it now (503).
+  enum class Cause { signature, body, size, type, rate, unavailable };
+
+  WallTime time{};
+  std::string source;
+  Cause cause = Cause::signature;
+  std::string reason;    // one sentence with the deciding value: "signature: none of 2 secrets matched". Never a secret, nor what it makes
+  std::string peer;      // the sender's address
+  std::string delivery;  // what the sender calls it; anybody can say so. Empty: not given
+};
+std::string_view to_string(Refusal::Cause cause);
+
+nlohmann::json to_json(const Refusal& refusal);
+
+}  // namespace hark
