@@ -25,7 +25,7 @@ DEADLINE = 60  # seconds until a test that hangs is a test that failed; sanitize
 class Daemon:
     """A running `hark daemon`; `log` holds its parsed log lines."""
 
-    def __init__(self, project, *arguments, env=None, preexec=None):
+    def __init__(self, project, *arguments, env=None, preexec=None, ready=True):
         self.project = project
         self.log = []
         self.lines = queue.Queue()
@@ -33,7 +33,11 @@ class Daemon:
             [HARK, "daemon", "--config", project.config, *arguments],
             stdin=subprocess.DEVNULL, stderr=subprocess.PIPE, cwd=project.path, env=project.environment(env), preexec_fn=preexec)
         threading.Thread(target=self._read, daemon=True).start()
-        self.wait_for(lambda line: line["message"].startswith("hark is ready"))
+        if ready:
+            self.wait_ready()
+
+    def wait_ready(self):
+        return self.wait_for(lambda line: line["message"].startswith("hark is ready"))["message"]
 
     def _read(self):
         for line in self.process.stderr:
