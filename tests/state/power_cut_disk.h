@@ -90,7 +90,10 @@ class PowerCutDisk {
     const auto [at, is_new] = files_.try_emplace(path);
     if (is_new) {
       std::ifstream file(path, std::ios::binary);
-      at->second.durable.assign(std::istreambuf_iterator<char>(file), {});
+      std::error_code none;
+      const auto size = std::filesystem::file_size(path, none);
+      if (!none) at->second.durable.resize(size);
+      file.read(at->second.durable.data(), static_cast<std::streamsize>(at->second.durable.size()));
       at->second.syncs_folder = new_journal;
     }
   }

@@ -1,5 +1,5 @@
-// A -wal that ends anywhere in its last transaction: what a kill, or a disk that writes in order, leaves. (power_cut_test.cpp has the
-// disk that does not.)
+// A -wal that ends anywhere in its last transaction: what a kill, or a disk that writes in order, leaves. (power_cut_test.cpp has
+// the disk that does not.)
 #include <doctest/doctest.h>
 
 #include <fstream>
@@ -51,8 +51,8 @@ TEST_CASE("journal: a -wal cut anywhere in its last transaction holds that one w
 
   constexpr std::size_t kFrame = 24 + 4096;
 
-  // A reader for every byte of the last two frames, and for every 61st of those before them: it leaves the files alone, so that the
-  // next one is shorter.
+  // A reader for every byte of the last two frames, and for every 61st of those before them: it leaves the files alone, so that
+  // the next one is shorter.
   copy->write_to(folder / "read.db", whole);
   int wrong = 0;
   for (auto length = whole; length >= before; length -= length + 2 * kFrame > whole ? 1 : 61) {
@@ -60,11 +60,13 @@ TEST_CASE("journal: a -wal cut anywhere in its last transaction holds that one w
     std::filesystem::remove(folder / "read.db-shm");
     auto connection = sqlite::Connection::open(folder / "read.db", sqlite::Connection::Mode::read_only);
     REQUIRE(connection.ok());
-    const auto found = (*connection)->integer(
-        "SELECT (SELECT count(*) FROM events) * 1000 + (SELECT count(*) FROM unrouted) * 100 + "
-        "(SELECT count(*) FROM decisions) * 10 + (SELECT count(*) FROM runs)");
+    const auto found = (*connection)
+                           ->integer(
+                               "SELECT (SELECT count(*) FROM events) * 1000 + (SELECT count(*) FROM unrouted) * 100 + "
+                               "(SELECT count(*) FROM decisions) * 10 + (SELECT count(*) FROM runs)");
     if (!found) FAIL(found.error().text() << ", cut at " << length);
-    if (*found != (length == whole ? 6111 : 5000) && ++wrong == 1) FAIL_CHECK("cut at " << length << " of " << whole << ": " << *found);
+    if (*found != (length == whole ? 6111 : 5000) && ++wrong == 1)
+      FAIL_CHECK("cut at " << length << " of " << whole << ": " << *found);
   }
   CHECK(wrong == 0);
   CHECK(std::filesystem::file_size(folder / "read.db-wal") < before + 61);

@@ -1,4 +1,4 @@
-// A folder under the system's temporary one, gone with its contents at the end of the scope.
+// A folder under the system's temporary one, or another that is there, gone with its contents at the end of the scope.
 #pragma once
 
 #include <cstdlib>
@@ -10,8 +10,8 @@ namespace hark::test {
 
 class TemporaryFolder {
  public:
-  TemporaryFolder() {
-    std::string name = (std::filesystem::temp_directory_path() / "hark-test-XXXXXX").string();
+  explicit TemporaryFolder(const std::filesystem::path& in = std::filesystem::temp_directory_path()) {
+    std::string name = (in / "hark-test-XXXXXX").string();
     if (mkdtemp(name.data()) == nullptr) throw std::runtime_error("mkdtemp failed for " + name);
     path_ = name;
   }
