@@ -8,6 +8,7 @@ import os
 import pathlib
 import shutil
 import signal
+import sqlite3
 import statistics
 import subprocess
 import sys
@@ -22,7 +23,8 @@ arguments.add_argument("build")
 arguments.add_argument("--rounds", type=int, default=3)
 arguments.add_argument("--events", type=int, default=500)
 arguments.add_argument("--seconds", type=float, default=3)
-arguments.add_argument("--only", default="file,webhook,starts,idle")
+arguments.add_argument("--only", default="file,webhook,starts,idle", help="also: backlog, which takes minutes")
+arguments.add_argument("--backlog", type=int, default=1_000_000, help="events of a backlog")
 options = arguments.parse_args()
 build = pathlib.Path(options.build).resolve()
 programs = build / "bench"
@@ -242,6 +244,70 @@ def starts_hark():
             daemon.stop()
 
 
+# A journal that is full of events: how long a start takes, and what memory holds.
+
+def backlog_start(state):
+    """Seconds from exec until it answers, and the resident memory then, with that many events whose runs are `state`."""
+    with folder() as at:
+        webhook = hark_webhook(at, '["/bin/true"]', True)[0]  # makes the journal
+        webhook.command("stop")
+        webhook.stop()
+        journal = at / ".hark/journal.db"
+        fill(journal, options.backlog, state)
+        # Of waiting ones a handler that takes its time keeps all but a few where they are.
+        daemon, _ = hark_webhook(at, '["/bin/sleep", "1000"]', False)
+        try:
+            return daemon.ready_ms / 1000, resident_mb(daemon.process.pid)
+        finally:
+            daemon.stop()
+
+
+def fill(journal, count, state):
+    ended = "NULL" if state == "queued" else "t"
+    with contextlib.closing(sqlite3.connect(journal)) as connection:
+        connection.executescript(f"""
+            PRAGMA synchronous = OFF;
+            BEGIN;
+            CREATE TEMP TABLE numbers AS WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < {count})
+              SELECT i, printf('01KAJ4X0Z7%016d', i) AS id, CAST(strftime('%s', 'now') AS INTEGER) * 1000000 AS t FROM n;
+            INSERT INTO events SELECT i, id, 'webhook', 'bench', '', t, '', id, '', '', '', 0, NULL,
+              '{{"ref":"refs/heads/main","filler":"' || hex(zeroblob(500)) || '"}}' FROM numbers;
+            INSERT INTO decisions SELECT i, 0, t, 'match', 'passed', 'h', 'source ''bench'' names this handler' FROM numbers;
+            INSERT INTO runs SELECT i, printf('01KAJ4X0Z8%016d', i), 'h', i, '{state}', 1, 0, t, {ended}, {ended}, NULL, '', '', 0, 0 FROM numbers;
+            COMMIT;
+            PRAGMA wal_checkpoint(TRUNCATE);
+        """)
+
+
+def flood():
+    """Accepted a second while a backlog grows by webhooks, and the resident memory at its end."""
+    with folder() as at:
+        daemon, port = hark_webhook(at, '["/bin/true"]', True)
+        try:
+            waiting, begun = 0, time.monotonic()
+            while waiting < options.backlog:
+                load(port, "/hook", "X-Signature", 64)
+                waiting = daemon.status()["queue"]["waiting"]
+            return waiting / (time.monotonic() - begun), resident_mb(daemon.process.pid)
+        finally:
+            daemon.stop()
+
+
+def syncs():
+    """fdatasync(2) of a 4 KiB append, a second: what one durable answer at a time is bounded by."""
+    with folder() as at:
+        fd = os.open(at / "file", os.O_WRONLY | os.O_CREAT)
+        try:
+            count, begun = 0, time.monotonic()
+            while time.monotonic() - begun < options.seconds:
+                os.write(fd, bytes(4096))
+                os.fdatasync(fd)
+                count += 1
+            return count / (time.monotonic() - begun)
+        finally:
+            os.close(fd)
+
+
 def starts_floor():
     return float(output(program("spawn_floor"), str(HANDLERS), "5000")[0])
 
@@ -274,10 +340,14 @@ run = "true"
             before = cpu_seconds(daemon.process.pid)
             time.sleep(20)
             used = cpu_seconds(daemon.process.pid) - before
-            resident = int(next(line for line in pathlib.Path(f"/proc/{daemon.process.pid}/status").read_text().splitlines() if line.startswith("VmRSS")).split()[1]) / 1024
-            return daemon.ready_ms, resident, used
+            return daemon.ready_ms, resident_mb(daemon.process.pid), used
         finally:
             daemon.stop()
+
+
+def resident_mb(pid):
+    status = pathlib.Path(f"/proc/{pid}/status").read_text()
+    return int(next(line for line in status.splitlines() if line.startswith("VmRSS")).split()[1]) / 1024
 
 
 def cpu_seconds(pid):
@@ -328,6 +398,8 @@ if "file" in only:
         candidates["incron"] = file_incron
     latency_table(f"\nFrom close(2) to the handler's first instruction ({options.events} events, debounce 0)", candidates, "floor")
 if "webhook" in only:
+    print()
+    print_row("fdatasync of 4 KiB, one at a time", f"{statistics.median(syncs() for _ in range(options.rounds)):,.0f}", "/s", "")
     for connections in (1, 8, 64):
         candidates = {"floor": lambda: webhook_floor(connections), "hark, handler paused": lambda: webhook_hark(connections)}
         if connections == 64:
@@ -347,3 +419,10 @@ if "idle" in only:
     print_row("start to ready", f"{ready:.0f}", "ms", "")
     print_row("resident memory", f"{resident:.1f}", "MB", "")
     print_row("CPU in 20 s", f"{used * 1000:.0f}", "ms", "")
+if "backlog" in only:
+    print(f"\nA backlog of {options.backlog:,} events of 1 KB")
+    for name, state in (("start to ready, all of them waiting", "queued"), ("start to ready, all of them finished", "succeeded")):
+        ready, resident = backlog_start(state)
+        print_row(name, f"{ready:.2f}", "s", f"   {resident:.0f} MB resident")
+    rate, resident = flood()
+    print_row("accepted while it grows", f"{rate:,.0f}", "/s", f"   {resident:.0f} MB resident at its end")
