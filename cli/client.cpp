@@ -11,22 +11,31 @@
 
 namespace hark {
 
-std::optional<int> ask_daemon(const CommonOptions& common, const std::string& method, const std::string& target, const std::string& body,
-                              Duration timeout, Answer& answer) {
+namespace {
+
+Result<HttpResponse> call_daemon(const std::string& socket, const std::string& method, const std::string& target, const std::string& body, Duration timeout) {
   HttpCall call;
-  call.unix_socket = common.socket;
-  if (call.unix_socket.empty()) {
-    const auto journal = find_journal(common, "mend it, or name the daemon's control socket with --socket PATH");
-    if (!journal) return exit_code::kConfig;
-    call.unix_socket = socket_path(*journal).string();
-  }
+  call.unix_socket = socket;
   call.method = method;
   call.url = target;
   call.body = body;
   if (!body.empty()) call.content_type = "application/json";
   call.timeout = timeout;
   call.max_response = 256 * 1024 * 1024;
-  auto response = RealHttpClient().call(call, {});
+  return RealHttpClient().call(call, {});
+}
+
+}  // namespace
+
+std::optional<int> ask_daemon(const CommonOptions& common, const std::string& method, const std::string& target, const std::string& body,
+                              Duration timeout, Answer& answer) {
+  auto socket = common.socket;
+  if (socket.empty()) {
+    const auto journal = find_journal(common, "mend it, or name the daemon's control socket with --socket PATH");
+    if (!journal) return exit_code::kConfig;
+    socket = socket_path(*journal).string();
+  }
+  auto response = call_daemon(socket, method, target, body, timeout);
   if (!response) {
     output::complain(Error{"no daemon answers: " + response.error().message,
                            "start one with `hark daemon`, or name its socket with --socket"});
@@ -35,6 +44,13 @@ std::optional<int> ask_daemon(const CommonOptions& common, const std::string& me
   answer.status = response->status;
   answer.body = std::move(response->body);
   return std::nullopt;
+}
+
+std::optional<nlohmann::json> daemon_knows(const std::filesystem::path& journal, const std::string& target, Duration timeout) {
+  const auto response = call_daemon(socket_path(journal).string(), "GET", target, {}, timeout);
+  if (!response || response->status != 200) return std::nullopt;
+  auto parsed = parse_json(response->body, "the daemon's answer");
+  return parsed ? std::optional(std::move(*parsed)) : std::nullopt;
 }
 
 std::optional<int> ask_daemon_json(const CommonOptions& common, const std::string& method, const std::string& target, const std::string& body,

@@ -1,6 +1,7 @@
 // Asks the running daemon over its control socket.
 #pragma once
 
+#include <filesystem>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -25,6 +26,9 @@ std::optional<int> ask_daemon(const CommonOptions& common, const std::string& me
 // The same, and whatever is no success is printed as the problem it is; then nullopt means: `value` is the parsed answer.
 std::optional<int> ask_daemon_json(const CommonOptions& common, const std::string& method, const std::string& target, const std::string& body,
                                    Duration timeout, nlohmann::json& value);
+
+// What the daemon of that journal answers to a GET; nullopt, and nothing printed: none runs, or it has no answer.
+std::optional<nlohmann::json> daemon_knows(const std::filesystem::path& journal, const std::string& target, Duration timeout);
 
 // Prints a problem and returns the exit status; nullopt: `value` is the parsed answer.
 std::optional<int> read_answer(const Answer& answer, nlohmann::json& value);

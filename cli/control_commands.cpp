@@ -38,6 +38,7 @@ void print_status(const json& status, WallTime now) {
     }
   }
   if (status.contains("journal_fault")) output::print_line(output::painted("the journal cannot be written: " + status["journal_fault"].get<std::string>(), output::Colour::red));
+  if (status.contains("starved")) output::print_line(output::painted("no process can be started: " + status["starved"].get<std::string>(), output::Colour::red));
   const auto& queue = status["queue"];
   output::print_line(std::to_string(queue["running"].get<int>()) + " running, " + std::to_string(queue["waiting"].get<std::int64_t>()) + " waiting, " +
                      std::to_string(queue["held"].get<std::int64_t>()) + " held by a debounce");
@@ -60,7 +61,7 @@ void print_status(const json& status, WallTime now) {
     const auto last_state = handler.value("last_state", std::string{"-"});
     rows.push_back({{handler["name"].get<std::string>()}, {std::to_string(handler["running"].get<int>())}, {std::to_string(handler["waiting"].get<int>())},
                     {last ? output::ago(*last, now) : "never"}, {last_state, last ? output::colour_of_state(last_state) : output::Colour::none},
-                    {handler["paused"].get<bool>() ? "paused" : "", output::Colour::yellow}});
+                    {handler["paused"].get<bool>() ? "paused" : handler.contains("breaker") ? "breaker " + handler["breaker"]["state"].get<std::string>() : "", output::Colour::yellow}});
   }
   if (!rows.empty()) {
     output::print_line("");
@@ -123,7 +124,7 @@ int pause_command(const PauseCommand& command) {
     output::print_json(answer);
   } else {
     const auto what = command.handler.empty() ? "all handlers" : "'" + command.handler + "'";
-    output::complain(command.pause ? "paused " + what + ": events are still accepted and wait for `hark daemon resume`, or until the daemon is started again"
+    output::complain(command.pause ? "paused " + what + ": events are still accepted and wait for `hark daemon resume`"
                                    : "resumed " + what);
   }
   return exit_code::kOk;

@@ -1,6 +1,11 @@
+#include <algorithm>
+#include <chrono>
+
 #include <nlohmann/json.hpp>
 
+#include "cli/client.h"
 #include "cli/commands.h"
+#include "cli/configuration.h"
 #include "cli/exit_codes.h"
 #include "cli/journal_access.h"
 #include "cli/output.h"
@@ -13,6 +18,8 @@ using nlohmann::json;
 
 namespace {
 
+constexpr auto kPatience = std::chrono::seconds(5);
+
 // What the id names: an event, or the event of a run.
 Result<json> explain(JournalReader& journal, const std::string& id) {
   auto event = journal.event(id);
@@ -24,6 +31,23 @@ Result<json> explain(JournalReader& journal, const std::string& id) {
   if (!event) return event.error();
   if (!*event) return Error{"no event and no run is '" + id + "'", "`hark history --events` lists events, `hark history` runs"};
   return explanation(journal, **event);
+}
+
+// Why a run has not begun is known to the daemon alone.
+void add_waiting(const CommonOptions& common, json& shown) {
+  auto& runs = shown["runs"];
+  const auto waits = [](const json& run) { return run["state"] == "queued"; };
+  if (std::none_of(runs.begin(), runs.end(), waits)) return;
+  const auto journal = find_journal(common, {});
+  const auto known = journal ? daemon_knows(*journal, "/api/events/" + shown["event"]["id"].get<std::string>() + "/explain", kPatience) : std::nullopt;
+  for (auto& run : runs) {
+    if (!waits(run)) continue;
+    run["waiting"] = "no daemon runs: it begins when one is started";
+    if (!known) continue;
+    for (const auto& theirs : (*known)["runs"]) {
+      if (theirs["id"] == run["id"]) run["waiting"] = theirs.value("waiting", "it has begun meanwhile");
+    }
+  }
 }
 
 output::Colour colour_of(const std::string& verdict) {
@@ -45,6 +69,7 @@ int explain_command(const CommonOptions& common, const std::string& id) {
     output::complain(shown.error());
     return exit_code::kFailed;
   }
+  add_waiting(common, *shown);
   if (common.json) {
     output::print_json(*shown);
     return exit_code::kOk;
@@ -62,6 +87,9 @@ int explain_command(const CommonOptions& common, const std::string& id) {
   if (!(*shown)["runs"].empty()) {
     output::print_line("");
     print_runs((*shown)["runs"], SystemClock().now().wall, shown_ids(*journal));
+    for (const auto& run : (*shown)["runs"]) {
+      if (run.contains("waiting")) output::print_line(run["handler"].get<std::string>() + " waits: " + output::printable(run["waiting"].get<std::string>()));
+    }
   }
   return exit_code::kOk;
 }

@@ -4,11 +4,11 @@
 
 namespace hark {
 
-Duration Backoff::pause(int failures, double jitter) const {
+Duration Backoff::pause(int failures, double draw) const {
   auto full = std::min(first, max);
   for (int i = 1; i < failures && full < max; ++i) full = full > max / 2 ? max : full * 2;
-  const auto half = full / 2;
-  return half + Duration(Duration::rep(double(half.count()) * jitter));
+  const auto drawn = Duration(Duration::rep(double(full.count()) * jitter));
+  return full - drawn + Duration(Duration::rep(double(drawn.count()) * draw));
 }
 
 }  // namespace hark

@@ -1,4 +1,4 @@
-// How long to wait before attempt n + 1: doubling from `first`, at most `max`, with a share of jitter drawn by the caller.
+// How long to wait before attempt n + 1: doubling from `first`, at most `max`; a share of it is drawn by the caller.
 #pragma once
 
 #include "core/time.h"
@@ -8,9 +8,10 @@ namespace hark {
 struct Backoff {
   Duration first = std::chrono::seconds(1);
   Duration max = std::chrono::minutes(1);
+  double jitter = 0.5;  // the share that is drawn: 0 none, 1 the whole pause
 
-  // After `failures` (1, 2, ...) attempts that failed. `jitter` in [0, 1): 0 gives the shortest, half of the full pause.
-  Duration pause(int failures, double jitter) const;
+  // After `failures` (1, 2, ...) attempts that failed. `draw` in [0, 1): 0 gives the shortest pause.
+  Duration pause(int failures, double draw) const;
 };
 
 }  // namespace hark

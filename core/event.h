@@ -26,6 +26,9 @@ struct Event {
   std::string dedupe_key;      // two arrivals with one key inside the window are one fact; empty: never a duplicate
   int priority = 0;            // higher goes first
   std::optional<std::chrono::seconds> ttl;
+  int hops = 0;                // how many runs caused one another up to this event; 0: it came from outside
+  std::string replay_of;       // the event this one is a replay of
+  int members = 0;             // it stands for so many events (a merge, a batch), and did not arrive itself; 0: it did
   std::uint64_t sequence = 0;  // the journal's number, strictly rising; 0: not in the journal yet
 };
 

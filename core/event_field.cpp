@@ -17,9 +17,9 @@ namespace {
 
 using Json = nlohmann::json;
 
-constexpr std::array<std::string_view, 14> kAttributes = {
+constexpr std::array<std::string_view, 17> kAttributes = {
     "id",           "type",        "source",     "subject",  "time", "data",    "topic", "correlation_id",
-    "causation_id", "traceparent", "dedupe_key", "priority", "ttl",  "sequence"};
+    "causation_id", "traceparent", "dedupe_key", "priority", "ttl",  "sequence", "hops", "replay_of", "members"};
 
 const Json* keep(Json& scratch, Json value) {
   scratch = std::move(value);
@@ -40,6 +40,9 @@ const Json* attribute(const Event& event, std::string_view name, Json& scratch) 
   if (name == "causation_id") return keep_text(scratch, event.causation_id);
   if (name == "traceparent") return keep_text(scratch, event.traceparent);
   if (name == "dedupe_key") return keep_text(scratch, event.dedupe_key);
+  if (name == "hops") return keep(scratch, event.hops);
+  if (name == "replay_of") return keep_text(scratch, event.replay_of);
+  if (name == "members") return event.members > 0 ? keep(scratch, event.members) : nullptr;
   if (name == "priority") return keep(scratch, event.priority);
   if (name == "ttl") return event.ttl ? keep(scratch, event.ttl->count()) : nullptr;
   if (name == "sequence") return event.sequence != 0 ? keep(scratch, event.sequence) : nullptr;

@@ -22,6 +22,9 @@ nlohmann::ordered_json envelope(const Event& event) {
   if (!event.correlation_id.empty()) object["correlation_id"] = event.correlation_id;
   if (!event.causation_id.empty()) object["causation_id"] = event.causation_id;
   if (!event.traceparent.empty()) object["traceparent"] = event.traceparent;
+  if (event.hops > 0) object["hops"] = event.hops;
+  if (!event.replay_of.empty()) object["replay_of"] = event.replay_of;
+  if (event.members > 0) object["members"] = event.members;
   if (!event.dedupe_key.empty()) object["dedupe_key"] = event.dedupe_key;
   if (event.priority != 0) object["priority"] = event.priority;
   if (event.ttl) object["ttl"] = event.ttl->count();
@@ -102,6 +105,9 @@ Result<Event> event_from_json(const json& object) {
   event.causation_id = members.text("causation_id");
   event.traceparent = members.text("traceparent");
   event.dedupe_key = members.text("dedupe_key");
+  event.hops = int(members.integer("hops").value_or(0));
+  event.replay_of = members.text("replay_of");
+  event.members = int(members.integer("members").value_or(0));
   event.priority = int(members.integer("priority").value_or(0));
   if (const auto ttl = members.integer("ttl")) event.ttl = std::chrono::seconds(*ttl);
   if (!members.error.empty()) return Error{std::move(members.error), {}};

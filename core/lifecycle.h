@@ -74,6 +74,10 @@ struct RunComplete {
   static constexpr std::string_view kName = "run:complete";
   RunPtr run;
 };
+struct RunRetry {  // an attempt failed or was cut off, another one follows: run.attempt is its number
+  static constexpr std::string_view kName = "run:retry";
+  RunPtr run;
+};
 struct RunFailed {  // failed, timed out, cancelled or interrupted: run.state tells
   static constexpr std::string_view kName = "run:failed";
   RunPtr run;
@@ -110,7 +114,7 @@ struct Note {  // what else there is to say, for people: "hark is ready"
 };
 
 using Any = std::variant<EventReceived, EventQueued, EventDropped, EventRefused, HandlerStart, HandlerEnd, SourceStarted, SourceStopped, SourceError, RunQueued,
-                         RunStarted, RunComplete, RunFailed, IterationStarted, IterationComplete, PhaseStarted, PhaseComplete, Note>;
+                         RunStarted, RunComplete, RunRetry, RunFailed, IterationStarted, IterationComplete, PhaseStarted, PhaseComplete, Note>;
 
 std::string_view name(const Any& any);
 

@@ -11,6 +11,8 @@ using namespace std::chrono_literals;
 
 // JSON deeper than this is refused: nlohmann parses by recursion, and nobody's payload nests this far.
 inline constexpr int kJsonDepth = 128;
+// Events that hark makes of others (a batch, a failure) hold them whole, a few levels deeper each time: what the journal gives back may be.
+inline constexpr int kJsonDepthKept = 256;
 
 // Documents up to this size are checked by simdjson, whose buffers, larger than the document, stay with each thread.
 inline constexpr std::size_t kQuickJson = 64 * 1024;
@@ -29,6 +31,10 @@ inline constexpr auto kTerminationGrace = 5s;
 // ... and after SIGKILL this long, in which new members are still looked for (a fork bomb) and a process that sits in the kernel (a
 // dead NFS server) is waited for. What is left then is named in the run's note.
 inline constexpr auto kKillPatience = 10s;
+
+// A command that the machine has no process, memory or descriptor for is tried again after the first of these, then twice that, ...
+inline constexpr auto kStarvedRetryFirst = 100ms;
+inline constexpr auto kStarvedRetryMax = 5s;
 
 // Before SIGTERM all members of a tree are looked up, over and over while new ones are born, but no longer than this.
 inline constexpr auto kFreezePatience = 2s;
@@ -104,8 +110,31 @@ inline constexpr auto kOfferRetryMax = 30s;
 // Events the journal takes in one transaction: bounds how long the loop is away from its sockets (about 2 ms).
 inline constexpr std::size_t kEventsPerTurn = 256;
 
+// Waiting runs whose run and event are kept in memory together take no more than this; the others are read when their turn comes. One
+// is counted with this much beside its data.
+inline constexpr std::size_t kQueueBytes = 16 * 1024 * 1024;
+inline constexpr std::size_t kRunBytes = 1024;
+// Every so many starts the one that has waited longest goes, whatever its priority.
+inline constexpr std::uint64_t kFairTurn = 8;
+
 // Events one debounce gathers; at that many it fires without waiting for quiet, so that a flood cannot fill the memory.
 inline constexpr std::size_t kDebounceEvents = 10'000;
+// ... and all of them together: a key that an event chooses may be another one each time.
+inline constexpr std::size_t kDebounceHeld = 50'000;
+// Starts that one throttle looks back on, and keys beyond which those that bound nothing any more are looked for.
+inline constexpr std::int64_t kThrottleCount = 10'000;
+inline constexpr std::size_t kThrottleKeys = 1000;
+// What a run changed last is told by its source within this after its end; processes that did nothing for so long changed nothing.
+inline constexpr auto kOwnChangeGrace = 250ms;
+// Files of which one handler remembers who changes them: about 100 bytes each.
+inline constexpr std::size_t kOwnChangeFiles = 50'000;
+// Runs that caused one another, from an event that came from outside on. A story of this length is a circle.
+inline constexpr int kHops = 16;
+// Attempts of one run that were cut off (a crash, a stop) before it counts as what makes them end.
+inline constexpr int kInterruptions = 20;
+
+// A server that asks for a longer pause (Retry-After) is asked again after this.
+inline constexpr auto kRetryAfter = 24h;
 
 // After a write to the journal failed (disk full), offers are refused this long before the next one is tried.
 inline constexpr auto kJournalRetry = 1s;

@@ -28,6 +28,7 @@ std::string parse_failure(std::string_view what, const json::exception& failure,
 // Passes a document by without building it: is it strict JSON, and not too deep?
 class Validator final : public json::json_sax_t {
  public:
+  explicit Validator(int depth) : most_(depth) {}
   bool null() override { return true; }
   bool boolean(bool) override { return true; }
   bool number_integer(number_integer_t) override { return true; }
@@ -48,14 +49,15 @@ class Validator final : public json::json_sax_t {
 
  private:
   bool deeper() {
-    if (++depth_ <= limits::kJsonDepth) return true;
-    error = "the text is JSON nested deeper than " + std::to_string(limits::kJsonDepth);
+    if (++depth_ <= most_) return true;
+    error = "the text is JSON nested deeper than " + std::to_string(most_);
     return false;
   }
   bool shallower() {
     --depth_;
     return true;
   }
+  const int most_;
   int depth_ = 0;
 };
 
@@ -89,9 +91,9 @@ Payload::Payload() {
 
 Payload::Payload(const nlohmann::json& value) : state_(std::make_shared<State>()) { state_->text = write_json(value); }
 
-Result<Payload> Payload::parse(std::string text) {
+Result<Payload> Payload::parse(std::string text, int depth) {
   if (!quickly_valid(text)) {
-    Validator validator;
+    Validator validator(depth);
     if (!json::sax_parse(text, &validator)) return Error{std::move(validator.error), {}};
   }
   auto state = std::make_shared<State>();
@@ -107,7 +109,7 @@ const nlohmann::json& Payload::json() const {
 }
 
 Result<json> parse_json(std::string_view text, std::string_view what) {
-  Validator validator;
+  Validator validator(limits::kJsonDepth);
   if (!json::sax_parse(text, &validator)) {
     validator.error.replace(0, std::string_view("the text").size(), what);
     return Error{std::move(validator.error), {}};

@@ -10,6 +10,7 @@
 
 #include <nlohmann/json_fwd.hpp>
 
+#include "core/limits.h"
 #include "core/result.h"
 
 namespace hark {
@@ -19,8 +20,8 @@ class Payload {
   Payload();  // null
   explicit Payload(const nlohmann::json& value);  // text that is no UTF-8 (a file's name) is written with U+FFFD
 
-  // Strict JSON (RFC 8259), nested at most limits::kJsonDepth deep. The error names the byte where it went wrong.
-  static Result<Payload> parse(std::string text);
+  // Strict JSON (RFC 8259), nested at most `depth` deep. The error names the byte where it went wrong.
+  static Result<Payload> parse(std::string text, int depth = limits::kJsonDepth);
 
   // The JSON text: as it arrived where it came as text.
   const std::string& text() const;

@@ -66,24 +66,46 @@ json to_json(const StepResult& step) {
   return object;
 }
 
+namespace {
+
+// What a run and an attempt have in common.
+template <class Tried>
+void add_outcome(json& object, const Tried& tried) {
+  object["state"] = to_string(tried.state);
+  if (tried.started) object["started"] = to_rfc3339(*tried.started);
+  if (tried.finished) object["finished"] = to_rfc3339(*tried.finished);
+  if (tried.started && tried.finished) object["duration_ms"] = milliseconds(*tried.finished - *tried.started);
+  if (tried.exit_code) object["exit_code"] = *tried.exit_code;
+  if (!tried.error.empty()) object["error"] = tried.error;
+  if (tried.steps.empty()) return;
+  auto& steps = object["steps"] = json::array();
+  for (const auto& step : tried.steps) steps.push_back(to_json(step));
+}
+
+}  // namespace
+
+json to_json(const Attempt& attempt) {
+  json object = {{"attempt", attempt.number}};
+  add_outcome(object, attempt);
+  return object;
+}
+
 json to_json(const Run& run) {
   json object = {{"id", run.id},
                  {"sequence", run.sequence},
                  {"handler", run.handler},
                  {"event", {{"id", run.event_id}, {"sequence", run.event_sequence}, {"type", run.event_type}, {"source", run.source}}},
                  {"correlation_id", run.correlation_id},
-                 {"state", to_string(run.state)},
                  {"attempt", run.attempt},
                  {"queued", to_rfc3339(run.queued)}};
   if (run.priority != 0) object["priority"] = run.priority;
-  if (run.started) object["started"] = to_rfc3339(*run.started);
-  if (run.finished) object["finished"] = to_rfc3339(*run.finished);
-  if (run.started && run.finished) object["duration_ms"] = milliseconds(*run.finished - *run.started);
-  if (run.exit_code) object["exit_code"] = *run.exit_code;
-  if (!run.error.empty()) object["error"] = run.error;
-  if (!run.steps.empty()) {
-    auto& steps = object["steps"] = json::array();
-    for (const auto& step : run.steps) steps.push_back(to_json(step));
+  if (run.key) object["key"] = *run.key;
+  if (run.not_before && run.state == RunState::queued) object["not_before"] = to_rfc3339(*run.not_before);
+  if (run.dead_since) object["dead_since"] = to_rfc3339(*run.dead_since);
+  add_outcome(object, run);
+  if (!run.attempts.empty()) {
+    auto& attempts = object["attempts"] = json::array();
+    for (const auto& attempt : run.attempts) attempts.push_back(to_json(attempt));
   }
   return object;
 }

@@ -21,7 +21,7 @@ enum class RunState {
   failed,       // a step failed for good, or the run could not start
   timed_out,
   cancelled,    // a person or a drain ended it
-  interrupted,  // the daemon died while it ran
+  interrupted,  // the daemon died while it ran, and its handler says on_interrupt = "fail"; more often of an attempt
 };
 std::string_view to_string(RunState state);
 std::optional<RunState> run_state_from(std::string_view text);
@@ -47,6 +47,21 @@ struct StepResult {
   std::string error;                // why it is not `succeeded`, or why it was skipped
   WallTime started{};
   Duration duration{};
+
+  // Not journaled: for whoever decides about another attempt.
+  bool for_good = false;                // it would end the same way
+  std::optional<Duration> retry_after;  // the other side asked to be left alone so long
+};
+
+// An attempt of a run that was not its last.
+struct Attempt {
+  int number = 1;
+  RunState state = RunState::failed;
+  std::optional<WallTime> started;
+  std::optional<WallTime> finished;  // when it was noticed, of one that was cut off
+  std::optional<int> exit_code;
+  std::string error;
+  std::vector<StepResult> steps;
 };
 
 struct Run {
@@ -58,20 +73,37 @@ struct Run {
   std::string source;
   std::string correlation_id;
   RunState state = RunState::queued;
-  int attempt = 1;
+  int attempt = 1;                  // the one under way, or the last
+  int failures = 0;                 // attempts that failed, since a person last asked for one
+  int interruptions = 0;            // attempts that were cut off; the same
   int priority = 0;
+  std::optional<std::string> key;   // runs of one handler and key go one after the other, in the order of their sequence
+  std::optional<WallTime> not_before;  // queued: waits until then (a retry's pause, a throttle)
+  std::optional<WallTime> dead_since;  // it stands in the dead letters
   std::uint64_t sequence = 0;       // the journal's number of this run, strictly rising; 0: not journaled yet
   WallTime queued{};
   std::optional<WallTime> started;
   std::optional<WallTime> finished;
   std::optional<int> exit_code;     // of the step that decided the run
   std::string error;                // why it did not succeed: one line
-  std::vector<StepResult> steps;    // filled where one run is shown, empty in lists
+  std::vector<StepResult> steps;    // of this attempt; filled where one run is shown, empty in lists
+  std::vector<Attempt> attempts;    // the earlier ones; the same
+};
+
+// A run that waits, as little of it as the queue needs: a million of them are read at a start.
+struct WaitingRun {
+  std::uint64_t sequence = 0;
+  std::string handler;
+  std::string source;
+  std::optional<std::string> key;
+  int priority = 0;
+  std::optional<WallTime> not_before;
 };
 
 using RunPtr = std::shared_ptr<const Run>;  // a run as it was at one moment, for those who only look
 
 nlohmann::json to_json(const StepResult& step);
+nlohmann::json to_json(const Attempt& attempt);
 nlohmann::json to_json(const Run& run);
 
 }  // namespace hark

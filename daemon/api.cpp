@@ -20,6 +20,7 @@
 #include "platform/clock.h"
 #include "platform/http_server.h"
 #include "platform/listen_socket.h"
+#include "platform/process.h"
 #include "reporters/metrics.h"
 
 namespace hark {
@@ -64,11 +65,17 @@ std::optional<std::uint64_t> number(const std::optional<std::string>& text) {
 
 json handlers_json(const ApiParts& parts) {
   auto list = json::array();
+  const auto now = parts.clock.now();
   for (const auto& [name, handler] : parts.engine.handlers()) {
     json one = {{"name", name},
                 {"running", parts.engine.queue().slots().running(name)},
                 {"waiting", parts.engine.queue().size(name)},
                 {"paused", parts.engine.queue().paused(name)}};
+    if (const auto breaker = parts.engine.breakers().find(name); breaker != parts.engine.breakers().end() && breaker->second.state() != Breaker::State::closed) {
+      const bool open = breaker->second.state() == Breaker::State::open;
+      one["breaker"] = {{"state", open ? "open" : "half open"}, {"failures", breaker->second.failures()}};
+      if (open) one["breaker"]["until"] = to_rfc3339(now.wall + std::chrono::duration_cast<std::chrono::microseconds>(breaker->second.until() - now.steady));
+    }
     const auto& known = parts.engine.last_run().handlers;
     if (const auto last = known.find(name); last != known.end()) {
       if (last->second.last_run) one["last_run"] = to_rfc3339(*last->second.last_run);
@@ -133,7 +140,7 @@ void trigger(const ApiParts& parts, const HttpRequest& request, HttpResponder re
   if (!event) return respond(problem(400, "bad payload", event.error().message));
   const bool wait = form_value(request.query, "wait") == "true";
   auto& engine = parts.engine;
-  engine.offer_to(name, std::move(*event), [&engine, respond = std::move(respond), wait](const Acceptance& acceptance) {
+  engine.offer_to({name, true}, std::move(*event), [&engine, respond = std::move(respond), wait](const Acceptance& acceptance) {
     if (!acceptance.taken()) {
       auto response = problem(503, "not accepted", acceptance.reason);
       response.headers.add("Retry-After", "1");
@@ -183,7 +190,10 @@ void explain(const ApiParts& parts, const HttpRequest& request, const HttpRespon
   if (!runs) return respond(problem(503, "the journal cannot be read", runs.error().message));
   json body = {{"event", to_json(**event)}, {"decisions", json::array()}, {"runs", json::array()}};
   for (const auto& decision : *decisions) body["decisions"].push_back(to_json(decision));
-  for (const auto& run : *runs) body["runs"].push_back(to_json(run));
+  for (const auto& run : *runs) {
+    body["runs"].push_back(to_json(run));
+    if (run.state == RunState::queued) body["runs"].back()["waiting"] = parts.engine.why_waiting(run);
+  }
   respond(json_response(body));
 }
 
@@ -202,17 +212,41 @@ void list_refusals(const ApiParts& parts, const HttpRequest& request, const Http
   respond(json_response(body));
 }
 
+// What a person asked of a run: done, or why not.
+Engine::Done answer_when_done(const HttpResponder& respond, json done) {
+  return [respond, done = std::move(done)](const Status& status) {
+    if (status) return respond(json_response(done, 202));
+    respond(problem(status.error().message.starts_with("no such") ? 404 : 409, "not done", status.error().text()));
+  };
+}
+
+void list_dead_letters(const ApiParts& parts, const HttpRequest& request, const HttpResponder& respond) {
+  RunQuery query;
+  query.dead = true;
+  query.limit = std::min<std::size_t>(number(form_value(request.query, "limit")).value_or(20), kMostRuns);
+  query.before = number(form_value(request.query, "before"));
+  query.handler = form_value(request.query, "handler").value_or("");
+  auto runs = parts.journal.runs(query);
+  if (!runs) return respond(problem(503, "the journal cannot be read", runs.error().message));
+  json body = {{"dead_letters", json::array()}};
+  for (const auto& run : *runs) body["dead_letters"].push_back(to_json(run));
+  if (!runs->empty()) body["cursor"] = runs->back().sequence;
+  respond(json_response(body));
+}
+
 void pause_or_resume(const ApiParts& parts, const HttpRequest& request, bool pause, const HttpResponder& respond) {
   const auto handler = form_value(request.query, "handler").value_or("");
   if (!handler.empty() && !parts.engine.handlers().contains(handler)) {
     return respond(no_such_handler(parts, handler));
   }
+  const auto done = [respond, answer = json{{"paused", pause}, {"handler", handler.empty() ? json(nullptr) : json(handler)}}](const Status& status) {
+    respond(status ? json_response(answer) : problem(503, "not done", status.error().text()));
+  };
   if (pause) {
-    parts.engine.pause(handler);
+    parts.engine.pause(handler, done);
   } else {
-    parts.engine.resume(handler);
+    parts.engine.resume(handler, done);
   }
-  respond(json_response({{"paused", pause}, {"handler", handler.empty() ? json(nullptr) : json(handler)}}));
 }
 
 Gauges gauges(const ApiParts& parts) {
@@ -244,6 +278,7 @@ json status_json(const ApiParts& parts) {
                  {"queue", {{"waiting", queue.size()}, {"held", parts.engine.router().held()}, {"running", parts.engine.executor().active()}}}};
   if (parts.settings.listen) status["listener"] = listener_json(parts);
   if (const auto fault = parts.engine.journal_fault()) status["journal_fault"] = *fault;
+  if (auto starved = parts.processes.starved(); !starved.empty()) status["starved"] = std::move(starved);
   auto running = json::array();
   for (const auto& run : parts.engine.executor().running()) running.push_back(to_json(run));
   status["running"] = std::move(running);
@@ -262,8 +297,17 @@ void add_api_routes(const ApiParts& parts) {
   api("GET", "/api/runs", list_runs);
   api("GET", "/api/runs/{id}", show_run);
   api("POST", "/api/runs/{id}/cancel", [](const ApiParts& p, const HttpRequest& request, const HttpResponder& respond) {
-    if (p.engine.cancel(path_parameter("/api/runs/{id}/cancel", request.path, "id"))) return respond(json_response({{"cancelled", true}}, 202));
-    respond(problem(404, "no such run under way"));
+    p.engine.cancel(path_parameter("/api/runs/{id}/cancel", request.path, "id"), answer_when_done(respond, {{"cancelled", true}}));
+  });
+  api("POST", "/api/runs/{id}/retry", [](const ApiParts& p, const HttpRequest& request, const HttpResponder& respond) {
+    p.engine.retry(path_parameter("/api/runs/{id}/retry", request.path, "id"), answer_when_done(respond, {{"retried", true}}));
+  });
+  api("GET", "/api/dead-letters", list_dead_letters);
+  api("POST", "/api/dead-letters/{id}/retry", [](const ApiParts& p, const HttpRequest& request, const HttpResponder& respond) {
+    p.engine.retry(path_parameter("/api/dead-letters/{id}/retry", request.path, "id"), answer_when_done(respond, {{"retried", true}}));
+  });
+  api("POST", "/api/dead-letters/{id}/discard", [](const ApiParts& p, const HttpRequest& request, const HttpResponder& respond) {
+    p.engine.discard(path_parameter("/api/dead-letters/{id}/discard", request.path, "id"), answer_when_done(respond, {{"discarded", true}}));
   });
   api("GET", "/api/events/{id}/explain", explain);
   api("GET", "/api/refusals", list_refusals);

@@ -19,6 +19,7 @@ class Engine;
 class HttpServer;
 class JournalReader;
 class Metrics;
+class RealProcessSpawner;
 class SourceSupervisor;
 
 struct ApiParts {
@@ -30,6 +31,7 @@ struct ApiParts {
   Metrics& metrics;
   const Clock& clock;
   Now started;
+  const RealProcessSpawner& processes;
   const std::optional<Error>& listener_fault;  // why the TCP listener could not begin
   std::function<void()> stop;  // begins the drain
 };

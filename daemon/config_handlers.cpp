@@ -36,13 +36,14 @@ class HandlerReader {
   }
 
   Handler read() {
-    reader_.not_yet({"on_busy", "on_failure", "gates", "max_iterations", "budget", "workspace", "delivery", "stop_on_no_progress",
-                     "key", "hooks", "signals"});
+    reader_.not_yet({"gates", "max_iterations", "budget", "workspace", "delivery", "stop_on_no_progress",
+                     "hooks", "signals"});
+    reader_.belongs("key", "a source");
     refuse_later_step_keys(reader_);
     // Their own tables follow the handler's, so that what is shown is TOML; hence the limits first.
     const bool several = reader_.has("steps");
     if (several) {
-      for (const char* key : {"run", "http", "retry", "if"}) {
+      for (const char* key : {"run", "http", "if"}) {
         reader_.allow(key);
         if (reader_.has(key)) reader_.fail_key(key, "stands beside `steps`; expected it within a step, or no `steps`");
       }
@@ -51,6 +52,7 @@ class HandlerReader {
     }
     limits();
     environment();
+    read_policy(reader_, context_, handler_);
     reader_.any("steps");
     reader_.finish();
     if (several) steps();
@@ -135,6 +137,7 @@ class HandlerReader {
       reader.fail_table("needs something to do: `run` or `http`");
     }
     read_step_kind(reader, earlier, step);
+    read_retry(reader, step.retry);
     if (const auto timeout = reader.duration("timeout", kLeastTimeout)) {
       step.timeout = timeout;
       reader.show_text("timeout", *reader.any("timeout"));

@@ -1,5 +1,5 @@
 // From the tree to Settings, one part a file: config_top (here's the order), config_sources, config_webhook, config_handlers,
-// config_steps. Shared by those and config.cpp only. Everything wrong is reported; what is returned then is not to be used.
+// config_steps, config_flow, config_policy. Shared by those and config.cpp only. Everything wrong is reported; what is returned then is not to be used.
 #pragma once
 
 #include <filesystem>
@@ -26,9 +26,14 @@ Settings map_settings(const ConfigNode& root, const ConfigFile& file, const Conf
 void read_sources(const std::vector<const ConfigNode*>& sources, MappingContext& context);
 // The keys of one webhook source; host and port are the daemon's.
 WebhookOptions read_webhook(TableReader& reader, const MappingContext& context);
+// What gathers, bounds and orders the events of a source: the same words for all of them. `debounce`: where the table says nothing.
+void read_flow(TableReader& reader, Duration debounce, Rule& rule);
 void read_handlers(const ConfigNode& handlers, MappingContext& context);
+// What becomes of a handler's runs that fail, are cut off, or meet others.
+void read_policy(TableReader& reader, const MappingContext& context, Handler& handler);
+void read_retry(TableReader& outer, Retry& retry);
 
-// `run`, `http`, `retry`, `if` of one step, in a table of its own or in the handler's. `earlier`: names of the steps before it.
+// `run`, `http`, `if` of one step, in a table of its own or in the handler's. `earlier`: names of the steps before it.
 void read_step_kind(TableReader& reader, const std::vector<std::string>& earlier, StepOptions& step);
 // Reports every name in `text` that no template of a handler may use.
 void check_template(TableReader& reader, const ConfigNode& at, std::string_view key, const Template& text,

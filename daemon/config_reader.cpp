@@ -153,6 +153,36 @@ std::optional<std::int64_t> TableReader::integer(std::string_view key, std::int6
   return node->integer;
 }
 
+std::vector<int> TableReader::integers(std::string_view key, int least, int most, std::string_view what) {
+  std::vector<int> out;
+  const ConfigNode* node = any(key);
+  if (node == nullptr) return out;
+  const std::string wanted = std::string(what) + " from " + std::to_string(least) + " to " + std::to_string(most);
+  const auto take = [&](const ConfigNode& item) {
+    if (item.is(Kind::integer) && item.integer >= least && item.integer <= most) {
+      out.push_back(static_cast<int>(item.integer));
+    } else {
+      fail(item, key, "expected " + wanted + ", or an array of them, found " + shown(item));
+    }
+  };
+  show(key, masked_toml(*node, key), node);
+  if (!node->is(Kind::array)) return take(*node), out;
+  for (const ConfigNode& item : node->items) take(item);
+  if (node->items.empty()) fail(*node, key, "expected at least one, " + wanted + ", found an empty array");
+  return out;
+}
+
+std::optional<double> TableReader::number(std::string_view key, double least, double most) {
+  const ConfigNode* node = any(key);
+  if (node == nullptr || node->failed) return std::nullopt;
+  const double value = node->is(Kind::integer) ? static_cast<double>(node->integer) : node->real;
+  if ((node->is(Kind::integer) || node->is(Kind::real)) && value >= least && value <= most) return value;
+  std::string wanted = "a number from ";
+  for (const double bound : {least, most}) wanted += std::to_string(static_cast<long>(bound)) + (bound == least ? " to " : "");
+  fail(*node, key, "expected " + wanted + ", found " + shown(*node));
+  return std::nullopt;
+}
+
 std::optional<Duration> TableReader::duration(std::string_view key, Duration least) {
   const ConfigNode* node = any(key);
   if (node == nullptr || node->failed) return std::nullopt;

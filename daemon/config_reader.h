@@ -36,6 +36,8 @@ class TableReader {
   std::vector<const ConfigNode*> tables(std::string_view key);  // an array of tables
   std::optional<bool> boolean(std::string_view key);
   std::optional<std::int64_t> integer(std::string_view key, std::int64_t least, std::int64_t most);
+  std::vector<int> integers(std::string_view key, int least, int most, std::string_view what);  // one or an array; shown
+  std::optional<double> number(std::string_view key, double least, double most);                // whole or not
   std::optional<Duration> duration(std::string_view key, Duration least);
   std::optional<Duration> milliseconds(std::string_view key);  // an integer, 0 or more
   // "5s" under `key`, or 5000 under `key`_ms; both are an error.

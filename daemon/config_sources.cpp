@@ -19,8 +19,6 @@ using namespace std::chrono_literals;
 constexpr Duration kFileChangeDebounce = 200ms;
 // Gathering in the watcher hides the kernel's splitting of one burst; the debounce does the rest.
 constexpr Duration kLongestGather = 50ms;
-// Quiet that never comes must not mean that nothing ever runs.
-constexpr int kDebounceMaxFactor = 10;
 
 // Each a glob, "!" before it excludes; reported at the element that is wrong.
 std::vector<std::string> read_globs(TableReader& reader, std::string_view key) {
@@ -185,40 +183,6 @@ void read_rule_handlers(TableReader& reader, const MappingContext& context, bool
   }
 }
 
-// Shown by the key it was written with.
-void show_debounce(TableReader& reader, const std::string& key, std::optional<Duration> value, bool given) {
-  const std::string in_ms = key + "_ms";
-  if (given && reader.has(in_ms)) {
-    reader.show(in_ms, std::to_string(std::chrono::duration_cast<std::chrono::milliseconds>(*value).count()), reader.any(in_ms));
-  } else if (value) {
-    const ConfigNode* node = given ? reader.any(key) : nullptr;
-    reader.show(key, toml_string(node != nullptr ? node->text : to_string(*value)), node);
-  }
-}
-
-void read_debounce(TableReader& reader, Duration fallback, Rule& rule) {
-  const auto debounce = reader.duration_or_ms("debounce");
-  const auto longest = reader.duration_or_ms("debounce_max");
-  rule.debounce = debounce.value_or(fallback);
-  if (longest) {
-    rule.debounce_max = longest;
-  } else if (rule.debounce > Duration::zero()) {
-    rule.debounce_max = rule.debounce * kDebounceMaxFactor;
-  }
-  show_debounce(reader, "debounce", rule.debounce, debounce.has_value());
-  show_debounce(reader, "debounce_max", rule.debounce_max, longest.has_value());
-  if (!longest) return;
-  const std::string key = reader.has("debounce_max") ? "debounce_max" : "debounce_max_ms";
-  const bool debounce_wrong = !debounce && (reader.has("debounce") || reader.has("debounce_ms"));
-  if (debounce_wrong) return;
-  if (rule.debounce == Duration::zero()) {
-    reader.fail(*reader.any(key), key, "has no meaning without `debounce`");
-  } else if (*longest < rule.debounce) {
-    reader.fail(*reader.any(key), key,
-                "is shorter than the debounce of " + to_string(rule.debounce) + "; expected at least as much");
-  }
-}
-
 void read_rule(TableReader& reader, const MappingContext& context, SourceSettings& source) {
   Rule& rule = source.rule;
   rule.source = source.name;
@@ -234,9 +198,7 @@ void read_rule(TableReader& reader, const MappingContext& context, SourceSetting
       rule.where = std::move(*filter);
     }
   }
-  read_debounce(reader, source.type == "file_change" ? kFileChangeDebounce : Duration::zero(), rule);
-  rule.dedupe_window = reader.duration("dedupe_window", "24h", Duration::zero());
-  rule.priority = static_cast<int>(reader.integer("priority", 0, -limits::kPriority, limits::kPriority));
+  read_flow(reader, source.type == "file_change" ? kFileChangeDebounce : Duration::zero(), rule);
 }
 
 using SourceOptions = decltype(SourceSettings::options);
@@ -275,7 +237,8 @@ class SourceReader {
     const SourceType* type = this->type(reader);
     if (type == nullptr) return;  // which keys are right depends on it
     source.type = type->name;
-    reader.not_yet({"key", "throttle", "batch", "dedupe_key", "allow", "tolerance", "on_busy"});
+    reader.not_yet({"allow", "tolerance"});
+    reader.belongs("on_busy", "a handler");
     send_keys_home(reader);
     source.options = type->read(reader, context_);
     std::visit([&](auto& each) { each.name = source.name; }, source.options);

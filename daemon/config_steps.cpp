@@ -130,22 +130,6 @@ void read_headers(TableReader& reader, const Names& earlier, HttpStepOptions& ht
   }
 }
 
-void read_expect(TableReader& reader, HttpStepOptions& http) {
-  const ConfigNode* node = reader.any("expect");
-  if (node == nullptr) return;
-  const auto status = [&](const ConfigNode& item) {
-    if (item.is(Kind::integer) && item.integer >= 100 && item.integer <= 599) {
-      http.expect.push_back(static_cast<int>(item.integer));
-    } else {
-      reader.fail(item, "expect", "expected a status from 100 to 599, or an array of them, found " + shown(item));
-    }
-  };
-  reader.show("expect", masked_toml(*node, "expect"), node);
-  if (!node->is(Kind::array)) return status(*node);
-  for (const ConfigNode& item : node->items) status(item);
-  if (node->items.empty()) reader.fail(*node, "expect", "expected at least one status, found an empty array");
-}
-
 void read_http(TableReader& outer, const ConfigNode& table, const Names& earlier, HttpStepOptions& http) {
   TableReader reader = outer.within(table, "http");
   const bool sends = reader.has("json") || reader.has("body");
@@ -162,26 +146,7 @@ void read_http(TableReader& outer, const ConfigNode& table, const Names& earlier
     http.body = Template::parse(body->text);
     check_template(reader, *body, "body", *http.body, earlier);
   }
-  read_expect(reader, http);
-  reader.finish();
-}
-
-void read_retry(TableReader& outer, Retry& retry) {
-  const ConfigNode* table = outer.table("retry");
-  if (table == nullptr) return;
-  TableReader reader = outer.within(*table, "retry");
-  retry.attempts = static_cast<int>(reader.integer("attempts", 1, 1, limits::kAttempts));
-  retry.backoff.first = reader.duration("backoff", "1s", Duration::zero());
-  if (reader.has("max_backoff")) {
-    retry.backoff.max = reader.duration("max_backoff", "1m", Duration::zero());
-    if (retry.backoff.max < retry.backoff.first && parse_duration(reader.any("max_backoff")->text)) {
-      reader.fail(*reader.any("max_backoff"), "max_backoff",
-                  "is shorter than the first pause of " + to_string(retry.backoff.first));
-    }
-  } else {
-    retry.backoff.max = std::max(retry.backoff.max, retry.backoff.first);
-    reader.show("max_backoff", toml_string(to_string(retry.backoff.max)), nullptr);
-  }
+  http.expect = reader.integers("expect", 100, 599, "a status");
   reader.finish();
 }
 
@@ -223,7 +188,6 @@ void read_step_kind(TableReader& reader, const Names& earlier, StepOptions& step
     read_http(reader, *table, earlier, http);
     step.kind = std::move(http);
   }
-  read_retry(reader, step.retry);
   read_condition(reader, earlier, step);
 }
 

@@ -61,6 +61,7 @@ void read_top(TableReader& reader, MappingContext& context) {
   to.persist_last_run = reader.boolean("persist_last_run", true);
   to.retention = reader.duration("retention", "24h", kLeast);
   to.retention_events = static_cast<std::uint64_t>(reader.integer("retention_events", 10'000, 1, limits::kRetentionEvents));
+  to.dead_letter_retention = reader.duration("dead_letter_retention", "30d", kLeast);
   to.webhook_host = host_of(reader);
   to.webhook_port = static_cast<std::uint16_t>(reader.integer("webhook_port", 8080, 0, 65535));
   to.listen = reader.has("webhook_port");

@@ -22,6 +22,7 @@
 #include "platform/lock_file.h"
 #include "platform/loop.h"
 #include "platform/process.h"
+#include "platform/process_activity.h"
 #include "platform/signals.h"
 #include "platform/workers.h"
 #include "reporters/detached.h"
@@ -54,13 +55,13 @@ class Daemon {
                     [this](std::uint64_t count) {
                       log_->report(lifecycle::Note{"warn", std::to_string(count) + " lines of the log were left out: it does not keep up"});
                     }),
-        engine_(settings_, {loop_, clock_, *journal_, files_, background_, emitter_}, std::move(last_run), random_seed()),
+        engine_(settings_, {loop_, clock_, *journal_, files_, background_, emitter_, descendants_ran}, std::move(last_run), random_seed()),
         runner_(loop_, std::size_t(settings_.max_concurrent_handlers), PipelineTools{processes_, http_client_, clock_, output_folder(settings_)},
                 engine_.reports()),
         server_(loop_),
         sources_(loop_, clock_, engine_, emitter_),
         signals_(loop_, kSignals, [this](int signal) { on_signal(signal); }),
-        api_{settings_, server_, engine_, *journal_, sources_, metrics_, clock_, clock_.now(), listener_fault_, [this] { stop("hark daemon stop"); }} {
+        api_{settings_, server_, engine_, *journal_, sources_, metrics_, clock_, clock_.now(), processes_, listener_fault_, [this] { stop("hark daemon stop"); }} {
     emitter_.subscribe("metrics", [this](const lifecycle::Any& event) { metrics_.report(event); });
     emitter_.subscribe("log", [this](const lifecycle::Any& event) { log_thread_(event); });
     emitter_.subscribe("start", [this](const lifecycle::Any& event) { note_warning(event); });

@@ -28,18 +28,18 @@ Handlers handlers_of(const Settings& settings) {
 
 Engine::Engine(Settings settings, EngineParts parts, LastRun last_run, std::uint64_t seed)
     : settings_(std::move(settings)),
-      handlers_(handlers_of(settings_)),
       parts_(std::move(parts)),
       ids_(seed),
       owner_(this_process()),
       router_(rules_of(settings_)),
       queue_(settings_.max_concurrent_handlers, settings_.queue_limit),
-      executor_(queue_, parts_.journal, owner_, handlers_),
+      executor_(queue_, parts_.journal, owner_),
       last_run_(std::move(last_run)),
       timer_(parts_.loop.timer()),
       prune_timer_(parts_.loop.timer()),
       state_timer_(parts_.loop.timer()),
       drain_timer_(parts_.loop.timer()) {
+  executor_.set_handlers(handlers_of(settings_));
   prune_timer_->at(parts_.clock.now().steady + limits::kPruneInterval, [this] { prune_and_go_on(); });
 }
 
@@ -48,18 +48,19 @@ Engine::~Engine() { *alive_ = false; }
 RunReports Engine::reports() {
   RunReports reports;
   reports.step_finished = [this](const Run& run, std::size_t index, const StepResult& step) {
-    reports_.emplace_back(StepReport{run.sequence, run.id, run.handler, run.correlation_id, index, step});
+    reports_.emplace_back(StepReport{run.sequence, run.attempt, run.id, run.handler, run.correlation_id, index, step});
     schedule_turn();
   };
   reports.finished = [this](Run run) {
-    reports_.emplace_back(std::move(run));
+    reports_.emplace_back(RunReport{std::move(run)});
     schedule_turn();
   };
   return reports;
 }
 
-void Engine::offer_to(std::string handler, Event event, Answer answer) {
-  offers_.push_back({std::move(handler), std::move(event), std::move(answer)});
+void Engine::offer_to(Router::Target target, Event event, Answer answer) {
+  auto& offers = offers_[event.source];
+  offers.push_back({std::move(target), std::move(event), std::move(answer)});
   schedule_turn();
 }
 
@@ -90,17 +91,18 @@ void Engine::turn() {
   Turn turn;
   turn.now = parts_.clock.now();
   if (const auto reason = reason_to_refuse(turn.now)) {
-    for (auto& offered : std::exchange(offers_, {})) refuse(std::move(offered.answer), *reason);
+    for (auto& [source, offers] : std::exchange(offers_, {})) {
+      for (auto& offered : offers) refuse(std::move(offered.answer), *reason);
+    }
   }
   if (journal_fault_ && turn.now.steady < journal_retry_) {
     arm_timer();
     check_drained();
     return;  // reports wait until the journal can be written again
   }
-  while (!offers_.empty() && turn.offers.size() < limits::kEventsPerTurn) {
-    turn.offers.push_back(std::move(offers_.front()));
-    offers_.pop_front();
-  }
+  turn.offers = next_offers();
+  turn.asked.assign(std::make_move_iterator(asked_.begin()), std::make_move_iterator(asked_.end()));
+  asked_.clear();
   turn.reports.assign(std::make_move_iterator(reports_.begin()), std::make_move_iterator(reports_.end()));
   reports_.clear();
 
@@ -118,14 +120,34 @@ void Engine::turn() {
   check_drained();
 }
 
+std::vector<Engine::Offered> Engine::next_offers() {
+  std::vector<Offered> taken;
+  auto source = offers_.upper_bound(last_offered_);
+  while (!offers_.empty() && taken.size() < limits::kEventsPerTurn) {
+    if (source == offers_.end()) source = offers_.begin();
+    last_offered_ = source->first;
+    taken.push_back(std::move(source->second.front()));
+    source->second.pop_front();
+    source = source->second.empty() ? offers_.erase(source) : std::next(source);
+  }
+  return taken;
+}
+
 Status Engine::transact(Turn& turn) {
+  if (journal_fault_) {
+    if (auto done = parts_.journal.probe(); !done) return done;
+  }
+  for (auto& asked : turn.asked) {
+    if (auto done = asked.act(turn, asked.outcome); !done) return done;
+  }
   for (auto& report : turn.reports) {
-    if (auto done = take_report(turn, report); !done) return done;
+    if (auto done = std::visit([&](auto& each) { return take_report(turn, each); }, report); !done) return done;
   }
   for (auto& offered : turn.offers) {
     if (auto done = take_offer(turn, offered); !done) return done;
   }
   if (auto done = fire_debounces(turn); !done) return done;
+  wake_breakers(turn.now.steady);
   if (draining_) return {};  // what waits goes on at the next start
   auto plan = executor_.plan(turn.now, [this](const std::string& handler) -> std::optional<WallTime> {
     const auto known = last_run_.handlers.find(handler);
@@ -133,47 +155,10 @@ Status Engine::transact(Turn& turn) {
   });
   if (!plan) return plan.error();
   turn.launches = std::move(plan->start);
-  for (auto& run : plan->failed) run_ended(turn, std::move(run));
+  for (auto& run : plan->failed) {
+    if (auto done = settle(turn, std::move(run), nullptr, nullptr); !done) return done;
+  }
   return {};
-}
-
-Status Engine::take_report(Turn& turn, Report& report) {
-  if (auto* step = std::get_if<StepReport>(&report)) {
-    turn.notices.emplace_back(lifecycle::PhaseComplete{step->run_id, step->handler, step->correlation_id, step->step});
-    // The worker does not report that it goes on to the next step: it follows, and a report costs a wake-up.
-    const auto handler = handlers_.find(step->handler);
-    if (goes_on(step->step.state) && handler != handlers_.end() && step->index + 1 < handler->second->steps.size()) {
-      turn.notices.emplace_back(lifecycle::PhaseStarted{step->run_id, step->handler, step->correlation_id,
-                                                        handler->second->steps[step->index + 1].name});
-    }
-    return parts_.journal.add_step(step->run_sequence, step->index, step->step);
-  }
-  auto run = std::get<Run>(report);
-  // Its processes are gone whatever becomes of this transaction, which may give its slot to the next.
-  executor_.finished(run.id);
-  if (run.state == RunState::cancelled && cut_off_) {
-    // Not a person's cancel: it goes on at the next start, and its attempt says that this one was begun.
-    run.state = RunState::queued;
-    run.attempt += 1;
-    run.started.reset();
-    run.finished.reset();
-    run.error = "cut off when hark stopped";
-  }
-  if (auto done = parts_.journal.update_run(run, owner_); !done) return done;
-  run_ended(turn, std::move(run));
-  return {};
-}
-
-void Engine::run_ended(Turn& turn, Run ended) {
-  const auto run = std::make_shared<const Run>(std::move(ended));
-  turn.notices.emplace_back(lifecycle::IterationComplete{run, 1});
-  turn.notices.emplace_back(lifecycle::HandlerEnd{run});
-  if (run->state == RunState::succeeded) {
-    turn.notices.emplace_back(lifecycle::RunComplete{run});
-  } else {
-    turn.notices.emplace_back(lifecycle::RunFailed{run});
-  }
-  turn.ended.push_back(run);
 }
 
 Status Engine::decide(Turn& turn, const EventPtr& event, Decision decision) {
@@ -190,27 +175,83 @@ Status Engine::take_offer(Turn& turn, Offered& offered) {
     turn.answers.emplace_back(std::move(offered.answer), std::move(full));
     return {};
   }
+  if (auto done = tag_own_changes(offered); !done) return done;
+  const auto duplicate = is_duplicate(turn, offered);
+  if (!duplicate) return duplicate.error();
+  if (*duplicate) return {};
+  auto stored = add(turn, std::move(event));
+  if (!stored) return stored.error();
+  const auto& taken = **stored;
+  if (taken.type == "schedule") {
+    if (const auto slot = from_rfc3339(taken.subject)) turn.slots.emplace_back(taken.source, *slot);
+  }
+  Acceptance accepted;
+  accepted.outcome = Acceptance::Outcome::accepted;
+  accepted.event_id = taken.id;
+  accepted.sequence = taken.sequence;
+  turn.answers.emplace_back(std::move(offered.answer), std::move(accepted));
+  turn.notices.emplace_back(lifecycle::EventReceived{*stored});
+  const auto routed = router_.route(*stored, offered.target, turn.now);
+  return store(turn, routed, {*stored});
+}
+
+// What a run itself changed is a part of its story, and starts its handler again only where that asks for it.
+Status Engine::tag_own_changes(Offered& offered) {
+  auto& event = offered.event;
+  const auto* rule = router_.rule(event.source);
+  if (rule == nullptr || offered.target.direct || !event.replay_of.empty()) return {};
+  std::string cause;
+  for (const auto& name : rule->handlers) {
+    const auto verdict = own_changes_.judge(name, event, [this] { return !parts_.runs_were_active || parts_.runs_were_active(limits::kOwnChangeGrace); });
+    if (!verdict.own) continue;
+    cause = verdict.run_id;
+    const auto* its = handler(name);
+    if (its != nullptr && !its->allow_self_trigger) offered.target.without.push_back(name);
+  }
+  if (cause.empty() || !event.causation_id.empty()) return {};
+  auto run = parts_.journal.run(cause);
+  if (!run) return run.error();
+  if (!*run) return {};
+  auto trigger = parts_.journal.event_at((*run)->event_sequence);
+  if (!trigger) return trigger.error();
+  event.causation_id = cause;
+  event.correlation_id = (*run)->correlation_id;
+  event.hops = (*trigger ? (*trigger)->hops : 0) + 1;
+  return {};
+}
+
+// Asked and remembered in the transaction that stores the event. A replay is meant to be another one.
+Result<bool> Engine::is_duplicate(Turn& turn, Offered& offered) {
+  auto& event = offered.event;
+  const auto* rule = router_.rule(event.source);
+  if (!event.replay_of.empty()) {
+    event.dedupe_key.clear();
+  } else if (rule != nullptr && rule->dedupe_key) {
+    const auto key = rendered_for(*rule->dedupe_key, event);
+    event.dedupe_key = key ? "key/" + event.source + "/" + *key : std::string{};
+  }
+  if (event.dedupe_key.empty()) return false;
+  auto seen = parts_.journal.seen(event.dedupe_key, turn.now.wall);
+  if (!seen) return seen.error();
+  if (!*seen) return false;
+  Acceptance duplicate;
+  duplicate.outcome = Acceptance::Outcome::duplicate;
+  duplicate.event_id = (*seen)->event_id;
+  duplicate.sequence = (*seen)->sequence;
+  Decision decision{(*seen)->sequence, turn.now.wall, Stage::dedupe, Verdict::dropped, {},
+                    "another arrival with the key '" + event.dedupe_key + "' is the same event"};
+  turn.answers.emplace_back(std::move(offered.answer), duplicate);
+  event.id = duplicate.event_id;
+  event.sequence = duplicate.sequence;
+  if (auto done = decide(turn, std::make_shared<const Event>(std::move(event)), std::move(decision)); !done) return done.error();
+  return true;
+}
+
+// Stores an event and remembers its key.
+Result<EventPtr> Engine::add(Turn& turn, Event event) {
   if (event.time == WallTime{}) event.time = turn.now.wall;
   if (event.id.empty()) event.id = ids_.next(turn.now.wall);
   if (event.correlation_id.empty()) event.correlation_id = event.id;
-
-  if (!event.dedupe_key.empty()) {
-    auto seen = parts_.journal.seen(event.dedupe_key, turn.now.wall);
-    if (!seen) return seen.error();
-    if (*seen) {
-      Acceptance duplicate;
-      duplicate.outcome = Acceptance::Outcome::duplicate;
-      duplicate.event_id = (*seen)->event_id;
-      duplicate.sequence = (*seen)->sequence;
-      Decision decision{(*seen)->sequence, turn.now.wall, Stage::dedupe, Verdict::dropped, {},
-                        "another arrival with the key '" + event.dedupe_key + "' is the same event"};
-      turn.answers.emplace_back(std::move(offered.answer), duplicate);
-      event.id = duplicate.event_id;
-      event.sequence = duplicate.sequence;
-      return decide(turn, std::make_shared<const Event>(std::move(event)), std::move(decision));
-    }
-  }
-
   const auto sequence = parts_.journal.add_event(event);
   if (!sequence) return sequence.error();
   event.sequence = *sequence;
@@ -219,39 +260,21 @@ Status Engine::take_offer(Turn& turn, Offered& offered) {
     const auto* rule = router_.rule(event.source);
     const auto window = rule != nullptr ? rule->dedupe_window : Rule{}.dedupe_window;
     const auto until = turn.now.wall + std::chrono::duration_cast<std::chrono::microseconds>(window);
-    if (auto done = parts_.journal.remember(event.dedupe_key, {event.id, event.sequence}, until); !done) return done;
+    if (auto done = parts_.journal.remember(event.dedupe_key, {event.id, event.sequence}, until); !done) return done.error();
   }
-  if (event.type == "schedule") {
-    if (const auto slot = from_rfc3339(event.subject)) turn.slots.emplace_back(event.source, *slot);
-  }
-  Acceptance accepted;
-  accepted.outcome = Acceptance::Outcome::accepted;
-  accepted.event_id = event.id;
-  accepted.sequence = event.sequence;
-  turn.answers.emplace_back(std::move(offered.answer), std::move(accepted));
-
-  const auto stored = std::make_shared<const Event>(std::move(event));
-  turn.notices.emplace_back(lifecycle::EventReceived{stored});
-  const auto routed = router_.route(stored, offered.handler, turn.now);
-  return store(turn, routed, {stored});
+  return std::make_shared<const Event>(std::move(event));
 }
 
 Status Engine::fire_debounces(Turn& turn) {
   for (auto& fired : router_.fire(turn.now.steady)) {
-    auto about = fired.events;
-    auto chosen = fired.events.back();
+    std::vector<EventPtr> about;
+    for (const auto& held : fired.batch.events) about.push_back(held.event);
     if (fired.merged) {
-      auto& merged = *fired.merged;
-      merged.id = ids_.next(turn.now.wall);
-      merged.correlation_id = merged.id;
-      const auto sequence = parts_.journal.add_event(merged);
-      if (!sequence) return sequence.error();
-      merged.sequence = *sequence;
-      chosen = std::make_shared<const Event>(merged);
-      about.push_back(chosen);
-      turn.stored_events = true;
+      auto merged = add(turn, *fired.merged);
+      if (!merged) return merged.error();
+      about.push_back(*merged);
     }
-    if (auto done = store(turn, router_.release(fired, chosen, turn.now), about); !done) return done;
+    if (auto done = store(turn, router_.release(fired, about.back(), turn.now), about); !done) return done;
   }
   return {};
 }
@@ -277,6 +300,10 @@ Status Engine::start_run(Turn& turn, const Router::Start& start) {
     return decide(turn, start.event, {start.event->sequence, turn.now.wall, Stage::queue, Verdict::dropped, start.handler,
                                       "the queue is full: " + std::to_string(queue_.size()) + " runs wait (queue_limit)"});
   }
+  if (const auto* handler = this->handler(start.handler); handler != nullptr && handler->on_busy != OnBusy::queue) {
+    bool drop = false;
+    if (auto done = make_room(turn, start, *handler, drop); !done || drop) return done;
+  }
   Run run;
   run.id = ids_.next(turn.now.wall);
   run.handler = start.handler;
@@ -286,19 +313,22 @@ Status Engine::start_run(Turn& turn, const Router::Start& start) {
   run.source = start.event->source;
   run.correlation_id = start.event->correlation_id;
   run.priority = start.priority;
+  run.key = start.key;
+  run.not_before = start.not_before;
   run.queued = turn.now.wall;
   const auto sequence = parts_.journal.add_run(run, owner_);
   if (!sequence) return sequence.error();
   run.sequence = *sequence;
   turn.notices.emplace_back(lifecycle::EventQueued{start.event, start.handler});
   turn.notices.emplace_back(lifecycle::RunQueued{std::make_shared<const Run>(run)});
-  queue_.push({std::move(run), start.event});
+  queue_.push({std::move(run), start.event}, turn.now);
   return {};
 }
 
 void Engine::committed(Turn& turn) {
   // First of all the runs: everything below can happen while the first of them is already starting.
   for (const auto& planned : turn.launches) {
+    own_changes_.begin(planned.assignment.run.handler, planned.assignment.run.id, turn.now.wall);
     const auto run = std::make_shared<const Run>(planned.assignment.run);
     turn.notices.emplace_back(lifecycle::RunStarted{run});
     turn.notices.emplace_back(lifecycle::HandlerStart{run});
@@ -322,6 +352,10 @@ void Engine::committed(Turn& turn) {
       }
       answer(acceptance);
     });
+  }
+  for (auto& asked : turn.asked) {
+    if (!asked.done) continue;
+    answers.push_back([done = std::move(asked.done), outcome = std::move(asked.outcome)](const Status& durable) { done(outcome ? durable : outcome); });
   }
   for (const auto& [schedule, slot] : turn.slots) {
     last_run_.schedules[schedule] = slot;
@@ -353,6 +387,9 @@ void Engine::failed(Turn& turn, const Error& error) {
     refuse(std::move(offered.answer), "the journal cannot be written: " + error.message);
   }
   for (auto& [answer, acceptance] : turn.answers) refuse(std::move(answer), "the journal cannot be written: " + error.message);
+  for (auto& asked : turn.asked) {
+    if (asked.done) parts_.loop.post([done = std::move(asked.done), error] { done(error); });
+  }
   reports_.insert(reports_.begin(), std::make_move_iterator(turn.reports.begin()), std::make_move_iterator(turn.reports.end()));
   turn.launches.clear();  // gives their slots back; their runs are read again as waiting
   if (auto done = reload_waiting(turn.now); !done) say("error", "cannot read the journal: " + done.error().text());
@@ -391,29 +428,18 @@ void Engine::when_ended(const std::string& event_id, RunsEnded callback) {
   watches_.insert_or_assign(event_id, std::move(watch));
 }
 
-void Engine::pause(const std::string& handler) { queue_.pause(handler); }
-
-void Engine::resume(const std::string& handler) {
-  queue_.resume(handler);
-  schedule_turn();
-}
-
-bool Engine::cancel(const std::string& run_id) {
-  if (executor_.cancel(run_id)) return true;
-  auto waiting = queue_.remove(run_id);
-  if (!waiting) return false;
-  auto run = std::move(waiting->run);
-  run.state = RunState::cancelled;
-  run.finished = parts_.clock.now().wall;
-  run.error = "cancelled before it began";
-  reports_.emplace_back(std::move(run));
-  schedule_turn();
-  return true;
-}
-
 void Engine::arm_timer() {
-  auto next = router_.next_due();
-  if (journal_fault_ && !reports_.empty() && (!next || journal_retry_ < *next)) next = journal_retry_;
+  std::optional<SteadyTime> next = router_.next_due();
+  const auto sooner = [&](std::optional<SteadyTime> time) {
+    if (time && (!next || *time < *next)) next = time;
+  };
+  if (!draining_) {
+    sooner(queue_.next_due());
+    for (const auto& [handler, breaker] : breakers_) {
+      if (breaker.state() == Breaker::State::open) sooner(breaker.until());
+    }
+  }
+  if (journal_fault_) next = journal_retry_;  // nothing is decided before; then it is tried, also when nobody offers anything
   if (!next) return timer_->cancel();
   timer_->at(*next, [this] { schedule_turn(); });
 }

@@ -22,7 +22,9 @@
 #include "core/lifecycle.h"
 #include "daemon/settings.h"
 #include "executor/executor.h"
+#include "queue/breaker.h"
 #include "queue/run_queue.h"
+#include "router/own_changes.h"
 #include "router/router.h"
 #include "state/journal.h"
 #include "state/last_run.h"
@@ -42,9 +44,12 @@ struct EngineParts {
   FileSystem& files;
   Workers& background;                  // for writing state.json
   lifecycle::Emitter& emitter;
+  std::function<bool(Duration within)> runs_were_active{};  // did any process of a run do anything lately? Empty: not known, perhaps
 };
 
 class Engine final : public EventSink {
+  struct Turn;
+
  public:
   // `seed`: of the ids.
   Engine(Settings settings, EngineParts parts, LastRun last_run, std::uint64_t seed);
@@ -62,7 +67,7 @@ class Engine final : public EventSink {
   Status recover(const std::function<std::size_t(const std::string& run_id)>& end_leftovers);
 
   void offer(Event event, Answer answer) override { offer_to({}, std::move(event), std::move(answer)); }
-  void offer_to(std::string handler, Event event, Answer answer);
+  void offer_to(Router::Target target, Event event, Answer answer);
 
   // Calls back once, durable, when every run of that event has ended; with none, at once.
   using RunsEnded = std::function<void(const std::vector<Run>&)>;
@@ -71,9 +76,16 @@ class Engine final : public EventSink {
   // Deletes one batch of what is beyond the retention; returns how many events went. The engine does so by itself as long as the loop runs.
   Result<std::size_t> prune();
 
-  void pause(const std::string& handler);   // empty: all
-  void resume(const std::string& handler);
-  bool cancel(const std::string& run_id);   // running or waiting
+  // What a person asks for. `done` is called once, when it is durable, or with the reason why it is not so.
+  using Done = std::function<void(const Status&)>;
+  void pause(const std::string& handler, Done done);   // empty: all. It lasts until resume(), over restarts
+  void resume(const std::string& handler, Done done);
+  void retry(const std::string& run_id, Done done);    // a run that has ended: another attempt, with as many more as its handler grants
+  void discard(const std::string& run_id, Done done);  // takes it out of the dead letters
+  void cancel(const std::string& run_id, Done done);   // running or waiting
+
+  // Why a run that is queued has not begun: one sentence with the deciding value.
+  std::string why_waiting(const Run& run) const;
 
   // No more offers; what runs may finish until `deadline`, then it is cut off, to go on at the next start. Then `done`.
   void drain(Duration patience, std::function<void()> done);
@@ -83,39 +95,68 @@ class Engine final : public EventSink {
   const Executor& executor() const { return executor_; }
   const Router& router() const { return router_; }
   const LastRun& last_run() const { return last_run_; }
-  const Handlers& handlers() const { return handlers_; }
+  const Handlers& handlers() const { return executor_.handlers(); }
+  const std::map<std::string, Breaker>& breakers() const { return breakers_; }
   std::optional<std::string> journal_fault() const { return journal_fault_; }
 
  private:
   struct Offered {
-    std::string handler;
+    Router::Target target;
     Event event;
     Answer answer;
   };
   struct StepReport {
     std::uint64_t run_sequence;
+    int attempt;
     std::string run_id, handler, correlation_id;
     std::size_t index;
     StepResult step;
   };
-  using Report = std::variant<StepReport, Run>;
-  struct Turn;
+  struct RunReport {
+    Run run;
+    std::optional<Executor::Finished> ended{};  // asked of the executor once, whatever becomes of the transaction
+  };
+  using Report = std::variant<StepReport, RunReport>;
+  struct Asked {
+    std::function<Status(Turn&, Status& outcome)> act;  // within the transaction: an Error fails that, `outcome` only this
+    Done done;
+    Status outcome{};
+  };
 
   void schedule_turn();
   void turn();
+  std::vector<Offered> next_offers();
   Status transact(Turn& turn);
-  Status take_report(Turn& turn, Report& report);
+  Status take_report(Turn& turn, StepReport& report);
+  Status take_report(Turn& turn, RunReport& report);
+  Status settle(Turn& turn, Run run, const Handler* handler, const EventPtr& event);
+  Status try_again(Turn& turn, Run run, const Handler& handler, const EventPtr& event, Duration pause);
+  Status interrupt(Turn& turn, Run run, const Handler* handler, const std::string& reason);
+  Status run_on_failure(Turn& turn, const Run& run, const Handler& handler, const Event& event);
+  Status make_room(Turn& turn, const Router::Start& start, const Handler& handler, bool& drop);
+  Status supersede(Turn& turn, Run run, const Router::Start& start, const Handler& handler);
+  void ask(std::function<Status(Turn&, Status& outcome)> act, Done done);
+  const Handler* handler(const std::string& name) const;
+  void note_outcome(const std::string& handler, bool success, SteadyTime now);
+  void wake_breakers(SteadyTime now);
+  void apply_breaker(const std::string& handler, const Breaker& breaker);
   Status take_offer(Turn& turn, Offered& offered);
+  Status tag_own_changes(Offered& offered);
+  Result<bool> is_duplicate(Turn& turn, Offered& offered);
+  Result<EventPtr> add(Turn& turn, Event event);
   Status fire_debounces(Turn& turn);
   Status store(Turn& turn, const Router::Routed& routed, const std::vector<EventPtr>& about);
   Status start_run(Turn& turn, const Router::Start& start);
   Status decide(Turn& turn, const EventPtr& event, Decision decision);
+  Status decide(const Run& run, WallTime now, Verdict verdict, std::string reason);
   void committed(Turn& turn);
   void failed(Turn& turn, const Error& error);
   void refuse(Answer answer, std::string reason);
   std::optional<std::string> reason_to_refuse(Now now) const;
   void run_ended(Turn& turn, Run run);
+  void attempt_ended(Turn& turn, const RunPtr& run);
   Status reload_waiting(Now now);
+  Status route_unrouted(Now now);
   void arm_timer();
   void on_timer();
   void save_state();
@@ -128,17 +169,21 @@ class Engine final : public EventSink {
   void say(std::string_view level, std::string message);
 
   const Settings settings_;
-  const Handlers handlers_;
   EngineParts parts_;
   Runner* runner_ = nullptr;
   IdGenerator ids_;
   Owner owner_;
   Router router_;
+  OwnChanges own_changes_;
   RunQueue queue_;
   Executor executor_;
   LastRun last_run_;
 
-  std::deque<Offered> offers_;
+  // By source, each in the order they came: the sources take turns, so that a flood of one does not hold up the others.
+  std::map<std::string, std::deque<Offered>> offers_;
+  std::string last_offered_;          // the source that had its turn last
+  std::deque<Asked> asked_;
+  std::map<std::string, Breaker> breakers_;  // by handler, those that have one and failed since they last succeeded
   std::deque<Report> reports_;        // stay until they are committed
   bool turn_scheduled_ = false;
   std::optional<std::string> journal_fault_;

@@ -16,6 +16,7 @@ struct Engine::Turn {
   Now now;
   std::vector<Offered> offers;
   std::vector<Report> reports;
+  std::vector<Asked> asked;
   std::vector<std::pair<Answer, Acceptance>> answers;
   std::vector<lifecycle::Any> notices;
   std::vector<Executor::Planned> launches;

@@ -43,8 +43,9 @@ void Engine::save_state() {
 }
 
 Result<std::size_t> Engine::prune() {
-  const auto before = parts_.clock.now().wall - std::chrono::duration_cast<std::chrono::microseconds>(settings_.retention);
-  return parts_.journal.prune(before, settings_.retention_events, limits::kPruneBatch);
+  const auto now = parts_.clock.now().wall;
+  const auto ago = [now](Duration age) { return now - std::chrono::duration_cast<std::chrono::microseconds>(age); };
+  return parts_.journal.prune({ago(settings_.retention), settings_.retention_events, ago(settings_.dead_letter_retention)}, limits::kPruneBatch);
 }
 
 void Engine::prune_and_go_on() {
@@ -89,7 +90,7 @@ void Engine::cut_off() {
 
 void Engine::check_drained() {
   if (!draining_ || !drained_ || state_saving_ || state_dirty_) return;
-  const auto ended = std::count_if(reports_.begin(), reports_.end(), [](const Report& report) { return std::holds_alternative<Run>(report); });
+  const auto ended = std::count_if(reports_.begin(), reports_.end(), [](const Report& report) { return std::holds_alternative<RunReport>(report); });
   if (cut_off_ && journal_fault_) {  // a journal that stays broken must not keep the process for ever
     if (executor_.active() > static_cast<std::size_t>(ended)) return;
     if (ended > 0) say("error", counted(static_cast<std::size_t>(ended), "result") + " could not be written; the runs go on at the next start");

@@ -127,9 +127,9 @@ Result<OneShotOutcome> run_event(const Settings& configured, OneShotRequest requ
   const Signals signals(loop, kSignals, [&](int signal) {
     if (signal == SIGCHLD) return processes.reap_orphans();
     outcome.ended_by = signal;
-    for (const auto& run : engine.executor().running()) engine.cancel(run.id);
+    for (const auto& run : engine.executor().running()) engine.cancel(run.id, {});
   });
-  engine.offer_to(request.handler, std::move(request.event), [&](const Acceptance& acceptance) {
+  engine.offer_to({request.handler, !request.handler.empty()}, std::move(request.event), [&](const Acceptance& acceptance) {
     if (!acceptance.taken()) {
       refused = acceptance.reason;
       return loop.stop();
@@ -170,7 +170,7 @@ Result<DryRun> dry_run_event(const Settings& configured, OneShotRequest request)
   std::vector<Rule> rules;
   for (const auto& source : settings.sources) rules.push_back(source.rule);
   const auto event = std::make_shared<const Event>(result.event);
-  auto routed = Router(std::move(rules)).route(event, request.handler, now);
+  auto routed = Router(std::move(rules)).route(event, {request.handler, !request.handler.empty()}, now);
   result.decisions = std::move(routed.decisions);
   ReadOnlyFiles files;
   auto known = LastRun::load(files, settings.state_file, now.wall);

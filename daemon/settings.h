@@ -40,6 +40,7 @@ struct Settings {
   bool persist_last_run = true;
   Duration retention = std::chrono::hours(24);
   std::uint64_t retention_events = 10000;
+  Duration dead_letter_retention = std::chrono::hours(24 * 30);
   std::string webhook_host = "127.0.0.1";
   std::uint16_t webhook_port = 8080;
   bool listen = false;                 // a webhook source, or webhook_port named: the TCP listener is wanted

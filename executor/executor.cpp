@@ -4,14 +4,18 @@
 
 namespace hark {
 
-Executor::Executor(RunQueue& queue, Journal& journal, Owner owner, Handlers handlers)
-    : queue_(queue), journal_(journal), owner_(std::move(owner)), handlers_(std::move(handlers)) {
-  for (const auto& [name, handler] : handlers_) queue_.slots().set_handler_cap(name, handler->max_concurrent);
+Executor::Executor(RunQueue& queue, Journal& journal, Owner owner) : queue_(queue), journal_(journal), owner_(std::move(owner)) {}
+
+void Executor::set_handlers(Handlers handlers) {
+  handlers_ = std::move(handlers);
+  std::map<std::string, int> caps;
+  for (const auto& [name, handler] : handlers_) caps[name] = handler->max_concurrent;
+  queue_.slots().set_handler_caps(std::move(caps));
 }
 
 Result<Executor::Plan> Executor::plan(Now now, const LastSuccess& last_success) {
   Plan plan;
-  while (auto ready = queue_.take()) {
+  while (auto ready = queue_.take(now.steady)) {
     auto planned = prepare(std::move(*ready), now, last_success, plan.failed);
     if (!planned) return planned.error();
     if (*planned) plan.start.push_back(std::move(**planned));
@@ -19,29 +23,55 @@ Result<Executor::Plan> Executor::plan(Now now, const LastSuccess& last_success) 
   return plan;
 }
 
+// What the queue knows only the number of is read from the journal.
+Result<std::optional<RunQueue::Waiting>> Executor::complete(RunQueue::Ready& ready) {
+  if (!ready.known) {
+    auto run = journal_.run_at(ready.sequence);
+    if (!run) return run.error();
+    if (!*run) return std::optional<RunQueue::Waiting>();
+    ready.known = RunQueue::Waiting{std::move(**run), nullptr};
+  }
+  if (!ready.known->event) {
+    auto event = journal_.event_at(ready.known->run.event_sequence);
+    if (!event) return event.error();
+    if (*event) ready.known->event = std::make_shared<const Event>(std::move(**event));
+  }
+  return std::optional(std::move(*ready.known));
+}
+
+// Steps that an earlier attempt was through with are those of this handler as long as they bear its names, in its order.
+Status Executor::take_up_steps(Run& run, const Handler& handler) {
+  if (run.attempt == 1) return {};
+  auto done = journal_.steps(run.sequence, run.attempt);
+  if (!done) return done.error();
+  for (std::size_t i = 0; i < done->size() && i < handler.steps.size(); ++i) {
+    if ((*done)[i].name != handler.steps[i].name) break;
+    run.steps.push_back(std::move((*done)[i]));
+  }
+  return {};
+}
+
 Result<std::optional<Executor::Planned>> Executor::prepare(RunQueue::Ready ready, Now now, const LastSuccess& last_success,
                                                            std::vector<Run>& failed) {
-  auto& run = ready.waiting.run;
-  const auto fail = [&](std::string why) -> Result<std::optional<Planned>> {
+  auto waiting = complete(ready);
+  if (!waiting) return waiting.error();
+  if (!*waiting) return std::optional<Planned>{};
+  auto& [run, event] = **waiting;
+  const auto fail = [&](std::string why) {
     run.state = RunState::failed;
     run.finished = now.wall;
     run.error = std::move(why);
-    if (auto written = journal_.update_run(run, owner_); !written) return written.error();
     failed.push_back(std::move(run));
     return std::optional<Planned>{};
   };
 
   const auto handler = handlers_.find(run.handler);
   if (handler == handlers_.end()) return fail("handler '" + run.handler + "' is not in the configuration any more");
-  auto event = std::move(ready.waiting.event);
-  if (!event) {
-    auto read = journal_.event(run.event_id);
-    if (!read) return read.error();
-    if (!*read) return fail("its event is not in the journal any more");
-    event = std::make_shared<const Event>(std::move(**read));
-  }
+  if (!event) return fail("its event is not in the journal any more");
+  if (auto taken = take_up_steps(run, *handler->second); !taken) return taken.error();
   run.state = RunState::running;
   run.started = now.wall;
+  run.not_before.reset();
   if (auto written = journal_.update_run(run, owner_); !written) return written.error();
   Planned planned;
   planned.slot = std::move(ready.slot);
@@ -54,18 +84,24 @@ Result<std::optional<Executor::Planned>> Executor::prepare(RunQueue::Ready ready
 
 void Executor::launch(std::vector<Planned> planned, Runner& runner) {
   for (auto& one : planned) {
-    Active active{one.assignment.run, std::move(one.slot), std::stop_source{}};
+    Active active{one.assignment.run, one.assignment.handler, one.assignment.event, std::move(one.slot), std::stop_source{}, {}};
     one.assignment.stop = active.stop.get_token();
     active_.emplace(active.run.id, std::move(active));
     runner.start(std::move(one.assignment));
   }
 }
 
-void Executor::finished(const std::string& run_id) { active_.erase(run_id); }
+std::optional<Executor::Finished> Executor::finished(const std::string& run_id) {
+  auto node = active_.extract(run_id);
+  if (node.empty()) return std::nullopt;
+  auto& active = node.mapped();
+  return Finished{std::move(active.handler), std::move(active.event), std::move(active.why)};
+}
 
-bool Executor::cancel(const std::string& run_id) {
+bool Executor::cancel(const std::string& run_id, std::string why) {
   const auto found = active_.find(run_id);
   if (found == active_.end()) return false;
+  found->second.why = std::move(why);
   found->second.stop.request_stop();
   return true;
 }

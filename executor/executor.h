@@ -22,7 +22,11 @@ using Handlers = std::map<std::string, std::shared_ptr<const Handler>>;
 
 class Executor {
  public:
-  Executor(RunQueue& queue, Journal& journal, Owner owner, Handlers handlers);
+  Executor(RunQueue& queue, Journal& journal, Owner owner);
+
+  // Those that runs start with from now on, and their caps; what runs keeps its own.
+  void set_handlers(Handlers handlers);
+  const Handlers& handlers() const { return handlers_; }
 
   // A run that is about to start: its slot is taken, its row says `running`. Dropping it gives the slot back.
   struct Planned {
@@ -31,7 +35,7 @@ class Executor {
   };
   struct Plan {
     std::vector<Planned> start;
-    std::vector<Run> failed;  // could not start: their handler is gone from the configuration, their event unreadable
+    std::vector<Run> failed;  // could not start: their handler is gone from the configuration, their event unreadable. Not written yet
   };
   using LastSuccess = std::function<std::optional<WallTime>(const std::string& handler)>;
   // Inside a transaction. An Error is the journal's: roll back.
@@ -39,9 +43,15 @@ class Executor {
 
   void launch(std::vector<Planned> planned, Runner& runner);
 
-  void finished(const std::string& run_id);  // the run has ended: its slot is free
+  // The run has ended: its slot is free. nullopt: it was not known to run.
+  struct Finished {
+    std::shared_ptr<const Handler> handler;  // as it was when the run began
+    EventPtr event;
+    std::string why_cancelled;               // empty: nobody cancelled it, or gave no reason
+  };
+  std::optional<Finished> finished(const std::string& run_id);
 
-  bool cancel(const std::string& run_id);  // false: it is not running
+  bool cancel(const std::string& run_id, std::string why = {});  // false: it is not running
   void cancel_all();
 
   std::size_t active() const { return active_.size(); }
@@ -50,16 +60,21 @@ class Executor {
  private:
   struct Active {
     Run run;
+    std::shared_ptr<const Handler> handler;
+    EventPtr event;
     Slot slot;
     std::stop_source stop;
+    std::string why;  // it was cancelled
   };
 
+  Result<std::optional<RunQueue::Waiting>> complete(RunQueue::Ready& ready);
+  Status take_up_steps(Run& run, const Handler& handler);
   Result<std::optional<Planned>> prepare(RunQueue::Ready ready, Now now, const LastSuccess& last_success, std::vector<Run>& failed);
 
   RunQueue& queue_;
   Journal& journal_;
   const Owner owner_;
-  const Handlers handlers_;
+  Handlers handlers_;
   std::map<std::string, Active> active_;  // by run id
 };
 

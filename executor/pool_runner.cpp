@@ -18,7 +18,7 @@ void PoolRunner::start(Assignment assignment) {
     context.event = assignment.event;
     context.last_run = assignment.last_run;
     context.stop = assignment.stop;
-    std::size_t reported = 0;
+    auto reported = assignment.run.steps.size();  // an earlier attempt reported these
     context.step_finished = [&](std::size_t index, const StepResult& step) {
       // The last one goes with the end of its run: one wake-up for both.
       if (!goes_on(step.state) || index + 1 == assignment.handler->steps.size()) return;

@@ -32,9 +32,33 @@ struct HttpStepOptions {
   std::vector<int> expect;               // statuses that are a success; empty: 200 to 299
 };
 
+// Another attempt after one that failed. Empty lists: what is worth another one as a rule (handlers/retry.h).
 struct Retry {
   int attempts = 1;
   Backoff backoff;
+  std::vector<int> exit_codes{};  // of commands: only these
+  std::vector<int> statuses{};    // of http steps: only these
+  bool timeouts = true;
+};
+
+// What becomes of a run whose daemon ended before it did.
+enum class OnInterrupt {
+  resume,   // at its first unfinished step
+  restart,  // at its first step
+  fail,     // not at all: it goes to the dead letters
+};
+
+// What becomes of an event whose handler (and key) has as much to do as it may at once.
+enum class OnBusy {
+  queue,    // it waits
+  drop,     // it does not run
+  latest,   // it waits, in place of those that waited
+  restart,  // it runs in place of those that wait or run
+};
+
+struct BreakerOptions {
+  int failures = 0;      // attempts in a row that failed, after which the handler is left alone; 0: never
+  Duration cooldown = std::chrono::minutes(1);
 };
 
 struct StepOptions {
@@ -48,7 +72,13 @@ struct StepOptions {
 struct Handler {
   std::string name;
   std::vector<StepOptions> steps;
-  int max_concurrent = 0;                                   // 0: only the daemon's cap
+  int max_concurrent = 0;                                   // of each key, where runs have one; 0: only the daemon's cap (one a key)
+  Retry retry;                                              // of the whole run
+  OnInterrupt on_interrupt = OnInterrupt::resume;
+  OnBusy on_busy = OnBusy::queue;
+  BreakerOptions breaker;
+  std::string on_failure;                                   // the handler to run when this one failed for good; empty: none
+  bool allow_self_trigger = false;                          // what its own runs change may start it again
   std::optional<Duration> timeout;                          // of the whole run
   std::string working_directory;                            // absolute
   std::vector<std::pair<std::string, Template>> environment;

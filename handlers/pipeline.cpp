@@ -9,6 +9,7 @@
 
 #include "core/limits.h"
 #include "core/printable.h"
+#include "handlers/retry.h"
 #include "handlers/scope.h"
 #include "handlers/steps/attempt.h"
 #include "handlers/steps/http.h"
@@ -17,14 +18,6 @@
 
 namespace hark {
 namespace {
-
-// In [0, 1), from the run's id alone: runs that failed together do not come back together, and a replay waits the same.
-double jitter(const std::string& run_id, int attempt) {
-  std::uint64_t x = std::hash<std::string>{}(run_id) + static_cast<std::uint64_t>(attempt) * 0x9e3779b97f4a7c15ull;  // splitmix64
-  x = (x ^ (x >> 30)) * 0xbf58476d1ce4e5b9ull;
-  x = (x ^ (x >> 27)) * 0x94d049bb133111ebull;
-  return static_cast<double>((x ^ (x >> 31)) >> 11) * 0x1.0p-53;
-}
 
 // false: stopped before the time was over.
 bool wait(Duration pause, std::stop_token stop) {
@@ -35,7 +28,7 @@ bool wait(Duration pause, std::stop_token stop) {
   return !stop.stop_requested();
 }
 
-StepAttempt attempt_step(const StepCall& call) {
+StepResult attempt_step(const StepCall& call) {
   if (const auto* run = std::get_if<RunStepOptions>(&call.step.kind)) return attempt_run(*run, call);
   return attempt_http(std::get<HttpStepOptions>(call.step.kind), call);
 }
@@ -66,12 +59,12 @@ class Pipeline {
     run_.state = RunState::running;
     run_.error.clear();
     run_.exit_code.reset();
-    run_.steps.clear();
     run_.steps.reserve(handler_.steps.size());
   }
 
   Run run() {
-    for (const auto& step : handler_.steps) {
+    for (auto next = run_.steps.size(); next < handler_.steps.size(); ++next) {  // behind those that an earlier attempt did
+      const auto& step = handler_.steps[next];
       if (!may_go_on(step)) break;
       record(skip_reason(step), step);
       if (run_.state != RunState::running) break;
@@ -128,24 +121,23 @@ class Pipeline {
       const SteadyTime began = tools_.clock.now().steady;
       std::optional<SteadyTime> deadline = deadline_;
       if (step.timeout) deadline = std::min(began + *step.timeout, deadline_.value_or(SteadyTime::max()));
-      StepAttempt attempt = attempt_step({handler_, step, context_, tools_, scope_, deadline});
-      StepResult& result = attempt.result;
+      StepResult result = attempt_step({handler_, step, context_, tools_, scope_, deadline});
       result.attempts = number;
       const bool late = result.state == StepState::timed_out;
       if (late)
         add_before(result.error, deadline == deadline_ ? handler_timeout() : "timed out after " + to_string(*step.timeout));
-      const bool again = result.state == StepState::failed || (late && deadline != deadline_);
-      if (!again || attempt.for_good || number >= step.retry.attempts) return std::move(result);
+      const bool whole_time = late && deadline == deadline_;
+      if (whole_time || !try_again(step.retry, step, result, number)) return result;
 
-      const Duration pause = step.retry.backoff.pause(number, jitter(run_.id, number));
+      const Duration pause = pause_before_retry(step.retry, result, run_.id, number);
       if (deadline_ && tools_.clock.now().steady + pause >= *deadline_) {
         result.error += "; no time left for attempt " + std::to_string(number + 1);
-        return std::move(result);
+        return result;
       }
       if (!wait(pause, context_.stop)) {
         result.state = StepState::cancelled;
         result.error = "waiting for attempt " + std::to_string(number + 1) + " after: " + result.error;
-        return std::move(result);
+        return result;
       }
     }
   }

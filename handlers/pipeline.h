@@ -34,7 +34,7 @@ struct PipelineTools {
 };
 
 struct RunContext {
-  Run run;  // as started: id, attempt, correlation id
+  Run run;  // as started: id, attempt, correlation id; its steps are those that an earlier attempt has done: they are not done again
   EventPtr event;
   std::optional<WallTime> last_run;  // start of this handler's last success
   std::stop_token stop;              // asked to end: a cancel, or a drain that ran out of patience

@@ -110,7 +110,11 @@ const std::string& Scope::event_text() {
   return event_text_;
 }
 
-std::string Scope::output_stem(std::string_view step) const { return (run_folder_ / safe_name(step)).string(); }
+// Each attempt in a place of its own: what the earlier ones left is still shown.
+std::string Scope::output_stem(std::string_view step) const {
+  const auto attempt = context_.run.attempt;
+  return ((attempt > 1 ? run_folder_ / ("attempt-" + std::to_string(attempt)) : run_folder_) / safe_name(step)).string();
+}
 
 bool Scope::is_placeholder(std::string_view name, const Json* value) const {
   return dry_ && value != nullptr && value->is_string() && value->get_ref<const std::string&>() == "{" + std::string(name) + "}";

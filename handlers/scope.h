@@ -49,7 +49,7 @@ class Scope {
 
   // The whole event as JSON, for standard input; made once.
   const std::string& event_text();
-  // "<folder>/<run id>/<step>", in characters that are safe for a path.
+  // "<folder>/<run id>/<step>" of a first attempt, "<folder>/<run id>/attempt-2/<step>", in characters that are safe for a path.
   std::string output_stem(std::string_view step) const;
   bool is_placeholder(std::string_view name, const nlohmann::json* value) const;  // of a dry run: not the value itself
 

@@ -1,6 +1,7 @@
 #include "platform/http.h"
 
 #include <arpa/inet.h>
+#include <time.h>
 
 #include <algorithm>
 
@@ -85,6 +86,20 @@ bool cannot_be_rebound(const HostPort& host) {
 }
 
 }  // namespace
+
+std::optional<Duration> retry_after(const HttpHeaders& headers, WallTime now) {
+  const auto text = headers.get("Retry-After");
+  if (!text || text->empty()) return std::nullopt;
+  if (text->find_first_not_of("0123456789") == text->npos) {
+    constexpr std::size_t kDigits = 9;  // 31 years: beyond any bound of those who ask
+    return std::chrono::seconds(text->size() > kDigits ? 999'999'999 : std::stoll(std::string(*text)));
+  }
+  const std::string written(*text);
+  std::tm date{};
+  const char* end = ::strptime(written.c_str(), "%a, %d %b %Y %H:%M:%S GMT", &date);
+  if (end == nullptr || *end != '\0') return std::nullopt;
+  return std::max<Duration>(WallTime(std::chrono::seconds(::timegm(&date))) - now, Duration::zero());
+}
 
 bool equal_ignoring_case(std::string_view a, std::string_view b) {
   return a.size() == b.size() && std::equal(a.begin(), a.end(), b.begin(), [](char x, char y) { return lower(x) == lower(y); });

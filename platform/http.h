@@ -8,6 +8,8 @@
 #include <utility>
 #include <vector>
 
+#include "core/time.h"
+
 namespace hark {
 
 // Names compare without case; values are as they came, never decoded.
@@ -51,6 +53,9 @@ bool same_site(const HttpRequest& request);
 // The value of a traceparent header that is well-formed (W3C Trace Context, 3.2), else empty: what is handed on is then known to
 // be harmless.
 std::string traceparent_of(const HttpHeaders& headers);
+
+// How long a server asked to be left alone: Retry-After as seconds or as a date (RFC 9110, 10.2.3; the preferred form of 5.6.7).
+std::optional<Duration> retry_after(const HttpHeaders& headers, WallTime now);
 
 // "a" and "A" are one letter, as in names of headers and hosts (ASCII only, no locale).
 bool equal_ignoring_case(std::string_view a, std::string_view b);

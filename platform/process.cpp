@@ -6,9 +6,12 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <array>
 #include <chrono>
+#include <condition_variable>
 #include <csignal>
+#include <mutex>
 
 #include "platform/child_registry.h"
 #include "platform/clock.h"
@@ -123,11 +126,20 @@ class Attendance {
   Capture error_output_;
 };
 
-ProcessResult not_started(End end) {
+// false: a stop came first.
+bool sleep_unless_stopped(Duration pause, std::stop_token stop) {
+  std::mutex mutex;
+  std::condition_variable_any never;
+  std::unique_lock lock(mutex);
+  never.wait_for(lock, stop, pause, [] { return false; });
+  return !stop.stop_requested();
+}
+
+ProcessResult not_started(End end, const std::string& why = {}) {
   ProcessResult result;
   result.end = end;
   result.code = 128 + SIGTERM;
-  result.note = "not started";
+  result.note = why.empty() ? "not started" : "not started: " + why;
   return result;
 }
 
@@ -137,9 +149,16 @@ struct RealProcessSpawner::State {
   Duration grace;
   Launcher launcher;
   ChildRegistry children;
+  mutable std::mutex mutex;
+  std::string starved;  // guarded by mutex
+
+  void set_starved(std::string why) {
+    std::lock_guard lock(mutex);
+    starved = std::move(why);
+  }
 };
 
-RealProcessSpawner::RealProcessSpawner(Duration grace) : state_(new State{grace, {}, {}}) {
+RealProcessSpawner::RealProcessSpawner(Duration grace) : state_(new State{grace, {}, {}, {}, {}}) {
   prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0);
 }
 RealProcessSpawner::~RealProcessSpawner() = default;
@@ -151,7 +170,17 @@ Result<ProcessResult> RealProcessSpawner::run(const Command& command, std::optio
 
   auto& children = state_->children;
   children.starting();
-  auto child = state_->launcher.launch(command);
+  bool starved = false;
+  auto child = state_->launcher.launch(command, starved);
+  for (Duration pause = limits::kStarvedRetryFirst; !child && starved; pause = std::min<Duration>(pause * 2, limits::kStarvedRetryMax)) {
+    children.not_started();
+    state_->set_starved(child.error().text());
+    if (!sleep_unless_stopped(std::min(pause, deadline ? *deadline - steady_now() : pause), stop)) return not_started(End::cancelled);
+    if (deadline && steady_now() >= *deadline) return not_started(End::timed_out, child.error().text());
+    children.starting();
+    child = state_->launcher.launch(command, starved);
+  }
+  state_->set_starved({});
   if (!child) {
     children.not_started();
     return child.error();
@@ -173,6 +202,11 @@ Result<ProcessResult> RealProcessSpawner::run(const Command& command, std::optio
   children.ended(child->pid);
   if (end != End::exited) children.reap_orphans();
   return result;
+}
+
+std::string RealProcessSpawner::starved() const {
+  std::lock_guard lock(state_->mutex);
+  return state_->starved;
 }
 
 void RealProcessSpawner::reap_orphans() { state_->children.reap_orphans(); }

@@ -53,7 +53,8 @@ class ProcessSpawner {
 
   // Runs a command to its end on the calling (worker) thread. On `deadline`, or when `stop` is requested, the whole tree gets
   // SIGTERM, after limits::kTerminationGrace SIGKILL, and the call returns when no process of it is left. An Error means
-  // that nothing was started (no such program, no such folder); a deadline or stop that came before the start is a result.
+  // that nothing was started (no such program, no such folder); a deadline or stop that came before the start is a result. Where the
+  // machine has no process, memory or descriptor to spare, it is tried again and again, with pauses: that is not the command's fault.
   //
   // The command's end is that of the process it names. One that it leaves behind (`server &`) is left alone, and what it writes
   // to the inherited streams after that is lost: a run does not wait for it, and no reader remains (SIGPIPE).
@@ -66,6 +67,9 @@ class RealProcessSpawner final : public ProcessSpawner {
   explicit RealProcessSpawner(Duration grace = limits::kTerminationGrace);
   ~RealProcessSpawner() override;
   Result<ProcessResult> run(const Command& command, std::optional<SteadyTime> deadline, std::stop_token stop) override;
+
+  // Why no process can be started just now, as far as the machine has none to spare; empty: they can be. Any thread.
+  std::string starved() const;
 
   // Reaps adopted orphans that have ended. The loop calls it on SIGCHLD; it never touches a child that run() waits for. One
   // system call when there is nothing to do. It takes every other child of the process: start all of them through a spawner.

@@ -238,7 +238,12 @@ std::size_t BaseEnvironment::find(std::string_view name) const {
 
 Launcher::Launcher() : base_(environ), nothing_(open("/dev/null", O_RDONLY | O_CLOEXEC)) { lift(nothing_); }
 
-Result<LaunchedProcess> Launcher::launch(const Command& command) const {
+Result<LaunchedProcess> Launcher::launch(const Command& command, bool& starved) const {
+  starved = false;
+  const auto refused = [&](const std::string& named, int code) {
+    starved = code == EAGAIN || code == ENOMEM || code == EMFILE || code == ENFILE;
+    return why_not(command, named, code);
+  };
   if (command.argv.empty() || command.argv.front().empty())
     return Error{"no program is named", "the command must begin with one"};
   std::vector<char*> argv;
@@ -260,20 +265,20 @@ Result<LaunchedProcess> Launcher::launch(const Command& command) const {
   Descriptor input;
   if (!make_pipe(child.output, child.output_writer) || !make_pipe(child.error_output, child.error_output_writer) ||
       (!command.input.empty() && !make_input(command.input, input))) {
-    return why_not(command, *program, errno);
+    return refused(*program, errno);
   }
   SpawnPlan plan;
   int code = plan.prepare(input ? input.get() : nothing_.get(), child.output_writer.get(), child.error_output_writer.get(),
                           command.working_directory);
   if (code == 0)
     code = posix_spawn(&child.pid, program->c_str(), &plan.actions, &plan.attributes, argv.data(), environment->block());
-  if (code != 0) return why_not(command, *program, code);
+  if (code != 0) return refused(*program, code);
   child.pidfd = open_pidfd(child.pid);
   if (!child.pidfd) {
     const int trouble = errno;
     kill(-child.pid, SIGKILL);
     waitpid(child.pid, nullptr, 0);
-    return why_not(command, *program, trouble);
+    return refused(*program, trouble);
   }
   return child;
 }

@@ -42,7 +42,8 @@ struct LaunchedProcess {
 class Launcher {
  public:
   Launcher();
-  Result<LaunchedProcess> launch(const Command& command) const;
+  // `starved`: it failed for lack of processes, memory or descriptors, and may be done later.
+  Result<LaunchedProcess> launch(const Command& command, bool& starved) const;
 
  private:
   BaseEnvironment base_;

@@ -1,53 +1,245 @@
 #include "queue/run_queue.h"
 
+#include <algorithm>
+
+#include "core/limits.h"
+
 namespace hark {
 
-void RunQueue::push(Waiting waiting) {
-  if (in_memory_ >= events_in_memory_) waiting.event = nullptr;
-  if (waiting.event) ++in_memory_;
+namespace {
+
+// Two keys that share a number would only wait for one another.
+std::uint64_t key_number(const std::string& handler, const std::optional<std::string>& key) {
+  if (!key) return 0;
+  const auto number = std::hash<std::string>{}(handler + '\0' + *key);
+  return number == 0 ? 1 : number;
+}
+
+// By sequence, which is how they come as a rule: at the end.
+template <class Items, class Sequence>
+auto position(Items& items, std::uint64_t sequence, Sequence sequence_of) {
+  if (items.empty() || sequence_of(items.back()) < sequence) return items.end();
+  return std::lower_bound(items.begin(), items.end(), sequence, [&](const auto& item, std::uint64_t wanted) { return sequence_of(item) < wanted; });
+}
+
+constexpr auto of_entry = [](const auto& entry) { return entry.sequence; };
+constexpr auto of_late = [](const auto& late) { return late.entry.sequence; };
+
+std::size_t bytes_of(const RunQueue::Waiting& waiting) { return limits::kRunBytes + (waiting.event ? waiting.event->data.text().size() : 0); }
+
+}  // namespace
+
+RunQueue::Place& RunQueue::place(const std::string& handler, const std::string& source, bool keyed) {
+  auto& place = places_[{handler, keyed ? source + '\0' : source}];
+  if (!place) place = std::make_unique<Place>(Place{handler, keyed, {}, 0});
+  return *place;
+}
+
+void RunQueue::push(Waiting waiting, Now now) {
+  const auto& run = waiting.run;
+  add({run.sequence, run.handler, run.source, run.key, run.priority, run.not_before}, now, false);
+  remember(std::move(waiting));
+}
+
+void RunQueue::push(const WaitingRun& waiting, Now now) { add(waiting, now, false); }
+
+void RunQueue::push_again(Waiting waiting, Now now) {
+  const auto& run = waiting.run;
+  add({run.sequence, run.handler, run.source, run.key, run.priority, run.not_before}, now, true);
+  remember(std::move(waiting));
+}
+
+void RunQueue::remember(Waiting waiting) {
+  const auto bytes = bytes_of(waiting);
+  if (!waiting.event || known_.size() >= runs_in_memory_ || known_bytes_ + bytes > limits::kQueueBytes) return;
+  known_bytes_ += bytes;
+  known_.emplace(waiting.run.sequence, std::move(waiting));
+}
+
+void RunQueue::add(const WaitingRun& waiting, Now now, bool has_key) {
+  now_ = now.steady;
   ++size_;
-  const Order order{-waiting.run.priority, waiting.run.sequence};
-  lines_[waiting.run.handler].emplace(order, std::move(waiting));
-}
-
-RunQueue::Waiting RunQueue::extract(Line& line, Line::iterator position) {
-  auto waiting = std::move(position->second);
-  line.erase(position);
-  --size_;
-  if (waiting.event) --in_memory_;
-  return waiting;
-}
-
-std::optional<RunQueue::Ready> RunQueue::take() {
-  if (size_ == 0 || !slots_.any_free() || paused_.contains("")) return std::nullopt;
-  auto best = lines_.end();
-  for (auto line = lines_.begin(); line != lines_.end(); ++line) {
-    if (paused_.contains(line->first) || !slots_.free(line->first)) continue;
-    if (best == lines_.end() || line->second.begin()->first < best->second.begin()->first) best = line;
+  ++sizes_[waiting.handler];
+  const auto pause = waiting.not_before ? std::max(*waiting.not_before - now.wall, WallTime::duration::zero()) : WallTime::duration::zero();
+  const auto number = key_number(waiting.handler, waiting.key);
+  const Late late{now.steady + pause, &place(waiting.handler, waiting.source, number != 0), waiting.priority, {waiting.sequence, number}};
+  if (number != 0 && !has_key) {
+    auto& key = keys_[number];
+    if (key.behind || key.admitted >= key_cap(waiting.handler)) {
+      if (!key.behind) key.behind = std::make_unique<std::deque<Late>>();
+      key.behind->insert(position(*key.behind, waiting.sequence, of_late), late);
+      return;
+    }
+    ++key.admitted;
   }
-  if (best == lines_.end()) return std::nullopt;
-  auto slot = slots_.take(best->first);
-  auto waiting = extract(best->second, best->second.begin());
-  if (best->second.empty()) lines_.erase(best);
-  return Ready{std::move(waiting), std::move(*slot)};
+  line_up(late);
 }
 
-std::optional<RunQueue::Waiting> RunQueue::remove(std::string_view run_id) {
-  for (auto line = lines_.begin(); line != lines_.end(); ++line) {
-    for (auto position = line->second.begin(); position != line->second.end(); ++position) {
-      if (position->second.run.id != run_id) continue;
-      auto waiting = extract(line->second, position);
-      if (line->second.empty()) lines_.erase(line);
-      return waiting;
+void RunQueue::line_up(const Late& late) {
+  if (late.due > now_) {
+    late_.push_back(late);
+    std::push_heap(late_.begin(), late_.end());
+    return;
+  }
+  auto& line = late.place->line[late.priority];
+  line.insert(position(line, late.entry.sequence, of_entry), late.entry);
+}
+
+void RunQueue::release_late() {
+  while (!late_.empty() && late_.front().due <= now_) {
+    std::pop_heap(late_.begin(), late_.end());
+    const auto late = late_.back();
+    late_.pop_back();
+    line_up(late);
+  }
+}
+
+std::optional<SteadyTime> RunQueue::next_due() const { return late_.empty() ? std::nullopt : std::optional(late_.front().due); }
+
+int RunQueue::key_cap(const std::string& handler) const { return std::max(1, slots_.handler_cap(handler)); }
+
+bool RunQueue::may_run(const Place& place) const {
+  if (place.line.empty() || paused_.contains(place.handler) || !slots_.free(place.handler, place.keyed)) return false;
+  const auto flow = flows_.find(place.handler);
+  if (flow == flows_.end()) return true;
+  return flow->second == Flow::one && slots_.running(place.handler) == 0;
+}
+
+std::optional<RunQueue::Ready> RunQueue::take(SteadyTime now) {
+  now_ = now;
+  release_late();
+  if (size_ == 0 || !slots_.any_free() || paused_.contains("")) return std::nullopt;
+  const bool longest_waiting = (turns_ + 1) % limits::kFairTurn == 0;
+  Place* best = nullptr;
+  Line::iterator best_line;
+  const auto better = [&](const Place& place, Line::iterator line) {
+    if (best == nullptr) return true;
+    const auto older = line->second.front().sequence < best_line->second.front().sequence;
+    if (longest_waiting) return older;
+    if (line->first != best_line->first) return line->first > best_line->first;
+    return place.served != best->served ? place.served < best->served : older;
+  };
+  for (auto& [name, place] : places_) {
+    if (!may_run(*place)) continue;
+    const auto last = longest_waiting ? place->line.end() : std::next(place->line.begin());
+    for (auto line = place->line.begin(); line != last; ++line) {
+      if (!better(*place, line)) continue;
+      best = place.get();
+      best_line = line;
     }
   }
-  return std::nullopt;
+  if (best == nullptr) return std::nullopt;
+  best->served = ++turns_;
+  Ready ready;
+  ready.sequence = best_line->second.front().sequence;
+  ready.slot = slots_.take(best->handler, best->keyed);
+  best_line->second.pop_front();
+  if (best_line->second.empty()) best->line.erase(best_line);
+  if (auto known = known_.extract(ready.sequence); !known.empty()) {
+    known_bytes_ -= bytes_of(known.mapped());
+    ready.known = std::move(known.mapped());
+  }
+  --size_;
+  --sizes_[best->handler];
+  return ready;
+}
+
+void RunQueue::done(const std::string& handler, const std::optional<std::string>& key) {
+  if (const auto number = key_number(handler, key); number != 0) let_next(number);
+}
+
+void RunQueue::let_next(std::uint64_t number) {
+  const auto key = keys_.find(number);
+  if (key == keys_.end()) return;
+  --key->second.admitted;
+  if (auto& behind = key->second.behind) {
+    ++key->second.admitted;
+    line_up(behind->front());
+    behind->pop_front();
+    if (behind->empty()) behind.reset();
+  }
+  if (key->second.admitted == 0) keys_.erase(key);
+}
+
+void RunQueue::keep_key(const std::string& handler, const std::optional<std::string>& key) {
+  if (const auto number = key_number(handler, key); number != 0) ++keys_[number].admitted;
+}
+
+void RunQueue::forget(const Place& place, std::uint64_t sequence) {
+  --size_;
+  --sizes_[place.handler];
+  if (const auto known = known_.find(sequence); known != known_.end()) {
+    known_bytes_ -= bytes_of(known->second);
+    known_.erase(known);
+  }
+}
+
+bool RunQueue::remove(const Run& run) {
+  const auto number = key_number(run.handler, run.key);
+  auto& place = this->place(run.handler, run.source, number != 0);
+  if (const auto key = keys_.find(number); key != keys_.end() && key->second.behind) {
+    auto& behind = *key->second.behind;
+    const auto found = position(behind, run.sequence, of_late);
+    if (found != behind.end() && found->entry.sequence == run.sequence) {
+      behind.erase(found);
+      if (behind.empty()) key->second.behind.reset();
+      forget(place, run.sequence);
+      return true;
+    }
+  }
+  const auto late = std::find_if(late_.begin(), late_.end(), [&](const Late& each) { return each.entry.sequence == run.sequence; });
+  if (late != late_.end()) {
+    late_.erase(late);
+    std::make_heap(late_.begin(), late_.end());
+  } else {
+    const auto line = place.line.find(run.priority);
+    if (line == place.line.end()) return false;
+    const auto found = position(line->second, run.sequence, of_entry);
+    if (found == line->second.end() || found->sequence != run.sequence) return false;
+    line->second.erase(found);
+    if (line->second.empty()) place.line.erase(line);
+  }
+  forget(place, run.sequence);
+  if (number != 0) let_next(number);
+  return true;
 }
 
 void RunQueue::clear() {
-  lines_.clear();
+  for (auto& [name, place] : places_) place->line.clear();
+  late_.clear();
+  keys_.clear();
+  known_.clear();
+  known_bytes_ = 0;
+  sizes_.clear();
   size_ = 0;
-  in_memory_ = 0;
+}
+
+bool RunQueue::busy(const std::string& handler, const std::optional<std::string>& key) const {
+  if (const auto number = key_number(handler, key); number != 0) {
+    const auto known = keys_.find(number);
+    return known != keys_.end() && known->second.admitted >= key_cap(handler);
+  }
+  const auto cap = slots_.handler_cap(handler);
+  return cap > 0 && static_cast<std::size_t>(slots_.running(handler)) + size(handler) >= static_cast<std::size_t>(cap);
+}
+
+std::vector<std::uint64_t> RunQueue::waiting(const std::string& handler, const std::optional<std::string>& key) const {
+  const auto number = key_number(handler, key);
+  std::vector<std::uint64_t> found;
+  const auto note = [&](const Entry& entry) {
+    if (entry.key == number) found.push_back(entry.sequence);
+  };
+  for (const auto& [name, place] : places_) {
+    if (place->handler != handler || place->keyed != (number != 0)) continue;
+    for (const auto& [priority, line] : place->line) std::for_each(line.begin(), line.end(), note);
+  }
+  for (const auto& late : late_) {
+    if (late.place->handler == handler) note(late.entry);
+  }
+  if (const auto known = keys_.find(number); known != keys_.end() && known->second.behind) {
+    for (const auto& late : *known->second.behind) note(late.entry);
+  }
+  return found;
 }
 
 void RunQueue::resume(const std::string& handler) {
@@ -58,9 +250,17 @@ void RunQueue::resume(const std::string& handler) {
   }
 }
 
+void RunQueue::set_flow(const std::string& handler, Flow flow) {
+  if (flow == Flow::open) {
+    flows_.erase(handler);
+  } else {
+    flows_[handler] = flow;
+  }
+}
+
 std::size_t RunQueue::size(const std::string& handler) const {
-  const auto line = lines_.find(handler);
-  return line == lines_.end() ? 0 : line->second.size();
+  const auto found = sizes_.find(handler);
+  return found == sizes_.end() ? 0 : found->second;
 }
 
 }  // namespace hark

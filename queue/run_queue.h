@@ -1,17 +1,27 @@
-// What waits for a slot: by priority, then in the order of arrival, a line a handler, so that one that is busy or paused does not hold
-// up the others. Pure, loop thread only.
+// What waits for a slot. A line a handler and source, so that one that is busy, paused or flooded does not hold up the others: the
+// lines of equal priority take turns. Within a line the order of arrival, by priority. Pure, loop thread only.
 //
-// The journal has every waiting run; the queue holds the events of the first `events_in_memory` and drops the rest from memory, to
-// be read again when their turn comes.
+// Priority does not starve: every limits::kFairTurn-th start goes to what has waited longest, whatever its priority.
+//
+// Runs with a key (of one handler) go one after the other, in the order of their sequence: as many as the handler may run at once, one
+// where it says nothing. Such a run keeps its key from when it is next until done(), also while it waits for another attempt.
+//
+// The journal has every waiting run. Of each the queue knows its number and place, some 16 bytes (40 of one that waits for a time); of
+// the first ones, up to `runs_in_memory` and limits::kQueueBytes, the run and its event as well, so that they need not be read again.
 #pragma once
 
 #include <cstddef>
 #include <cstdint>
+#include <deque>
+#include <functional>
 #include <map>
+#include <memory>
 #include <optional>
 #include <set>
 #include <string>
+#include <unordered_map>
 #include <utility>
+#include <vector>
 
 #include "core/event.h"
 #include "core/run.h"
@@ -21,46 +31,102 @@ namespace hark {
 
 class RunQueue {
  public:
-  RunQueue(int cap, std::size_t events_in_memory) : slots_(cap), events_in_memory_(events_in_memory) {}
+  RunQueue(int cap, std::size_t runs_in_memory) : slots_(cap), runs_in_memory_(runs_in_memory) {}
+  RunQueue(const RunQueue&) = delete;
+  RunQueue& operator=(const RunQueue&) = delete;
 
   Slots& slots() { return slots_; }
   const Slots& slots() const { return slots_; }
+  void set_runs_in_memory(std::size_t most) { runs_in_memory_ = most; }
 
   struct Waiting {
     Run run;
     EventPtr event;  // null: only in the journal
   };
-  void push(Waiting waiting);
+  void push(Waiting waiting, Now now);
+  void push(const WaitingRun& waiting, Now now);  // of which memory has no more
+  void push_again(Waiting waiting, Now now);      // another attempt of one that was taken and is not done: it has its key still
 
   struct Ready {
-    Waiting waiting;
+    std::uint64_t sequence = 0;
+    std::optional<Waiting> known;  // nullopt: to be read from the journal
     Slot slot;
   };
-  std::optional<Ready> take();                          // the first that may run
-  std::optional<Waiting> remove(std::string_view run_id);  // cancelled before it began
-  void clear();                                         // all are about to be read again from the journal
+  std::optional<Ready> take(SteadyTime now);  // the first that may run
+  // One that was taken is over, or will never be: the next of its key may go.
+  void done(const std::string& handler, const std::optional<std::string>& key);
+
+  bool remove(const Run& run);  // cancelled before it began; false: it does not wait here
+  void clear();                 // all are about to be read again from the journal
+  void keep_key(const std::string& handler, const std::optional<std::string>& key);  // after clear(): of a run that is under way
+
+  // Whether a new run of this handler (and key) would have to wait for others of it, and who they are that wait.
+  bool busy(const std::string& handler, const std::optional<std::string>& key) const;
+  std::vector<std::uint64_t> waiting(const std::string& handler, const std::optional<std::string>& key) const;
 
   void pause(const std::string& handler) { paused_.insert(handler); }   // empty name: every handler
   void resume(const std::string& handler);
   bool paused(const std::string& handler) const { return paused_.contains("") || paused_.contains(handler); }
+  const std::set<std::string>& paused_by_name() const { return paused_; }
+
+  // A breaker's: no run of this handler, one at a time, or as many as it may.
+  enum class Flow { open, one, none };
+  void set_flow(const std::string& handler, Flow flow);
+
+  std::optional<SteadyTime> next_due() const;  // when the next one that waits for a time may go
 
   std::size_t size() const { return size_; }
   std::size_t size(const std::string& handler) const;
-  std::size_t in_memory() const { return in_memory_; }
+  std::size_t in_memory() const { return known_.size(); }
 
  private:
-  // Highest priority first, then the oldest.
-  using Order = std::pair<int, std::uint64_t>;
-  using Line = std::map<Order, Waiting>;
+  struct Entry {
+    std::uint64_t sequence;
+    std::uint64_t key;  // 0: none
+  };
+  // Highest priority first; within one the oldest.
+  using Line = std::map<int, std::deque<Entry>, std::greater<>>;
+  struct Place {  // never goes, so that others may point to it: there are as many as handlers and sources that feed them
+    std::string handler;
+    bool keyed = false;
+    Line line;
+    std::uint64_t served = 0;  // when it last had its turn
+  };
+  struct Late {
+    SteadyTime due;
+    Place* place;
+    int priority;
+    Entry entry;
+    bool operator<(const Late& other) const { return due > other.due; }  // of a heap: the earliest on top
+  };
+  struct Key {
+    int admitted = 0;                            // run, or are next
+    std::unique_ptr<std::deque<Late>> behind;    // wait for those, by sequence
+  };
 
-  Waiting extract(Line& line, Line::iterator position);
+  Place& place(const std::string& handler, const std::string& source, bool keyed);
+  void add(const WaitingRun& waiting, Now now, bool has_key);
+  void remember(Waiting waiting);
+  void line_up(const Late& late);
+  void release_late();
+  void let_next(std::uint64_t key);
+  int key_cap(const std::string& handler) const;
+  bool may_run(const Place& place) const;
+  void forget(const Place& place, std::uint64_t sequence);
 
   Slots slots_;
-  const std::size_t events_in_memory_;
-  std::map<std::string, Line, std::less<>> lines_;  // no empty ones
+  std::size_t runs_in_memory_;
+  std::map<std::pair<std::string, std::string>, std::unique_ptr<Place>> places_;  // by handler, and source (with a mark where keyed)
+  std::vector<Late> late_;                                                        // a heap
+  std::unordered_map<std::uint64_t, Key> keys_;
+  std::unordered_map<std::uint64_t, Waiting> known_;
+  std::size_t known_bytes_ = 0;
+  std::map<std::string, std::size_t, std::less<>> sizes_;  // by handler
   std::set<std::string> paused_;
+  std::map<std::string, Flow> flows_;  // those that are not open
   std::size_t size_ = 0;
-  std::size_t in_memory_ = 0;
+  std::uint64_t turns_ = 0;
+  SteadyTime now_{};  // when it was last looked at
 };
 
 }  // namespace hark

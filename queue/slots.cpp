@@ -9,6 +9,7 @@ Slot& Slot::operator=(Slot&& other) noexcept {
     release();
     counts_ = std::move(other.counts_);
     handler_ = std::move(other.handler_);
+    by_key_ = other.by_key_;
   }
   return *this;
 }
@@ -17,27 +18,33 @@ void Slot::release() {
   if (!counts_) return;
   --counts_->running;
   --counts_->by_handler[handler_];
+  if (by_key_) --counts_->by_key[handler_];
   counts_.reset();
 }
 
-void Slots::set_handler_cap(const std::string& handler, int cap) { handler_caps_[handler] = cap; }
+int Slots::handler_cap(const std::string& handler) const {
+  const auto cap = handler_caps_.find(handler);
+  return cap == handler_caps_.end() ? 0 : cap->second;
+}
 
 int Slots::running(const std::string& handler) const {
   const auto found = counts_->by_handler.find(handler);
   return found == counts_->by_handler.end() ? 0 : found->second;
 }
 
-bool Slots::free(const std::string& handler) const {
+bool Slots::free(const std::string& handler, bool by_key) const {
   if (!any_free()) return false;
-  const auto cap = handler_caps_.find(handler);
-  return cap == handler_caps_.end() || cap->second == 0 || running(handler) < cap->second;
+  const auto cap = handler_cap(handler);
+  if (by_key || cap == 0) return true;
+  const auto others = counts_->by_key.find(handler);
+  return running(handler) - (others == counts_->by_key.end() ? 0 : others->second) < cap;
 }
 
-std::optional<Slot> Slots::take(const std::string& handler) {
-  if (!free(handler)) return std::nullopt;
+Slot Slots::take(const std::string& handler, bool by_key) {
   ++counts_->running;
   ++counts_->by_handler[handler];
-  return Slot(counts_, handler);
+  if (by_key) ++counts_->by_key[handler];
+  return Slot(counts_, handler, by_key);
 }
 
 }  // namespace hark

@@ -4,8 +4,8 @@
 
 #include <map>
 #include <memory>
-#include <optional>
 #include <string>
+#include <utility>
 
 namespace hark {
 
@@ -13,7 +13,7 @@ class Slots;
 
 class Slot {
  public:
-  Slot() = default;
+  Slot() = default;  // holds nothing
   Slot(Slot&&) noexcept = default;
   Slot& operator=(Slot&& other) noexcept;
   ~Slot() { release(); }
@@ -23,12 +23,15 @@ class Slot {
   struct Counts {
     int running = 0;
     std::map<std::string, int> by_handler;
+    std::map<std::string, int> by_key;  // of by_handler, those that the handler's cap does not bound
   };
-  Slot(std::shared_ptr<Counts> counts, std::string handler) : counts_(std::move(counts)), handler_(std::move(handler)) {}
+  Slot(std::shared_ptr<Counts> counts, std::string handler, bool by_key)
+      : counts_(std::move(counts)), handler_(std::move(handler)), by_key_(by_key) {}
   void release();
 
   std::shared_ptr<Counts> counts_;  // null: holds nothing
   std::string handler_;
+  bool by_key_ = false;
 };
 
 class Slots {
@@ -36,11 +39,13 @@ class Slots {
   explicit Slots(int cap) : cap_(cap) {}
 
   void set_cap(int cap) { cap_ = cap; }
-  void set_handler_cap(const std::string& handler, int cap);  // 0: only the daemon's
+  void set_handler_caps(std::map<std::string, int> caps) { handler_caps_ = std::move(caps); }  // 0, or none: only the daemon's
+  int handler_cap(const std::string& handler) const;
 
-  bool free(const std::string& handler) const;
+  // `by_key`: the handler's cap is one of each key, which somebody else counts.
+  bool free(const std::string& handler, bool by_key) const;
   bool any_free() const { return counts_->running < cap_; }
-  std::optional<Slot> take(const std::string& handler);
+  Slot take(const std::string& handler, bool by_key);  // free() said so
 
   int running() const { return counts_->running; }
   int running(const std::string& handler) const;

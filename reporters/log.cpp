@@ -140,6 +140,11 @@ Line line(const lifecycle::RunComplete& e) {
   if (e.run->started && e.run->finished) message += " in " + milliseconds(*e.run->finished - *e.run->started);
   return {std::move(message), ids(*e.run)};
 }
+Line line(const lifecycle::RunRetry& e) {
+  auto message = "'" + e.run->handler + "' attempt " + std::to_string(e.run->attempt) + " follows";
+  if (!e.run->error.empty()) message += ": " + e.run->error;
+  return {std::move(message), ids(*e.run)};
+}
 Line line(const lifecycle::RunFailed& e) {
   auto message = "'" + e.run->handler + "' " + std::string(to_string(e.run->state));
   if (!e.run->error.empty()) message += ": " + e.run->error;
@@ -166,7 +171,7 @@ std::string_view level(const lifecycle::Any& any) {
           return event.level;
         } else if constexpr (std::is_same_v<T, lifecycle::EventRefused>) {
           return event.tells > 0 ? "warn" : "trace";
-        } else if constexpr (std::is_same_v<T, lifecycle::SourceError> || std::is_same_v<T, lifecycle::RunFailed>) {
+        } else if constexpr (std::is_same_v<T, lifecycle::SourceError> || std::is_same_v<T, lifecycle::RunFailed> || std::is_same_v<T, lifecycle::RunRetry>) {
           return "warn";
         } else if constexpr (std::is_same_v<T, lifecycle::IterationStarted> || std::is_same_v<T, lifecycle::IterationComplete>) {
           return "trace";

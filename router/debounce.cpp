@@ -3,45 +3,44 @@
 #include <algorithm>
 #include <utility>
 
+#include "core/limits.h"
+
 namespace hark {
 
-std::size_t Debounce::hold(const std::string& key, EventPtr event, Duration quiet, std::optional<Duration> most, SteadyTime now) {
+void Debounce::move(const Key& key, Waiting& waiting, SteadyTime due) {
+  order_.erase({waiting.due, key});
+  waiting.due = due;
+  order_.emplace(due, key);
+}
+
+const std::vector<Debounce::Held>& Debounce::hold(const Key& key, EventPtr event, const Terms& terms, SteadyTime now,
+                                                     std::vector<std::string> without) {
   auto& waiting = waiting_[key];
-  if (waiting.events.empty()) waiting.deadline = most ? now + *most : SteadyTime::max();
-  waiting.due = std::min(now + quiet, waiting.deadline);
-  waiting.events.push_back(std::move(event));
-  return waiting.events.size();
+  if (waiting.events.empty()) waiting.deadline = terms.most ? now + *terms.most : SteadyTime::max();
+  waiting.events.push_back({std::move(event), now, std::move(without)});
+  ++held_;
+  const bool full = waiting.events.size() >= terms.count;
+  move(key, waiting, full ? now : std::min(now + terms.quiet, waiting.deadline));
+  return waiting.events;
 }
 
 std::vector<Debounce::Batch> Debounce::due(SteadyTime now) {
-  std::vector<std::pair<SteadyTime, std::string>> ready;
-  for (const auto& [key, waiting] : waiting_) {
-    if (waiting.due <= now) ready.emplace_back(waiting.due, key);
-  }
-  std::sort(ready.begin(), ready.end());
   std::vector<Batch> batches;
-  for (const auto& [when, key] : ready) batches.push_back(take(key));
+  while (!order_.empty() && (order_.begin()->first <= now || held_ > limits::kDebounceHeld)) {
+    auto node = waiting_.extract(order_.begin()->second);
+    order_.erase(order_.begin());
+    held_ -= node.mapped().events.size();
+    batches.push_back({node.key(), std::move(node.mapped().events)});
+  }
   return batches;
 }
 
-Debounce::Batch Debounce::take(const std::string& key) {
-  const auto node = waiting_.extract(key);
-  if (node.empty()) return {key, {}};
-  return {key, std::move(node.mapped().events)};
-}
+std::optional<SteadyTime> Debounce::next_due() const { return order_.empty() ? std::nullopt : std::optional(order_.begin()->first); }
 
-std::optional<SteadyTime> Debounce::next_due() const {
-  std::optional<SteadyTime> first;
-  for (const auto& [key, waiting] : waiting_) {
-    if (!first || waiting.due < *first) first = waiting.due;
-  }
-  return first;
-}
-
-std::size_t Debounce::held() const {
-  std::size_t count = 0;
-  for (const auto& [key, waiting] : waiting_) count += waiting.events.size();
-  return count;
+void Debounce::clear() {
+  waiting_.clear();
+  order_.clear();
+  held_ = 0;
 }
 
 }  // namespace hark

@@ -1,11 +1,13 @@
-// Trailing debounce with a deadline: gathers what comes in quick succession and lets it go after `quiet`, but no later than `most`
-// after the first. Pure: time is an argument.
+// Gathers what comes in quick succession and lets it go after `quiet`, but no later than `most` after the first, and no more than `count`
+// at once: a trailing debounce with a deadline, and a batch. Pure: time is an argument.
 #pragma once
 
 #include <cstdint>
 #include <map>
 #include <optional>
+#include <set>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "core/event.h"
@@ -15,27 +17,43 @@ namespace hark {
 
 class Debounce {
  public:
-  // Holds `event` under `key`; the wait of that key starts anew. Returns how many it holds now.
-  std::size_t hold(const std::string& key, EventPtr event, Duration quiet, std::optional<Duration> most, SteadyTime now);
-
-  struct Batch {
-    std::string key;
-    std::vector<EventPtr> events;  // in the order they came
+  using Key = std::pair<std::string, std::string>;  // source, and the key within it
+  struct Held {
+    EventPtr event;
+    SteadyTime came;
+    std::vector<std::string> without{};  // handlers that are not to run for it
   };
-  std::vector<Batch> due(SteadyTime now);  // takes what may go, the longest-waiting first
-  Batch take(const std::string& key);      // takes it whatever the time; empty when there is nothing
+  struct Batch {
+    Key key;
+    std::vector<Held> events;  // in the order they came; never empty
+  };
+  struct Terms {
+    Duration quiet{};
+    std::optional<Duration> most;
+    std::size_t count = 0;
+  };
+
+  // Holds `event` under `key`; the wait of that key starts anew. Returns what it holds now.
+  const std::vector<Held>& hold(const Key& key, EventPtr event, const Terms& terms, SteadyTime now, std::vector<std::string> without = {});
+
+  // Takes what may go, the longest-waiting first. While more than limits::kDebounceHeld are held in all, the next ones go as well.
+  std::vector<Batch> due(SteadyTime now);
 
   std::optional<SteadyTime> next_due() const;
-  std::size_t held() const;
-  void clear() { waiting_.clear(); }
+  std::size_t held() const { return held_; }
+  void clear();
 
  private:
   struct Waiting {
-    std::vector<EventPtr> events;
+    std::vector<Held> events;
     SteadyTime due;
     SteadyTime deadline;
   };
-  std::map<std::string, Waiting> waiting_;  // one entry a rule (later: a rule and key): few, so a scan is cheap
+  void move(const Key& key, Waiting& waiting, SteadyTime due);
+
+  std::map<Key, Waiting> waiting_;
+  std::set<std::pair<SteadyTime, Key>> order_;  // of waiting_, by when they are due
+  std::size_t held_ = 0;
 };
 
 }  // namespace hark

@@ -3,7 +3,7 @@
 
 #include <nlohmann/json.hpp>
 
-#include "core/limits.h"
+#include "core/event_json.h"
 #include "router/router.h"
 
 namespace hark {
@@ -64,18 +64,17 @@ class Changes {
 
 }  // namespace
 
-std::optional<Event> merge_file_changes(const std::vector<EventPtr>& events) {
-  if (events.size() < 2) return std::nullopt;
+std::optional<Event> merge_file_changes(const std::vector<Debounce::Held>& events) {
   Changes changes;
   bool rescan = false;
-  for (const auto& event : events) {
+  for (const auto& [event, came, without] : events) {
     if (event->type != "file_change") return std::nullopt;
     const auto& data = event->data.json();
     if (!data.contains("changes")) return std::nullopt;
     for (const auto& change : data["changes"]) changes.add(change);
     rescan = rescan || data.value("rescan", false);
   }
-  const auto& last = *events.back();
+  const auto& last = *events.back().event;
   const auto root = last.data.json().value("root", std::string{});
   auto list = changes.list();
   auto files = json::array();
@@ -91,6 +90,19 @@ std::optional<Event> merge_file_changes(const std::vector<EventPtr>& events) {
   if (last.data.json().contains("root_base64")) data["root_base64"] = last.data.json()["root_base64"];
   if (rescan) data["rescan"] = true;
   merged.data = Payload(data);
+  return merged;
+}
+
+Event merge_batch(const std::vector<Debounce::Held>& events) {
+  const auto& last = *events.back().event;
+  Event merged;
+  merged.type = last.type;
+  merged.source = last.source;
+  merged.time = last.time;
+  merged.priority = last.priority;
+  auto list = json::array();
+  for (const auto& [event, came, without] : events) list.push_back(to_json(*event));
+  merged.data = Payload(json{{"events", std::move(list)}});
   return merged;
 }
 

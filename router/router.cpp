@@ -5,11 +5,16 @@
 
 #include <nlohmann/json.hpp>
 
+#include "core/event_field.h"
 #include "core/limits.h"
+#include "core/printable.h"
 
 namespace hark {
 
-Router::Router(std::vector<Rule> rules) {
+Router::Router(std::vector<Rule> rules) { set_rules(std::move(rules)); }
+
+void Router::set_rules(std::vector<Rule> rules) {
+  rules_.clear();
   for (auto& rule : rules) {
     auto name = rule.source;
     rules_.emplace(std::move(name), std::move(rule));
@@ -21,97 +26,173 @@ const Rule* Router::rule(const std::string& source) const {
   return found == rules_.end() ? nullptr : &found->second;
 }
 
+std::optional<std::string> rendered_for(const Template& text, const Event& event) {
+  std::vector<nlohmann::json> scratch;  // values stay where they are until all are put in
+  scratch.reserve(text.parts().size());
+  bool any = text.constant();
+  auto rendered = text.render([&](std::string_view name) {
+    const auto* value = event_field(event, name, scratch.emplace_back());
+    any = any || value != nullptr;
+    return value;
+  });
+  return any ? std::optional(std::move(rendered)) : std::nullopt;
+}
+
 namespace {
 
 Decision decision(const Event& event, Now now, Stage stage, Verdict verdict, std::string reason, std::string handler = {}) {
   return {event.sequence, now.wall, stage, verdict, std::move(handler), std::move(reason)};
 }
 
-void start_all(Router::Routed& routed, const EventPtr& event, const Rule& rule, Now now) {
-  for (const auto& handler : rule.handlers) {
-    routed.decisions.push_back(decision(*event, now, Stage::match, Verdict::passed, "source '" + rule.source + "' names this handler", handler));
-    routed.starts.push_back({event, handler, event->priority != 0 ? event->priority : rule.priority});
-  }
+// Every event of a source that has a key has one, so that those that lack its values keep their order as well.
+std::optional<std::string> key_of(const Rule& rule, const Event& event) {
+  return rule.key ? std::optional(rendered_for(*rule.key, event).value_or("")) : std::nullopt;
 }
+
+std::string told(const std::optional<std::string>& key) {
+  return key ? " (key '" + printable(*key, limits::kShownValue) + "')" : std::string{};
+}
+
+constexpr const char* kOwn = "its own run made this change (allow_self_trigger is false)";
+
+// Those that all of them leave out.
+std::vector<std::string> without_of(const std::vector<Debounce::Held>& events) {
+  auto without = events.front().without;
+  for (const auto& held : events) {
+    std::erase_if(without, [&](const std::string& handler) { return std::find(held.without.begin(), held.without.end(), handler) == held.without.end(); });
+  }
+  return without;
+}
+
+Duration to_milliseconds(Duration duration) { return std::chrono::duration_cast<std::chrono::milliseconds>(duration); }
 
 }  // namespace
 
-Router::Routed Router::route(const EventPtr& event, const std::string& handler, Now now) {
+void Router::start_all(Routed& routed, const EventPtr& event, const Rule& rule, const std::string& only, const std::vector<std::string>& without,
+                       const std::optional<std::string>& key, Now now) {
+  const auto excluded = [&](const std::string& handler) { return std::find(without.begin(), without.end(), handler) != without.end(); };
+  if (std::all_of(rule.handlers.begin(), rule.handlers.end(), excluded)) {
+    routed.decisions.push_back(decision(*event, now, Stage::match, Verdict::dropped, kOwn));
+    return;
+  }
+  std::optional<WallTime> not_before;
+  if (rule.throttle) {
+    if (const auto pause = throttle_.take({rule.source, key.value_or("")}, *rule.throttle, now.steady); pause > Duration::zero()) {
+      not_before = now.wall + std::chrono::ceil<std::chrono::microseconds>(pause);
+      routed.decisions.push_back(decision(*event, now, Stage::queue, Verdict::held,
+                                          "throttle: " + to_string(*rule.throttle) + " are under way or waiting" + told(key) + ", this one starts in " + to_string(to_milliseconds(pause))));
+    }
+  }
+  for (const auto& handler : rule.handlers) {
+    if (!only.empty() && handler != only) continue;
+    if (excluded(handler)) {
+      routed.decisions.push_back(decision(*event, now, Stage::match, Verdict::dropped, kOwn, handler));
+      continue;
+    }
+    routed.decisions.push_back(decision(*event, now, Stage::match, Verdict::passed, "source '" + rule.source + "' names this handler" + told(key), handler));
+    routed.starts.push_back({event, handler, event->priority != 0 ? event->priority : rule.priority, key, not_before});
+  }
+}
+
+Router::Routed Router::route(const EventPtr& event, const Target& target, Now now) {
   Routed routed;
-  if (!handler.empty()) {
-    routed.decisions.push_back(decision(*event, now, Stage::match, Verdict::passed, "the event was sent to this handler by name", handler));
-    routed.starts.push_back({event, handler, event->priority});
+  const auto drop = [&](Stage stage, std::string reason) {
+    routed.decisions.push_back(decision(*event, now, stage, Verdict::dropped, std::move(reason)));
+    return routed;
+  };
+  if (event->hops > limits::kHops) {
+    return drop(Stage::match, "a circle: " + std::to_string(event->hops) + " runs in a row caused one another, at most " + std::to_string(limits::kHops) + " may");
+  }
+  if (target.direct) {
+    routed.decisions.push_back(decision(*event, now, Stage::match, Verdict::passed, "the event was sent to this handler by name", target.handler));
+    routed.starts.push_back({event, target.handler, event->priority, std::nullopt, std::nullopt});
     return routed;
   }
   const auto* rule = this->rule(event->source);
-  if (rule == nullptr || rule->handlers.empty()) {
-    routed.decisions.push_back(decision(*event, now, Stage::match, Verdict::dropped,
-                                        rule == nullptr ? "no source of the configuration is named '" + event->source + "'"
-                                                        : "source '" + event->source + "' names no handler"));
-    return routed;
+  if (rule == nullptr) return drop(Stage::match, "no source of the configuration is named '" + event->source + "'");
+  if (rule->handlers.empty()) return drop(Stage::match, "source '" + event->source + "' names no handler");
+  if (!target.handler.empty() && std::find(rule->handlers.begin(), rule->handlers.end(), target.handler) == rule->handlers.end()) {
+    return drop(Stage::match, "source '" + event->source + "' does not name the handler '" + target.handler + "'");
   }
   if (!rule->where.empty()) {
     auto verdict = rule->where.evaluate(*event);
-    if (!verdict.matches) {
-      routed.decisions.push_back(decision(*event, now, Stage::filter, Verdict::dropped, "where: " + verdict.why));
-      return routed;
-    }
+    if (!verdict.matches) return drop(Stage::filter, "where: " + verdict.why);
     routed.decisions.push_back(decision(*event, now, Stage::filter, Verdict::passed, "where: " + rule->where.text()));
   }
-  if (rule->debounce > Duration::zero()) {
-    const auto held = debounce_.hold(rule->source, event, rule->debounce, rule->debounce_max, now.steady);
-    auto reason = "waits for " + to_string(rule->debounce) + " of quiet";
-    if (rule->debounce_max) reason += ", at most " + to_string(*rule->debounce_max) + " after the first";
-    if (held > 1) reason += ", together with " + std::to_string(held - 1) + " before it";
-    if (held == limits::kDebounceEvents) overfull_.push_back(rule->source);
-    routed.decisions.push_back(decision(*event, now, Stage::debounce, Verdict::held, std::move(reason)));
-    routed.held = true;
+  const auto key = key_of(*rule, *event);
+  if (!rule->handlers.empty() && target.without.size() == rule->handlers.size()) return drop(Stage::match, kOwn);  // gathers nobody's changes
+  const bool gathers = rule->debounce > Duration::zero() || rule->batch;
+  if (!gathers || !target.handler.empty()) {  // what goes to one handler only is not gathered with what goes to all
+    start_all(routed, event, *rule, target.handler, target.without, key, now);
     return routed;
   }
-  start_all(routed, event, *rule, now);
+  const auto terms = rule->batch ? Debounce::Terms{rule->batch->within, rule->batch->within, rule->batch->max}
+                                 : Debounce::Terms{rule->debounce, rule->debounce_max, limits::kDebounceEvents};
+  const auto& held = debounce_.hold({rule->source, key.value_or("")}, event, terms, now.steady, target.without);
+  std::string reason;
+  if (rule->batch) {
+    reason = "gathered: " + std::to_string(held.size()) + " of " + std::to_string(rule->batch->max) + ", at most " + to_string(rule->batch->within) + " after the first";
+  } else {
+    reason = "waits for " + to_string(rule->debounce) + " of quiet";
+    if (rule->debounce_max) reason += ", at most " + to_string(*rule->debounce_max) + " after the first";
+  }
+  if (held.size() > 1) {
+    const auto& before = held[held.size() - 2];
+    reason += "; " + to_string(to_milliseconds(now.steady - before.came)) + " after event " + before.event->id;
+  }
+  routed.decisions.push_back(decision(*event, now, Stage::debounce, Verdict::held, reason + told(key)));
+  routed.held = true;
   return routed;
 }
 
 std::vector<Router::Fired> Router::fire(SteadyTime now) {
-  auto batches = debounce_.due(now);
-  for (const auto& key : std::exchange(overfull_, {})) {
-    if (auto batch = debounce_.take(key); !batch.events.empty()) batches.push_back(std::move(batch));
-  }
   std::vector<Fired> fired;
-  for (auto& batch : batches) {
-    const auto* rule = this->rule(batch.key);
-    if (rule == nullptr) continue;
-    auto merged = merge_file_changes(batch.events);
-    fired.push_back({rule, std::move(batch.events), std::move(merged)});
+  for (auto& batch : debounce_.due(now)) {
+    const auto* rule = this->rule(batch.key.first);
+    auto merged = batch.events.size() > 1 ? merge_file_changes(batch.events) : std::nullopt;
+    if (!merged && rule != nullptr && rule->batch && batch.events.front().event->type != "file_change") merged = merge_batch(batch.events);
+    if (merged) {
+      merged->members = static_cast<int>(batch.events.size());
+      for (const auto& held : batch.events) merged->hops = std::max(merged->hops, held.event->hops);
+    }
+    fired.push_back({std::move(batch), std::move(merged), now});
   }
   return fired;
 }
 
-Router::Routed Router::release(const Fired& fired, const EventPtr& chosen, Now now) const {
+Router::Routed Router::release(const Fired& fired, const EventPtr& chosen, Now now) {
   Routed routed;
-  for (const auto& event : fired.events) {
+  const auto& events = fired.batch.events;
+  const auto* rule = this->rule(fired.batch.key.first);
+  const auto window = rule == nullptr ? std::string{} : ", the window is " + to_string(rule->debounce);
+  for (std::size_t i = 0; i < events.size(); ++i) {
+    const auto& event = events[i].event;
     if (event == chosen) {
-      const auto others = fired.events.size() - 1;
-      routed.decisions.push_back(decision(*event, now, Stage::debounce, Verdict::passed,
-                                          others == 0 ? std::string("quiet for long enough")
-                                                      : "the last of " + std::to_string(others + 1) + " in a row: it stands for all of them"));
+      const auto reason = events.size() == 1 ? "quiet for " + to_string(to_milliseconds(fired.at - events[i].came))
+                                             : "the last of " + std::to_string(events.size()) + " in a row: it stands for all of them";
+      routed.decisions.push_back(decision(*event, now, Stage::debounce, Verdict::passed, reason));
     } else if (fired.merged) {
-      routed.decisions.push_back(decision(*event, now, Stage::debounce, Verdict::passed, "merged with others into event " + chosen->id));
+      routed.decisions.push_back(decision(*event, now, Stage::debounce, Verdict::passed, "merged with " + counted(events.size() - 1, "other") + " into event " + chosen->id));
     } else {
-      routed.decisions.push_back(decision(*event, now, Stage::debounce, Verdict::dropped, "event " + chosen->id + " came within " +
-                                                                                               to_string(fired.rule->debounce) +
-                                                                                               " of it and stands for it"));
+      const auto& next = events[i + 1];
+      routed.decisions.push_back(decision(*event, now, Stage::debounce, Verdict::dropped,
+                                          "debounced: event " + next.event->id + " came " + to_string(to_milliseconds(next.came - events[i].came)) + " after it" + window +
+                                              (next.event == chosen ? "" : "; event " + chosen->id + " stands for them")));
     }
   }
+  if (rule == nullptr) {
+    routed.decisions.push_back(decision(*chosen, now, Stage::match, Verdict::dropped, "no source of the configuration is named '" + chosen->source + "' any more"));
+    return routed;
+  }
   if (fired.merged) {
-    auto reason = "stands for " + std::to_string(fired.events.size()) + " events, the first of them " + fired.events.front()->id;
-    if (chosen->data.json()["changes"].empty()) {
+    auto reason = "stands for " + counted(events.size(), "event") + ", the first of them " + events.front().event->id;
+    if (chosen->type == "file_change" && chosen->data.json()["changes"].empty()) {
       routed.decisions.push_back(decision(*chosen, now, Stage::debounce, Verdict::dropped, reason + ": what they made is gone again"));
       return routed;
     }
     routed.decisions.push_back(decision(*chosen, now, Stage::debounce, Verdict::passed, std::move(reason)));
   }
-  start_all(routed, chosen, *fired.rule, now);
+  start_all(routed, chosen, *rule, {}, without_of(events), rule->key ? std::optional(fired.batch.key.second) : std::nullopt, now);
   return routed;
 }
 

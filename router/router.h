@@ -12,38 +12,49 @@
 #include "core/time.h"
 #include "router/debounce.h"
 #include "router/rule.h"
+#include "router/throttle.h"
 
 namespace hark {
 
 class Router {
  public:
   explicit Router(std::vector<Rule> rules);
+  // What is held stays held, and is let go by the new rules.
+  void set_rules(std::vector<Rule> rules);
 
   // A handler is to run for an event.
   struct Start {
     EventPtr event;
     std::string handler;
     int priority = 0;
+    std::optional<std::string> key;
+    std::optional<WallTime> not_before{};  // a throttle's
   };
 
   struct Routed {
     std::vector<Decision> decisions;  // time and event_sequence filled in
     std::vector<Start> starts;
-    bool held = false;                // it waits in a debounce: not routed to its end yet
+    bool held = false;                // it waits in a debounce or a batch: not routed to its end yet
   };
-  // `event` is journaled (has its sequence). With `handler` it goes to that one, whatever the rules say: a person's trigger.
-  Routed route(const EventPtr& event, const std::string& handler, Now now);
+  // To whom: as the rules say, to one of the handlers that they name, or to that one whatever they say (a person's trigger).
+  struct Target {
+    std::string handler;  // empty: all that the rules name
+    bool direct = false;
+    std::vector<std::string> without{};  // handlers whose own runs made it
+  };
+  // `event` is journaled (has its sequence).
+  Routed route(const EventPtr& event, const Target& target, Now now);
 
-  // What a debounce let go. Where several changes of files became one, `merged` is the event that stands for them: the engine gives it an
-  // id, journals it, and then asks for the starts of it.
+  // What was held and may go. Where one event is to stand for several, `merged` is that one: the engine gives it an id, journals it, and
+  // then asks for the starts of it.
   struct Fired {
-    const Rule* rule = nullptr;
-    std::vector<EventPtr> events;
+    Debounce::Batch batch;
     std::optional<Event> merged;
+    SteadyTime at;
   };
   std::vector<Fired> fire(SteadyTime now);
   // The decisions on the events gathered, and the starts for `chosen` (the merged one, or the last of them).
-  Routed release(const Fired& fired, const EventPtr& chosen, Now now) const;
+  Routed release(const Fired& fired, const EventPtr& chosen, Now now);
 
   std::optional<SteadyTime> next_due() const { return debounce_.next_due(); }
   std::size_t held() const { return debounce_.held(); }
@@ -52,12 +63,20 @@ class Router {
   const Rule* rule(const std::string& source) const;
 
  private:
+  void start_all(Routed& routed, const EventPtr& event, const Rule& rule, const std::string& only, const std::vector<std::string>& without,
+                 const std::optional<std::string>& key, Now now);
+
   std::map<std::string, Rule> rules_;
   Debounce debounce_;
-  std::vector<std::string> overfull_;  // keys that hold as much as they may: they fire without waiting
+  Throttle throttle_;
 };
 
-// One event for many: the last one's envelope, with the union of what they say of files. nullopt: they are not of that kind.
-std::optional<Event> merge_file_changes(const std::vector<EventPtr>& events);
+// A template of a rule with the values of an event; nullopt: it refers to values, and the event has none of them.
+std::optional<std::string> rendered_for(const Template& text, const Event& event);
+
+// One event for many. Changes of files: the last one's envelope, with the union of what they say. nullopt: they are not of that kind.
+std::optional<Event> merge_file_changes(const std::vector<Debounce::Held>& events);
+// Others: data = {"events": [each as a whole, in the order they came]}.
+Event merge_batch(const std::vector<Debounce::Held>& events);
 
 }  // namespace hark

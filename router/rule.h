@@ -6,6 +6,8 @@
 #include <vector>
 
 #include "core/filter.h"
+#include "core/rate.h"
+#include "core/template.h"
 #include "core/time.h"
 
 namespace hark {
@@ -16,7 +18,15 @@ struct Rule {
   Filter where;
   Duration debounce{};                 // trailing: fires after this much quiet; 0: at once
   std::optional<Duration> debounce_max;  // ... but no later than this after the first
+  std::optional<Template> dedupe_key;    // events that have it alike are one fact; the source's own key (a delivery id) where there is none
   Duration dedupe_window = std::chrono::hours(24);
+  std::optional<Template> key;           // what is gathered, bounded and kept in order is each of these by itself
+  struct Batch {
+    std::size_t max = 100;
+    Duration within{};
+  };
+  std::optional<Batch> batch;            // one event for so many, or for those that came within that time of the first
+  std::optional<Rate> throttle;          // of starts; the others wait until their time comes
   int priority = 0;
 };
 

@@ -33,6 +33,15 @@ struct RunQuery {
   std::optional<std::uint64_t> after{};  // sequence: what is newer (oldest first)
   std::string handler{};                 // empty: all
   std::string event_id{};                // or a prefix of one; empty: all
+  bool dead = false;                     // only what stands in the dead letters
+};
+
+// What may go: finished events older than `before` or beyond the newest `keep`. One with a dead letter stays until that is older than
+// `dead_before`.
+struct Retention {
+  WallTime before{};
+  std::uint64_t keep = 0;
+  WallTime dead_before{};
 };
 
 struct EventQuery {
@@ -45,7 +54,7 @@ class JournalReader {
  public:
   virtual ~JournalReader() = default;
   virtual Result<std::vector<Run>> runs(const RunQuery& query) = 0;            // newest first (with `after`: oldest first), without steps
-  virtual Result<std::optional<Run>> run(std::string_view id_or_prefix) = 0;   // with steps
+  virtual Result<std::optional<Run>> run(std::string_view id_or_prefix) = 0;   // with steps and earlier attempts
   virtual Result<std::optional<Event>> event(std::string_view id_or_prefix) = 0;
   virtual Result<std::vector<Event>> events(const EventQuery& query) = 0;            // newest first
   virtual Result<std::vector<Decision>> decisions(std::uint64_t event_sequence) = 0;  // in the order they were made
@@ -59,6 +68,7 @@ class Journal : public JournalReader {
   // Writing. Loop thread only; between begin() and commit() or rollback(). After an Error the transaction is to be rolled back.
   virtual Status begin() = 0;
   virtual Status commit() = 0;   // in the WAL: survives this process
+  virtual Status probe() = 0;    // writes what changes nothing: whether there is room to write
   virtual void rollback() = 0;   // never fails: what it cannot undo SQLite undoes at the next open
 
   // Stores the event under a new sequence and returns it. It counts as unrouted until set_routed(): after a crash it is routed again.
@@ -66,8 +76,20 @@ class Journal : public JournalReader {
   virtual Status set_routed(std::uint64_t event_sequence) = 0;
   virtual Status add_decision(const Decision& decision) = 0;
   virtual Result<std::uint64_t> add_run(const Run& run, const Owner& owner) = 0;  // returns its sequence
-  virtual Status update_run(const Run& run, const Owner& owner) = 0;              // state, attempt, times, exit code, error
-  virtual Status add_step(std::uint64_t run_sequence, std::size_t index, const StepResult& step) = 0;
+  virtual Status update_run(const Run& run, const Owner& owner) = 0;  // all that can change: state, attempt, times, exit code, error, ...
+  virtual Status add_step(std::uint64_t run_sequence, int attempt, std::size_t index, const StepResult& step) = 0;
+  // The attempt that `run` tells of is over, and another one follows.
+  virtual Status add_attempt(std::uint64_t run_sequence, const Attempt& attempt) = 0;
+  // The steps that are through in attempt `from` count as done in attempt `to`.
+  virtual Status carry_steps(std::uint64_t run_sequence, int from, int to) = 0;
+  virtual Result<std::vector<StepResult>> steps(std::uint64_t run_sequence, int attempt) = 0;
+  // What the queue holds only the number of. nullopt: it is not there.
+  virtual Result<std::optional<Run>> run_at(std::uint64_t sequence) = 0;
+  virtual Result<std::optional<Event>> event_at(std::uint64_t sequence) = 0;
+
+  // Handlers that a person paused; "" stands for all of them. It outlives the process.
+  virtual Status set_paused(const std::string& handler, bool paused) = 0;  // "" and false: none is
+  virtual Result<std::vector<std::string>> paused() = 0;
 
   // Dedupe, inside the same transaction as add_event: who holds the key at `now`, if anybody.
   struct Seen {
@@ -79,13 +101,14 @@ class Journal : public JournalReader {
 
   // After a start: what a dead process left.
   virtual Result<std::vector<EventPtr>> unrouted_events() = 0;  // in order
-  virtual Result<std::vector<std::pair<Run, Owner>>> unfinished_runs() = 0;   // queued or running, in order
+  virtual Result<std::vector<std::pair<Run, Owner>>> running_runs() = 0;  // in order
+  virtual Status each_waiting_run(const std::function<void(const WaitingRun&, const Owner&)>& take) = 0;  // in order
   // When each handler last succeeded, from finished runs: makes good what a lost state.json would know.
   virtual Result<std::vector<std::pair<std::string, WallTime>>> last_successes() = 0;
 
-  // Deletes finished events (with their decisions, runs, steps) older than `before` or beyond the newest `keep`, at most `batch` of
-  // them; returns how many went. Small batches: the loop calls it between turns.
-  virtual Result<std::size_t> prune(WallTime before, std::uint64_t keep, std::size_t batch) = 0;
+  // Deletes finished events (with their decisions, runs, steps) that are beyond the retention, at most `batch` of them; returns how
+  // many went. Small batches: the loop calls it between turns.
+  virtual Result<std::size_t> prune(const Retention& retention, std::size_t batch) = 0;
 
   // Calls `durable` on the sync thread once everything committed before this call survives power loss, or with the error why it
   // might not; after such an error begin() fails, too, until the journal is opened anew. Callers that gather meanwhile share one fdatasync. Any order of callbacks among them is the order of the calls.

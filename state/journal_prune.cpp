@@ -13,22 +13,23 @@ JournalPrune::JournalPrune(sqlite::Connection& connection)
       scan_(connection,
             "SELECT e.seq, coalesce((SELECT d.time FROM decisions d WHERE d.event_seq = e.seq ORDER BY d.ord LIMIT 1), e.time), "
             "EXISTS (SELECT 1 FROM unrouted u WHERE u.seq = e.seq) OR "
-            "EXISTS (SELECT 1 FROM runs r WHERE r.event_seq = e.seq AND r.state IN ('queued', 'running')) "
+            "EXISTS (SELECT 1 FROM runs r WHERE r.event_seq = e.seq AND (r.state IN ('queued', 'running') OR r.dead_since > ?3)) "
             "FROM events e WHERE e.seq > ?1 ORDER BY e.seq LIMIT ?2"),
       newest_(connection, "SELECT max(seq) FROM events"),
       note_(connection,
             "UPDATE pruned SET event_seq = max(event_seq, ?1), "
             "run_seq = max(run_seq, coalesce((SELECT max(seq) FROM runs WHERE event_seq = ?1), 0))"),
       steps_(connection, "DELETE FROM steps WHERE run_seq IN (SELECT seq FROM runs WHERE event_seq = ?1)"),
+      attempts_(connection, "DELETE FROM attempts WHERE run_seq IN (SELECT seq FROM runs WHERE event_seq = ?1)"),
       runs_(connection, "DELETE FROM runs WHERE event_seq = ?1"),
       decisions_(connection, "DELETE FROM decisions WHERE event_seq = ?1"),
       event_(connection, "DELETE FROM events WHERE seq = ?1"),
       dedupe_(connection, "DELETE FROM dedupe WHERE key IN (SELECT key FROM dedupe WHERE until <= ?1 ORDER BY until LIMIT ?2)") {}
 
-Result<std::size_t> JournalPrune::run(WallTime before, std::uint64_t keep, std::size_t batch, WallTime now) {
+Result<std::size_t> JournalPrune::run(const Retention& retention, std::size_t batch, WallTime now) {
   if (connection_.in_transaction()) return Error{"the journal cannot be pruned inside a transaction", ""};
   if (auto status = connection_.execute("BEGIN IMMEDIATE"); !status) return status.error();
-  auto removed = remove_batch(before, keep, batch, now);
+  auto removed = remove_batch(retention, batch, now);
   Status status = removed ? connection_.execute("COMMIT") : Status(removed.error());
   if (!status) {
     if (connection_.in_transaction()) (void)connection_.execute("ROLLBACK");
@@ -38,19 +39,19 @@ Result<std::size_t> JournalPrune::run(WallTime before, std::uint64_t keep, std::
   return removed;
 }
 
-Result<std::size_t> JournalPrune::remove_batch(WallTime before, std::uint64_t keep, std::size_t batch, WallTime now) {
-  const auto chosen = candidates(before, keep, batch);
+Result<std::size_t> JournalPrune::remove_batch(const Retention& retention, std::size_t batch, WallTime now) {
+  const auto chosen = candidates(retention, batch);
   if (!chosen) return chosen.error();
   for (const auto sequence : *chosen) {
     if (auto status = remove(sequence); !status) return status.error();
   }
-  if (auto status = dedupe_.execute(std::max(before, now), batch); !status) return status.error();
+  if (auto status = dedupe_.execute(std::max(retention.before, now), batch); !status) return status.error();
   return chosen->size();
 }
 
 // Arrival order is the order of age, so the first event that is young and among the newest ends the search. Events that wait are
 // passed by; when there are so many that a call sees nothing else, the next one goes on behind them.
-Result<std::vector<std::uint64_t>> JournalPrune::candidates(WallTime before, std::uint64_t keep, std::size_t batch) {
+Result<std::vector<std::uint64_t>> JournalPrune::candidates(const Retention& retention, std::size_t batch) {
   std::uint64_t newest = 0;
   {
     auto rows = newest_.query();
@@ -58,17 +59,17 @@ Result<std::vector<std::uint64_t>> JournalPrune::candidates(WallTime before, std
     if (!more) return more.error();
     if (*more) newest = static_cast<std::uint64_t>(rows.integer(0));
   }
-  const std::uint64_t beyond = newest > keep ? newest - keep : 0;  // numbers up to this are not among the newest `keep`
+  const std::uint64_t beyond = newest > retention.keep ? newest - retention.keep : 0;  // numbers up to this are not among the newest `keep`
 
   std::vector<std::uint64_t> chosen;
   const auto scanned = std::max(batch, limits::kPruneScan);
   std::size_t seen = 0;
-  auto rows = scan_.query(looked_at_, scanned);
+  auto rows = scan_.query(looked_at_, scanned, retention.dead_before);
   while (chosen.size() < batch) {
     const auto more = rows.next();
     if (!more) return more.error();
     const auto sequence = *more ? static_cast<std::uint64_t>(rows.integer(0)) : 0;
-    const bool old = *more && WallTime{std::chrono::microseconds{rows.integer(1)}} < before;
+    const bool old = *more && WallTime{std::chrono::microseconds{rows.integer(1)}} < retention.before;
     if (!*more || (!old && sequence > beyond)) {
       // The end; a full look that was cut off by its bound is continued by the next call.
       looked_at_ = !*more && seen == scanned ? looked_at_ : 0;
@@ -83,7 +84,7 @@ Result<std::vector<std::uint64_t>> JournalPrune::candidates(WallTime before, std
 }
 
 Status JournalPrune::remove(std::uint64_t event_sequence) {
-  for (auto* statement : {&note_, &steps_, &runs_, &decisions_, &event_}) {
+  for (auto* statement : {&note_, &steps_, &attempts_, &runs_, &decisions_, &event_}) {
     if (auto status = statement->execute(event_sequence); !status) return status;
   }
   return {};

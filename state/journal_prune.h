@@ -6,6 +6,7 @@
 
 #include "core/result.h"
 #include "core/time.h"
+#include "state/journal.h"
 #include "state/sqlite.h"
 
 namespace hark {
@@ -14,13 +15,13 @@ class JournalPrune {
  public:
   explicit JournalPrune(sqlite::Connection& connection);
 
-  // As Journal::prune(). Keys of the dedupe window that ended before `now` (or `before`, when that is later) go as well.
-  Result<std::size_t> run(WallTime before, std::uint64_t keep, std::size_t batch, WallTime now);
+  // As Journal::prune(). Keys of the dedupe window that ended before `now` (or `retention.before`, when that is later) go as well.
+  Result<std::size_t> run(const Retention& retention, std::size_t batch, WallTime now);
 
  private:
-  Result<std::vector<std::uint64_t>> candidates(WallTime before, std::uint64_t keep, std::size_t batch);
+  Result<std::vector<std::uint64_t>> candidates(const Retention& retention, std::size_t batch);
   Status remove(std::uint64_t event_sequence);
-  Result<std::size_t> remove_batch(WallTime before, std::uint64_t keep, std::size_t batch, WallTime now);
+  Result<std::size_t> remove_batch(const Retention& retention, std::size_t batch, WallTime now);
   Status give_back();
 
   sqlite::Connection& connection_;
@@ -29,6 +30,7 @@ class JournalPrune {
   sqlite::Statement newest_;
   sqlite::Statement note_;
   sqlite::Statement steps_;
+  sqlite::Statement attempts_;
   sqlite::Statement runs_;
   sqlite::Statement decisions_;
   sqlite::Statement event_;

@@ -13,10 +13,12 @@ using sqlite::Rows;
 using sqlite::Statement;
 
 constexpr const char* kEventColumns =
-    "seq, id, type, source, subject, time, topic, correlation_id, causation_id, traceparent, dedupe_key, priority, ttl, data";
+    "seq, id, type, source, subject, time, topic, correlation_id, causation_id, traceparent, dedupe_key, priority, ttl, data, hops, "
+    "replay_of, members";
 constexpr const char* kRuns =
     "SELECT r.seq, r.id, r.handler, r.event_seq, r.state, r.attempt, r.priority, r.queued, r.started, r.finished, r.exit_code, "
-    "r.error, e.id, e.type, e.source, e.correlation_id, r.owner_boot, r.owner_pid, r.owner_start "
+    "r.error, e.id, e.type, r.source, e.correlation_id, r.owner_boot, r.owner_pid, r.owner_start, r.key, "
+    "r.failures, r.not_before, r.dead_since, r.interruptions "
     "FROM runs r LEFT JOIN events e ON e.seq = r.event_seq ";
 // One row more than is needed: the second tells that the first is not the only one.
 constexpr const char* kById = " WHERE id >= ?1 AND id < ?2 ORDER BY id LIMIT 2";
@@ -36,6 +38,13 @@ Error damaged(std::string_view what, std::uint64_t sequence, std::string_view wh
           "the file was changed by something else, or the disk is failing"};
 }
 
+std::optional<std::string> optional_text(const Rows& rows, int column) {
+  return rows.is_null(column) ? std::nullopt : std::optional(string_at(rows, column));
+}
+Owner read_owner(const Rows& rows, int column) {
+  return {string_at(rows, column), static_cast<int>(rows.integer(column + 1)), unsigned_at(rows, column + 2)};
+}
+
 Result<Event> read_event(const Rows& rows) {
   Event event;
   event.sequence = unsigned_at(rows, 0);
@@ -51,9 +60,12 @@ Result<Event> read_event(const Rows& rows) {
   event.dedupe_key = string_at(rows, 10);
   event.priority = static_cast<int>(rows.integer(11));
   if (!rows.is_null(12)) event.ttl = std::chrono::seconds(rows.integer(12));
-  auto data = Payload::parse(string_at(rows, 13));
+  auto data = Payload::parse(string_at(rows, 13), limits::kJsonDepthKept);
   if (!data) return damaged("event", event.sequence, data.error().message);
   event.data = std::move(data).value();
+  event.hops = static_cast<int>(rows.integer(14));
+  event.replay_of = string_at(rows, 15);
+  event.members = static_cast<int>(rows.integer(16));
   return event;
 }
 
@@ -77,6 +89,11 @@ Result<Run> read_run(const Rows& rows) {
   run.event_type = string_at(rows, 13);
   run.source = string_at(rows, 14);
   run.correlation_id = string_at(rows, 15);
+  run.key = optional_text(rows, 19);
+  run.failures = static_cast<int>(rows.integer(20));
+  run.not_before = optional_time(rows, 21);
+  run.dead_since = optional_time(rows, 22);
+  run.interruptions = static_cast<int>(rows.integer(23));
   return run;
 }
 
@@ -129,6 +146,14 @@ Result<std::vector<Value>> collect(Rows rows, Read read) {
   }
 }
 
+template <class Value, class Read>
+Result<std::optional<Value>> first(Rows rows, Read read) {
+  auto found = collect<Value>(std::move(rows), read);
+  if (!found) return found.error();
+  if (found->empty()) return std::optional<Value>();
+  return std::optional(std::move(found->front()));
+}
+
 // The first text, by bytes, that is behind all that begin with `prefix`. (No text in UTF-8 ends in the one byte that has none after it.)
 std::string behind(std::string prefix) {
   prefix.back() = static_cast<char>(static_cast<unsigned char>(prefix.back()) + 1);
@@ -150,7 +175,8 @@ JournalQueries::JournalQueries(sqlite::Connection& connection)
       steps_(connection,
              "SELECT name, state, attempts, exit_code, started, duration, output_bytes, error_bytes, output_file, error_file, "
              "error, "
-             "output, error_output FROM steps WHERE run_seq = ?1 ORDER BY idx"),
+             "output, error_output FROM steps WHERE run_seq = ?1 AND attempt = ?2 ORDER BY idx"),
+      attempts_(connection, "SELECT attempt, state, started, finished, exit_code, error FROM attempts WHERE run_seq = ?1 ORDER BY attempt"),
       decisions_(connection, "SELECT time, stage, verdict, handler, reason FROM decisions WHERE event_seq = ?1 ORDER BY ord"),
       neighbours_(connection,
                   "SELECT max(id) FROM events WHERE id < ?1 UNION ALL SELECT min(id) FROM events WHERE id > ?1 UNION ALL "
@@ -204,6 +230,7 @@ Result<std::vector<Run>> JournalQueries::runs(const RunQuery& query) {
   // A condition that is not wanted is said as one on its parameter alone, so that the parameters are always the same.
   sql += query.handler.empty() ? " AND ?4 = ''" : " AND r.handler = ?4";
   sql += event_sequence ? " AND r.event_seq = ?5" : " AND ?5 IS NULL";
+  if (query.dead) sql += " AND r.dead_since IS NOT NULL";
   sql += query.after ? " ORDER BY r.seq ASC LIMIT ?3" : " ORDER BY r.seq DESC LIMIT ?3";
   Statement statement(connection_, sql);
   const auto after = clamped(query.after.value_or(0));
@@ -215,28 +242,46 @@ Result<std::optional<Run>> JournalQueries::run(std::string_view id_or_prefix) {
   const auto sequence = find(find_run_, id_or_prefix, "a run");
   if (!sequence) return sequence.error();
   if (!*sequence) return std::optional<Run>();
-  auto found = collect<Run>(run_.query(**sequence), read_run);
-  if (!found) return found.error();
-  if (found->empty()) return std::optional<Run>();
-  auto its_steps = steps(**sequence);
+  auto run = run_at(**sequence);
+  if (!run || !*run) return run;
+  auto its_steps = steps(**sequence, (*run)->attempt);
   if (!its_steps) return its_steps.error();
-  found->front().steps = std::move(its_steps).value();
-  return std::optional(std::move(found->front()));
+  (*run)->steps = std::move(its_steps).value();
+  auto earlier = attempts(**sequence);
+  if (!earlier) return earlier.error();
+  (*run)->attempts = std::move(earlier).value();
+  return run;
 }
 
-Result<std::vector<StepResult>> JournalQueries::steps(std::uint64_t run_sequence) {
-  return collect<StepResult>(steps_.query(run_sequence), [&](const Rows& row) { return read_step(row, run_sequence); });
+Result<std::optional<Run>> JournalQueries::run_at(std::uint64_t sequence) { return first<Run>(run_.query(sequence), read_run); }
+
+Result<std::vector<StepResult>> JournalQueries::steps(std::uint64_t run_sequence, int attempt) {
+  return collect<StepResult>(steps_.query(run_sequence, attempt), [&](const Rows& row) { return read_step(row, run_sequence); });
+}
+
+Result<std::vector<Attempt>> JournalQueries::attempts(std::uint64_t run_sequence) {
+  auto found = collect<Attempt>(attempts_.query(run_sequence), [&](const Rows& row) -> Result<Attempt> {
+    const auto state = run_state_from(row.text(1));
+    if (!state) return damaged("attempt of run", run_sequence, "its state is unknown");
+    return Attempt{static_cast<int>(row.integer(0)), *state, optional_time(row, 2), optional_time(row, 3), optional_int(row, 4), string_at(row, 5), {}};
+  });
+  if (!found) return found;
+  for (auto& attempt : *found) {
+    auto its_steps = steps(run_sequence, attempt.number);
+    if (!its_steps) return its_steps.error();
+    attempt.steps = std::move(its_steps).value();
+  }
+  return found;
 }
 
 Result<std::optional<Event>> JournalQueries::event(std::string_view id_or_prefix) {
   const auto sequence = find(find_event_, id_or_prefix, "an event");
   if (!sequence) return sequence.error();
   if (!*sequence) return std::optional<Event>();
-  auto found = collect<Event>(event_.query(**sequence), read_event);
-  if (!found) return found.error();
-  if (found->empty()) return std::optional<Event>();
-  return std::optional(std::move(found->front()));
+  return event_at(**sequence);
 }
+
+Result<std::optional<Event>> JournalQueries::event_at(std::uint64_t sequence) { return first<Event>(event_.query(sequence), read_event); }
 
 Result<std::vector<Event>> JournalQueries::events(const EventQuery& query) {
   Statement statement(connection_, std::string("SELECT ") + kEventColumns + " FROM events WHERE seq < ?1 ORDER BY seq DESC LIMIT ?2");
@@ -275,14 +320,34 @@ Result<std::vector<EventPtr>> JournalQueries::unrouted_events() {
   });
 }
 
-Result<std::vector<std::pair<Run, Owner>>> JournalQueries::unfinished_runs() {
-  Statement statement(connection_, std::string(kRuns) + "WHERE r.state IN ('queued', 'running') ORDER BY r.seq");
+Result<std::vector<std::pair<Run, Owner>>> JournalQueries::running_runs() {
+  Statement statement(connection_, std::string(kRuns) + "WHERE r.state = 'running' ORDER BY r.seq");
   using Owned = std::pair<Run, Owner>;
   return collect<Owned>(statement.query(), [](const Rows& row) -> Result<Owned> {
     auto run = read_run(row);
     if (!run) return run.error();
-    return Owned(std::move(run).value(), Owner{string_at(row, 16), static_cast<int>(row.integer(17)), unsigned_at(row, 18)});
+    return Owned(std::move(run).value(), read_owner(row, 16));
   });
+}
+
+Status JournalQueries::each_waiting_run(const std::function<void(const WaitingRun&, const Owner&)>& take) {
+  Statement statement(connection_,
+                      "SELECT seq, handler, source, key, priority, not_before, owner_boot, owner_pid, owner_start FROM runs "
+                      "WHERE state = 'queued' ORDER BY seq");
+  auto rows = statement.query();
+  while (true) {
+    const auto more = rows.next();
+    if (!more) return more.error();
+    if (!*more) return {};
+    take({unsigned_at(rows, 0), string_at(rows, 1), string_at(rows, 2), optional_text(rows, 3), static_cast<int>(rows.integer(4)),
+          optional_time(rows, 5)},
+         read_owner(rows, 6));
+  }
+}
+
+Result<std::vector<std::string>> JournalQueries::paused() {
+  Statement statement(connection_, "SELECT handler FROM paused");
+  return collect<std::string>(statement.query(), [](const Rows& row) -> Result<std::string> { return string_at(row, 0); });
 }
 
 Result<std::vector<std::pair<std::string, WallTime>>> JournalQueries::last_successes() {

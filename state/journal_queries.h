@@ -20,13 +20,18 @@ class JournalQueries {
   Result<std::string> short_id(std::string_view id);
 
   Result<std::vector<EventPtr>> unrouted_events();
-  Result<std::vector<std::pair<Run, Owner>>> unfinished_runs();
+  Result<std::vector<std::pair<Run, Owner>>> running_runs();
+  Status each_waiting_run(const std::function<void(const WaitingRun&, const Owner&)>& take);
+  Result<std::optional<Run>> run_at(std::uint64_t sequence);
+  Result<std::optional<Event>> event_at(std::uint64_t sequence);
+  Result<std::vector<StepResult>> steps(std::uint64_t run_sequence, int attempt);
+  Result<std::vector<std::string>> paused();
   Result<std::vector<std::pair<std::string, WallTime>>> last_successes();
 
  private:
   // The sequence of what has this id, or an id that begins so (at least limits::kIdPrefix characters, in either case).
   Result<std::optional<std::uint64_t>> find(sqlite::Statement& by_id, std::string_view id_or_prefix, std::string_view what);
-  Result<std::vector<StepResult>> steps(std::uint64_t run_sequence);
+  Result<std::vector<Attempt>> attempts(std::uint64_t run_sequence);
 
   sqlite::Connection& connection_;
   sqlite::Statement find_event_;
@@ -34,6 +39,7 @@ class JournalQueries {
   sqlite::Statement event_;
   sqlite::Statement run_;
   sqlite::Statement steps_;
+  sqlite::Statement attempts_;
   sqlite::Statement decisions_;
   sqlite::Statement neighbours_;
 };

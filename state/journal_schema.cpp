@@ -1,5 +1,7 @@
 #include "state/journal_schema.h"
 
+#include <array>
+
 namespace hark {
 namespace {
 
@@ -99,6 +101,45 @@ CREATE TABLE dedupe (
 CREATE INDEX dedupe_until ON dedupe(until);
 )sql";
 
+// Runs that are tried again, that wait by key, that stand in the dead letters; what a person paused; where an event comes from.
+constexpr const char* kSchema2 = R"sql(
+ALTER TABLE events ADD COLUMN hops INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE events ADD COLUMN replay_of TEXT NOT NULL DEFAULT '';
+ALTER TABLE events ADD COLUMN members INTEGER NOT NULL DEFAULT 0;
+
+ALTER TABLE runs ADD COLUMN source TEXT NOT NULL DEFAULT '';  -- the event's, so that the queue is filled from one table
+ALTER TABLE runs ADD COLUMN key TEXT;
+ALTER TABLE runs ADD COLUMN failures INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE runs ADD COLUMN interruptions INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE runs ADD COLUMN not_before INTEGER;
+ALTER TABLE runs ADD COLUMN dead_since INTEGER;
+UPDATE runs SET source = coalesce((SELECT source FROM events WHERE events.seq = runs.event_seq), '');
+CREATE INDEX runs_dead ON runs(seq) WHERE dead_since IS NOT NULL;
+
+ALTER TABLE steps ADD COLUMN attempt INTEGER NOT NULL DEFAULT 1;
+UPDATE steps SET attempt = coalesce((SELECT attempt FROM runs WHERE runs.seq = steps.run_seq), 1);
+DROP INDEX steps_run;
+CREATE UNIQUE INDEX steps_run ON steps(run_seq, attempt, idx);
+
+-- Attempts that were not the last of their run.
+CREATE TABLE attempts (
+  run_seq   INTEGER NOT NULL,
+  attempt   INTEGER NOT NULL,
+  state     TEXT NOT NULL,
+  started   INTEGER,
+  finished  INTEGER,
+  exit_code INTEGER,
+  error     TEXT NOT NULL,
+  PRIMARY KEY (run_seq, attempt)
+) WITHOUT ROWID;
+
+CREATE TABLE paused (handler TEXT PRIMARY KEY) WITHOUT ROWID;  -- '': every handler
+)sql";
+
+// One a version, in order.
+constexpr std::array kSchemas = {kSchema1, kSchema2};
+static_assert(kSchemas.size() == kJournalSchema);
+
 }  // namespace
 
 Result<JournalKind> inspect_journal(sqlite::Connection& connection, const std::string& file) {
@@ -126,8 +167,12 @@ Status migrate_journal(sqlite::Connection& connection) {
   // Asked again under the write lock: another process may have been first.
   const auto version = connection.integer("PRAGMA user_version");
   Status status = version ? Status() : Status(version.error());
-  if (status && *version == 0) {
-    status = connection.execute(std::string(kSchema1) + "PRAGMA application_id = " + std::to_string(kJournalApplicationId) +
+  const bool older = version && *version < kJournalSchema;
+  for (auto next = older ? static_cast<std::size_t>(*version) : kSchemas.size(); status && next < kSchemas.size(); ++next) {
+    status = connection.execute(kSchemas[next]);
+  }
+  if (status && older) {
+    status = connection.execute("PRAGMA application_id = " + std::to_string(kJournalApplicationId) +
                                 "; PRAGMA user_version = " + std::to_string(kJournalSchema));
   }
   if (status) status = connection.execute("COMMIT");

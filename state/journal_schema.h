@@ -10,7 +10,7 @@ namespace hark {
 
 inline constexpr std::int64_t kJournalApplicationId =
     0x6861726b;                                    // "hark", in the header of the file: `file` and we know it by that
-inline constexpr std::int64_t kJournalSchema = 1;  // PRAGMA user_version
+inline constexpr std::int64_t kJournalSchema = 2;  // PRAGMA user_version
 
 enum class JournalKind {
   empty,    // nothing in it yet

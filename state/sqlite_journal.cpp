@@ -39,13 +39,17 @@ class SqliteJournal final : public Journal {
   Status begin() override;
   Status commit() override;
   void rollback() override;
+  Status probe() override { return probe_.execute(); }
 
   Result<std::uint64_t> add_event(const Event& event) override;
   Status set_routed(std::uint64_t event_sequence) override;
   Status add_decision(const Decision& decision) override;
   Result<std::uint64_t> add_run(const Run& run, const Owner& owner) override;
   Status update_run(const Run& run, const Owner& owner) override;
-  Status add_step(std::uint64_t run_sequence, std::size_t index, const StepResult& step) override;
+  Status add_step(std::uint64_t run_sequence, int attempt, std::size_t index, const StepResult& step) override;
+  Status add_attempt(std::uint64_t run_sequence, const Attempt& attempt) override;
+  Status carry_steps(std::uint64_t run_sequence, int from, int to) override;
+  Status set_paused(const std::string& handler, bool paused) override;
 
   Result<std::optional<Seen>> seen(std::string_view key, WallTime now) override;
   Status remember(std::string_view key, const Seen& seen, WallTime until) override;
@@ -58,11 +62,16 @@ class SqliteJournal final : public Journal {
   Result<std::vector<std::string>> handlers() override { return queries_.handlers(); }
   Result<std::string> short_id(std::string_view id) override { return queries_.short_id(id); }
   Result<std::vector<EventPtr>> unrouted_events() override { return queries_.unrouted_events(); }
-  Result<std::vector<std::pair<Run, Owner>>> unfinished_runs() override { return queries_.unfinished_runs(); }
+  Result<std::vector<std::pair<Run, Owner>>> running_runs() override { return queries_.running_runs(); }
+  Status each_waiting_run(const std::function<void(const WaitingRun&, const Owner&)>& take) override { return queries_.each_waiting_run(take); }
+  Result<std::vector<StepResult>> steps(std::uint64_t run_sequence, int attempt) override { return queries_.steps(run_sequence, attempt); }
+  Result<std::optional<Run>> run_at(std::uint64_t sequence) override { return queries_.run_at(sequence); }
+  Result<std::optional<Event>> event_at(std::uint64_t sequence) override { return queries_.event_at(sequence); }
+  Result<std::vector<std::string>> paused() override { return queries_.paused(); }
   Result<std::vector<std::pair<std::string, WallTime>>> last_successes() override { return queries_.last_successes(); }
 
-  Result<std::size_t> prune(WallTime before, std::uint64_t keep, std::size_t batch) override {
-    return prune_.run(before, keep, batch, last_now_);
+  Result<std::size_t> prune(const Retention& retention, std::size_t batch) override {
+    return prune_.run(retention, batch, last_now_);
   }
   void sync(std::function<void(Status)> durable) override { sync_.request(std::move(durable)); }
 
@@ -100,10 +109,12 @@ class SqliteJournal final : public Journal {
   Statement number_{*connection_,
                     "SELECT max(event_seq, coalesce((SELECT max(seq) FROM events), 0)) + 1, "
                     "max(run_seq, coalesce((SELECT max(seq) FROM runs), 0)) + 1 FROM pruned"};
+  Statement probe_{*connection_, "UPDATE pruned SET event_seq = event_seq"};
   Statement add_event_{
       *connection_,
       "INSERT INTO events (seq, id, type, source, subject, time, topic, correlation_id, causation_id, traceparent, "
-      "dedupe_key, priority, ttl, data) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14)"};
+      "dedupe_key, priority, ttl, data, hops, replay_of, members) "
+      "VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17)"};
   Statement add_unrouted_{*connection_, "INSERT INTO unrouted (seq) VALUES (?1)"};
   Statement remove_unrouted_{*connection_, "DELETE FROM unrouted WHERE seq = ?1"};
   Statement add_decision_{*connection_,
@@ -115,15 +126,27 @@ class SqliteJournal final : public Journal {
   Statement add_run_{
       *connection_,
       "INSERT INTO runs (seq, id, handler, event_seq, state, attempt, priority, queued, started, finished, exit_code, "
-      "error, owner_boot, owner_pid, owner_start) "
-      "VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15)"};
+      "error, owner_boot, owner_pid, owner_start, source, key, failures, not_before, dead_since, interruptions) "
+      "VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19, ?20, ?21)"};
   Statement update_run_{*connection_,
                         "UPDATE runs SET state = ?2, attempt = ?3, queued = ?4, started = ?5, finished = ?6, exit_code = ?7, "
-                        "error = ?8, owner_boot = ?9, owner_pid = ?10, owner_start = ?11 WHERE seq = ?1"};
+                        "error = ?8, owner_boot = ?9, owner_pid = ?10, owner_start = ?11, failures = ?12, not_before = ?13, "
+                        "dead_since = ?14, interruptions = ?15 WHERE seq = ?1"};
   Statement add_step_{*connection_,
                       "INSERT OR REPLACE INTO steps (run_seq, idx, name, state, attempts, exit_code, started, duration, "
-                      "output_bytes, error_bytes, output_file, error_file, error, output, error_output) "
-                      "VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15)"};
+                      "output_bytes, error_bytes, output_file, error_file, error, output, error_output, attempt) "
+                      "VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16)"};
+  Statement add_attempt_{*connection_,
+                         "INSERT OR REPLACE INTO attempts (run_seq, attempt, state, started, finished, exit_code, error) "
+                         "VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)"};
+  Statement carry_steps_{*connection_,
+                         "INSERT OR REPLACE INTO steps (run_seq, idx, name, state, attempts, exit_code, started, duration, "
+                         "output_bytes, error_bytes, output_file, error_file, error, output, error_output, attempt) "
+                         "SELECT run_seq, idx, name, state, attempts, exit_code, started, duration, output_bytes, error_bytes, "
+                         "output_file, error_file, error, output, error_output, ?3 FROM steps "
+                         "WHERE run_seq = ?1 AND attempt = ?2 AND state IN ('succeeded', 'skipped')"};
+  Statement pause_{*connection_, "INSERT OR REPLACE INTO paused (handler) VALUES (?1)"};
+  Statement resume_{*connection_, "DELETE FROM paused WHERE handler = ?1 OR ?1 = ''"};
   Statement seen_{*connection_, "SELECT event_id, event_seq FROM dedupe WHERE key = ?1 AND until > ?2"};
   Statement remember_{*connection_, "INSERT OR REPLACE INTO dedupe (key, event_id, event_seq, until) VALUES (?1, ?2, ?3, ?4)"};
 
@@ -170,7 +193,7 @@ Result<std::uint64_t> SqliteJournal::add_event(const Event& event) {
   if (event.ttl) ttl = event.ttl->count();
   auto status = add_event_.execute(next_event_, event.id, event.type, event.source, event.subject, event.time, event.topic,
                                    event.correlation_id, event.causation_id, event.traceparent, event.dedupe_key, event.priority,
-                                   ttl, event.data.text());
+                                   ttl, event.data.text(), event.hops, event.replay_of, event.members);
   if (!status) {
     if (!connection_->constraint_failed()) return status.error();
     return Error{"an event with the id " + event.id + " is in the journal already", "leave the id out, and one is made"};
@@ -205,7 +228,8 @@ Result<std::uint64_t> SqliteJournal::add_run(const Run& run, const Owner& owner)
   if (auto status = number(); !status) return status.error();
   auto status = add_run_.execute(next_run_, run.id, run.handler, run.event_sequence, to_string(run.state), run.attempt,
                                  run.priority, run.queued, run.started, run.finished, run.exit_code, run.error, owner.boot_id,
-                                 owner.pid, owner.start_time);
+                                 owner.pid, owner.start_time, run.source, run.key, run.failures, run.not_before, run.dead_since,
+                                 run.interruptions);
   if (!status) {
     if (!connection_->constraint_failed()) return status.error();
     return Error{"a run with the id " + run.id + " is in the journal already", ""};
@@ -216,17 +240,34 @@ Result<std::uint64_t> SqliteJournal::add_run(const Run& run, const Owner& owner)
 Status SqliteJournal::update_run(const Run& run, const Owner& owner) {
   if (auto status = wants_transaction(); !status) return status;
   auto status = update_run_.execute(run.sequence, to_string(run.state), run.attempt, run.queued, run.started, run.finished,
-                                    run.exit_code, run.error, owner.boot_id, owner.pid, owner.start_time);
+                                    run.exit_code, run.error, owner.boot_id, owner.pid, owner.start_time, run.failures,
+                                    run.not_before, run.dead_since, run.interruptions);
   if (status && connection_->changes() == 0)
     return Error{"there is no run " + std::to_string(run.sequence) + " in the journal", ""};
   return status;
 }
 
-Status SqliteJournal::add_step(std::uint64_t run_sequence, std::size_t index, const StepResult& step) {
+Status SqliteJournal::add_step(std::uint64_t run_sequence, int attempt, std::size_t index, const StepResult& step) {
   if (auto status = wants_transaction(); !status) return status;
   return add_step_.execute(run_sequence, index, step.name, to_string(step.state), step.attempts, step.exit_code, step.started,
                            microseconds(step.duration), step.output_bytes, step.error_bytes, step.output_file, step.error_file,
-                           step.error, Blob{step.output}, Blob{step.error_output});
+                           step.error, Blob{step.output}, Blob{step.error_output}, attempt);
+}
+
+Status SqliteJournal::add_attempt(std::uint64_t run_sequence, const Attempt& attempt) {
+  if (auto status = wants_transaction(); !status) return status;
+  return add_attempt_.execute(run_sequence, attempt.number, to_string(attempt.state), attempt.started, attempt.finished,
+                              attempt.exit_code, attempt.error);
+}
+
+Status SqliteJournal::carry_steps(std::uint64_t run_sequence, int from, int to) {
+  if (auto status = wants_transaction(); !status) return status;
+  return carry_steps_.execute(run_sequence, from, to);
+}
+
+Status SqliteJournal::set_paused(const std::string& handler, bool paused) {
+  if (auto status = wants_transaction(); !status) return status;
+  return paused ? pause_.execute(handler) : resume_.execute(handler);
 }
 
 Result<std::optional<Journal::Seen>> SqliteJournal::seen(std::string_view key, WallTime now) {

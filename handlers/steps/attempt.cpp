@@ -2,12 +2,12 @@
 
 namespace hark {
 
-StepAttempt failed_for_good(const Error& error) {
-  StepAttempt attempt;
-  attempt.result.state = StepState::failed;
-  attempt.result.error = error.text();
-  attempt.for_good = true;
-  return attempt;
+StepResult failed_for_good(const Error& error) {
+  StepResult result;
+  result.state = StepState::failed;
+  result.error = error.text();
+  result.for_good = true;
+  return result;
 }
 
 std::string idempotency_key(const Handler& handler, const StepOptions& step, const RunContext& context) {

@@ -1,5 +1,6 @@
-// One attempt of one step: what it is given, what it leaves. Each kind of step is a pair of functions: one that renders (also for
-// a dry run), one that acts.
+// One attempt of one step: what it is given. Each kind of step is a pair of functions: one that renders (also for a dry run), one
+// that acts and returns what the attempt left: state, exit code, outputs, error (none yet for timed_out and cancelled); the rest of
+// the StepResult is the pipeline's.
 #pragma once
 
 #include <optional>
@@ -21,13 +22,8 @@ struct StepCall {
   std::optional<SteadyTime> deadline;
 };
 
-struct StepAttempt {
-  StepResult result;      // state, exit code, outputs, error (none yet for timed_out and cancelled); the rest is the pipeline's
-  bool for_good = false;  // another attempt would end the same way
-};
-
 // A step that could not even be put together: no attempt will do better.
-StepAttempt failed_for_good(const Error& error);
+StepResult failed_for_good(const Error& error);
 
 // Stays the same over all attempts of a step, and over all runs of an event through a handler.
 std::string idempotency_key(const Handler& handler, const StepOptions& step, const RunContext& context);

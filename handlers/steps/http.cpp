@@ -138,7 +138,7 @@ Result<HttpCall> render_call(const HttpStepOptions& options, Scope& scope) {
   return call;
 }
 
-StepAttempt attempt_http(const HttpStepOptions& options, const StepCall& call) {
+StepResult attempt_http(const HttpStepOptions& options, const StepCall& call) {
   auto request = render_call(options, call.scope);
   if (!request) return failed_for_good(request.error());
   add_unless_there(request->headers, "Idempotency-Key", idempotency_key(call.handler, call.step, call.context));
@@ -147,20 +147,21 @@ StepAttempt attempt_http(const HttpStepOptions& options, const StepCall& call) {
   if (call.deadline)
     request->timeout = std::max(Duration(std::chrono::milliseconds(1)), *call.deadline - call.tools.clock.now().steady);
 
-  StepAttempt attempt;
+  StepResult result;
   auto answer = call.tools.http.call(*request, call.context.stop);
   if (!answer) {
-    attempt.result.state = state_of_failure(call);
-    if (attempt.result.state == StepState::failed) attempt.result.error = answer.error().text();
-    return attempt;
+    result.state = state_of_failure(call);
+    if (result.state == StepState::failed) result.error = answer.error().text();
+    return result;
   }
-  attempt.result.exit_code = answer->status;
-  keep_body(std::move(answer->body), call, attempt.result);
+  result.exit_code = answer->status;
+  keep_body(std::move(answer->body), call, result);
   if (!is_expected(options, answer->status)) {
-    attempt.result.state = StepState::failed;
-    attempt.result.error = "status " + std::to_string(answer->status) + ", wanted " + expectation(options);
+    result.state = StepState::failed;
+    result.error = "status " + std::to_string(answer->status) + ", wanted " + expectation(options);
+    result.retry_after = retry_after(answer->headers, call.tools.clock.now().wall);
   }
-  return attempt;
+  return result;
 }
 
 }  // namespace hark

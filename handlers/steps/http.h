@@ -16,6 +16,6 @@ namespace hark {
 // `json` a string that is one template keeps its value's type, and is null where there is none.
 Result<HttpCall> render_call(const HttpStepOptions& options, Scope& scope);
 
-StepAttempt attempt_http(const HttpStepOptions& options, const StepCall& call);
+StepResult attempt_http(const HttpStepOptions& options, const StepCall& call);
 
 }  // namespace hark

@@ -33,9 +33,8 @@ void take(Captured& captured, std::string& text, std::uint64_t& bytes, std::stri
   file = std::move(captured.file);
 }
 
-StepAttempt judge(ProcessResult& ended) {
-  StepAttempt attempt;
-  StepResult& result = attempt.result;
+StepResult judge(ProcessResult& ended) {
+  StepResult result;
   result.exit_code = ended.code;
   switch (ended.end) {
     case ProcessResult::End::exited:
@@ -57,7 +56,7 @@ StepAttempt judge(ProcessResult& ended) {
   }
   take(ended.output, result.output, result.output_bytes, result.output_file);
   take(ended.error_output, result.error_output, result.error_bytes, result.error_file);
-  return attempt;
+  return result;
 }
 
 bool is_plain_word(std::string_view text) {
@@ -90,7 +89,7 @@ Result<RenderedCommand> render_command(const RunStepOptions& options, Scope& sco
   return rendered;
 }
 
-StepAttempt attempt_run(const RunStepOptions& options, const StepCall& call) {
+StepResult attempt_run(const RunStepOptions& options, const StepCall& call) {
   auto rendered = render_command(options, call.scope);
   if (!rendered) return failed_for_good(rendered.error());
   Command command;
@@ -104,16 +103,14 @@ StepAttempt attempt_run(const RunStepOptions& options, const StepCall& call) {
 
   auto ended = call.tools.processes.run(command, call.deadline, call.context.stop);
   if (!ended) {
-    StepAttempt attempt;
-    attempt.result.state = StepState::failed;
-    attempt.result.error = ended.error().text();
-    return attempt;
+    StepResult result;
+    result.state = StepState::failed;
+    result.error = ended.error().text();
+    return result;
   }
-  StepAttempt attempt = judge(*ended);
-  if (attempt.result.state != StepState::succeeded && !ended->note.empty()) {
-    attempt.result.error += (attempt.result.error.empty() ? "" : "; ") + ended->note;
-  }
-  return attempt;
+  StepResult result = judge(*ended);
+  if (result.state != StepState::succeeded && !ended->note.empty()) result.error += (result.error.empty() ? "" : "; ") + ended->note;
+  return result;
 }
 
 std::string shown_argv(const std::vector<std::string>& argv) {

@@ -13,7 +13,7 @@ struct RenderedCommand {
 };
 Result<RenderedCommand> render_command(const RunStepOptions& options, Scope& scope);
 
-StepAttempt attempt_run(const RunStepOptions& options, const StepCall& call);
+StepResult attempt_run(const RunStepOptions& options, const StepCall& call);
 
 // An argv as a person would type it: quoted for a shell where it needs to be.
 std::string shown_argv(const std::vector<std::string>& argv);

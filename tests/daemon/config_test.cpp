@@ -361,8 +361,8 @@ retry = { attempts = 2, backoff = "5m" }
   CHECK(weekly.steps[0].name == "step1");
   CHECK(weekly.timeout == Duration(1h));
   CHECK(weekly.working_directory == folder.path().string());
-  CHECK(weekly.steps[0].retry.attempts == 2);
-  CHECK(weekly.steps[0].retry.backoff.max == 5min);
+  CHECK(weekly.retry.attempts == 2);
+  CHECK(weekly.retry.backoff.max == 5min);
 }
 
 TEST_CASE("config: an http step with everything") {
@@ -407,4 +407,56 @@ TEST_CASE("config: handlers and sources keep the order of the file") {
   CHECK(settings.handlers[1].name == "m");
   CHECK(settings.handlers[2].name == "a");
   CHECK(settings.sources[0].name == "y");
+}
+
+TEST_CASE("config: what gathers, bounds and orders events, and what becomes of runs") {
+  ConfigFolder folder;
+  const Settings loaded = folder.good(R"(
+dead_letter_retention = "7d"
+[[sources]]
+name = "a"
+type = "manual"
+handler = "h"
+key = "{payload.repository}/{event.subject}"
+dedupe_key = "{payload.id}"
+throttle = "10/m"
+batch = { max = 7, within = "3s" }
+[handlers.h]
+run = "x"
+on_busy = "latest"
+on_interrupt = "fail"
+on_failure = "other"
+allow_self_trigger = true
+retry = { attempts = 5, backoff = "3s", jitter = 0.25, exit_codes = [75, 111], statuses = 503, timeouts = false }
+breaker = { failures = 3, cooldown = "2m" }
+[handlers.other]
+steps = [{ run = "x", retry = { attempts = 2 } }]
+retry = { attempts = 3 }
+)").settings;
+  CHECK(loaded.dead_letter_retention == 24h * 7);
+  const auto& rule = loaded.sources.at(0).rule;
+  CHECK(rule.key->text() == "{payload.repository}/{event.subject}");
+  CHECK(rule.dedupe_key->text() == "{payload.id}");
+  CHECK(rule.throttle == Rate{10, 1min});
+  CHECK(rule.batch->max == 7);
+  CHECK(rule.batch->within == 3s);
+  const auto& handler = loaded.handlers.at(0);
+  CHECK(handler.on_busy == OnBusy::latest);
+  CHECK(handler.max_concurrent == 1);
+  CHECK(handler.on_interrupt == OnInterrupt::fail);
+  CHECK(handler.on_failure == "other");
+  CHECK(handler.allow_self_trigger);
+  CHECK(handler.retry.attempts == 5);
+  CHECK(handler.retry.backoff.first == 3s);
+  CHECK(handler.retry.backoff.jitter == 0.25);
+  CHECK(handler.retry.exit_codes == std::vector<int>{75, 111});
+  CHECK(handler.retry.statuses == std::vector<int>{503});
+  CHECK_FALSE(handler.retry.timeouts);
+  CHECK(handler.breaker.failures == 3);
+  CHECK(handler.breaker.cooldown == 2min);
+  CHECK(handler.steps.at(0).retry.attempts == 1);  // the run as a whole is tried again
+  const auto& other = loaded.handlers.at(1);
+  CHECK(other.retry.attempts == 3);
+  CHECK(other.steps.at(0).retry.attempts == 2);
+  CHECK(other.on_interrupt == OnInterrupt::resume);
 }

@@ -12,121 +12,11 @@
 
 #include <nlohmann/json.hpp>
 
-#include "daemon/engine.h"
-#include "platform/file_system.h"
-#include "platform/loop.h"
-#include "platform/workers.h"
-#include "state/sqlite_journal.h"
-#include "tests/support/fake_clock.h"
-#include "tests/support/temporary_folder.h"
+#include "tests/daemon/engine_world.h"
 
 using namespace hark;
+using namespace hark::test;
 using namespace std::chrono_literals;
-
-namespace {
-
-// Records what is started; the test says how it ends.
-class FakeRunner final : public Runner {
- public:
-  void start(Assignment assignment) override { started.push_back(std::move(assignment)); }
-  std::vector<Assignment> started;
-};
-
-// The engine with a real journal and loop, a clock that stands still, and runs that end when the test says so.
-struct World {
-  test::TemporaryFolder folder;
-  test::FakeClock clock;
-  Loop loop;
-  RealFileSystem files;
-  Workers background{"test", 1};
-  lifecycle::Emitter emitter;
-  std::vector<std::string> heard;   // names of lifecycle events
-  std::unique_ptr<Journal> journal;
-  Settings settings;
-  std::unique_ptr<Engine> engine;
-  FakeRunner runner;
-
-  World() {
-    settings.journal_file = folder / "journal.db";
-    settings.state_file = folder / "state.json";
-    emitter.subscribe("test", [this](const lifecycle::Any& event) { heard.emplace_back(lifecycle::name(event)); });
-    Handler handler;
-    handler.name = "h";
-    handler.steps.push_back({"only", RunStepOptions{}, {}, {}, {}});
-    settings.handlers.push_back(handler);
-    handler.name = "other";
-    settings.handlers.push_back(handler);
-  }
-
-  void source(std::string name, Duration debounce = {}) {
-    SourceSettings source;
-    source.name = name;
-    source.type = "manual";
-    source.rule.source = std::move(name);
-    source.rule.handlers = {"h"};
-    source.rule.debounce = debounce;
-    settings.sources.push_back(std::move(source));
-  }
-
-  void open(const JournalOptions& options = {}) {
-    auto opened = open_journal(settings.journal_file, options);
-    REQUIRE(opened);
-    journal = std::move(*opened);
-    engine = std::make_unique<Engine>(settings, EngineParts{loop, clock, *journal, files, background, emitter},
-                                      LastRun{}, 1);
-    engine->set_runner(runner);
-    REQUIRE(engine->recover([](const std::string&) { return std::size_t{0}; }));
-  }
-  void close() {
-    engine.reset();
-    journal.reset();
-    runner.started.clear();
-  }
-
-  Event event(std::string source, std::string key = {}) {
-    Event made;
-    made.type = "manual";
-    made.source = std::move(source);
-    made.dedupe_key = std::move(key);
-    return made;
-  }
-
-  template <class Condition>
-  void until(Condition condition) {
-    for (int tries = 0; !condition() && tries < 1000; ++tries) loop.run_once(100ms);
-    REQUIRE(condition());
-  }
-
-  Acceptance offer(Event offered) {
-    std::optional<Acceptance> answer;
-    engine->offer(std::move(offered), [&](const Acceptance& acceptance) { answer = acceptance; });
-    until([&] { return answer.has_value(); });
-    return *answer;
-  }
-
-  void finish(std::size_t index, RunState state = RunState::succeeded) {
-    auto run = runner.started.at(index).run;
-    run.state = state;
-    run.finished = clock.now().wall;
-    engine->reports().finished(run);
-    until([&] { return !journal_run(run.id) || is_final(journal_run(run.id)->state) || journal_run(run.id)->state == RunState::queued; });
-  }
-
-  std::optional<Run> journal_run(const std::string& id) {
-    auto run = journal->run(id);
-    REQUIRE(run);
-    return *run;
-  }
-  std::vector<Run> runs() {
-    RunQuery query;
-    query.limit = 1000;
-    auto found = journal->runs(query);
-    REQUIRE(found);
-    return *found;
-  }
-};
-
-}  // namespace
 
 TEST_CASE("engine: an offered event is journaled, answered when durable, run, and its result kept") {
   World world;
@@ -354,19 +244,20 @@ TEST_CASE("engine: pause holds runs back, resume starts them, cancel ends a wait
   World world;
   world.source("s");
   world.open();
-  world.engine->pause("h");
+  REQUIRE(world.pause("h"));
   world.offer(world.event("s"));
   world.offer(world.event("s"));
   CHECK(world.runner.started.empty());
   const auto newest = world.runs().at(0).id;
-  CHECK(world.engine->cancel(newest));
-  world.until([&] { return world.journal_run(newest)->state == RunState::cancelled; });
-  world.engine->resume("h");
+  CHECK(world.cancel(newest));
+  CHECK(world.journal_run(newest)->state == RunState::cancelled);
+  REQUIRE(world.resume("h"));
   world.until([&] { return world.runner.started.size() == 1; });
   CHECK(world.runner.started[0].run.id != newest);
-  CHECK(world.engine->cancel(world.runner.started[0].run.id));
+  CHECK(world.cancel(world.runner.started[0].run.id));
   CHECK(world.runner.started[0].stop.stop_requested());
-  CHECK(!world.engine->cancel("unknown"));
+  CHECK(!world.cancel("unknown"));
+  CHECK(!world.cancel(newest));
 }
 
 TEST_CASE("engine: a drain refuses offers, cuts off at the deadline, and what was cut off goes on later") {
@@ -418,12 +309,13 @@ TEST_CASE("engine: a run of a handler that is gone from the configuration fails 
   World world;
   world.source("s");
   world.open();
-  world.engine->pause("");
+  REQUIRE(world.pause(""));
   world.offer(world.event("s"));
   world.close();
   world.settings.handlers.erase(world.settings.handlers.begin());
   world.settings.sources.clear();
   world.open();
+  REQUIRE(world.resume(""));  // it stayed paused
   world.until([&] { return world.runs().at(0).state == RunState::failed; });
   CHECK(world.runs().at(0).error == "handler 'h' is not in the configuration any more");
 }

@@ -1,5 +1,6 @@
 // Random histories of the engine, on a journal whose disk loses its power or is full, and what must be true after each of them:
-// nothing accepted is lost, nothing runs twice at once or again after its end, each key is one event, and no run is left over.
+// nothing accepted is lost, nothing runs twice at once or again after its end, each dedupe key is one event, runs of one key keep their
+// order through retries and restarts, and no run is left over.
 //
 // Everything follows from the seed: the clock is fake, and the thread that syncs the journal works only when a history lets it.
 // HARK_TEST_SEED=N runs the history of that seed alone, and says what it did; HARK_TEST_HISTORIES=N runs so many (20 ms each).
@@ -35,10 +36,6 @@ constexpr std::uint64_t kHistories = 50;
 constexpr std::uint64_t kHistories = 300;
 #endif
 
-// Whether a waiting run that was cancelled while the journal could not be written stays so. Today it is read again as waiting
-// with the rest, and begins in the turn that writes that it was cancelled.
-constexpr bool kCancelHolds = false;
-
 // In memory where the system has such a folder: what survives is the disk's to decide, and it is faster.
 std::filesystem::path place() {
   return std::filesystem::is_directory("/dev/shm") ? std::filesystem::path("/dev/shm") : std::filesystem::temp_directory_path();
@@ -62,11 +59,17 @@ class History final : private Runner {
       handler.name = name;
       handler.steps.push_back({"only", RunStepOptions{}, {}, {}, {}});
       if (chance(0.5)) handler.max_concurrent = 1;
+      handler.retry = {1 + static_cast<int>(below(3)), {1s, 4s}};
+      handler.on_interrupt = std::array{OnInterrupt::resume, OnInterrupt::restart}[below(2)];
+      if (chance(0.2)) handler.breaker = {2, 5s};
       settings_.handlers.push_back(std::move(handler));
     }
     add_source("now", {"h"}, {});
     add_source("both", {"h", "other"}, {});
     add_source("held", {"other"}, 10s);
+    add_source("keyed", {"h"}, {});
+    settings_.sources.back().rule.key = Template::parse("{payload.k}");
+    if (chance(0.3)) settings_.sources.back().rule.throttle = Rate{2, 1s};
   }
   ~History() override { close(); }
 
@@ -156,6 +159,7 @@ class History final : private Runner {
         if (std::filesystem::exists(machine_->folder / name)) std::filesystem::copy(machine_->folder / name, next->folder / name);
       }
     }
+    if (power) last_of_key_.clear();  // the numbers that it took are given again
     close();
     open(std::move(next));
   }
@@ -221,10 +225,10 @@ class History final : private Runner {
     const int number = offered_++;
     Event event;
     event.type = "manual";
-    event.source = std::array{"now", "both", "held", "nobody"}[below(100) < 95 ? below(3) : 3];
+    event.source = std::array{"now", "both", "held", "keyed", "nobody"}[below(100) < 95 ? below(4) : 4];
     if (chance(0.5)) event.dedupe_key = "key-" + std::to_string(below(8));
     event.priority = static_cast<int>(below(3));
-    event.data = Payload::parse("{\"n\":" + std::to_string(number) + "}").value();
+    event.data = Payload::parse("{\"n\":" + std::to_string(number) + ",\"k\":" + std::to_string(below(2)) + "}").value();
     tell("offer " + std::to_string(number) + " to " + event.source + " " + event.dedupe_key);
     ++waiting_for_answer_;
     engine_->offer(event, [this, number, key = event.dedupe_key](const Acceptance& answer) {
@@ -249,29 +253,37 @@ class History final : private Runner {
           run.id + " began twice as attempt " + std::to_string(run.attempt));
     int of_handler = 0;
     for (const auto& [id, other] : under_way_) {
-      if (other.run.handler == run.handler) ++of_handler;
+      if (other.run.handler == run.handler && !other.run.key) ++of_handler;
+      check(!run.key || other.run.handler != run.handler || other.run.key != run.key || assignment.handler->max_concurrent > 1,
+            "two runs of the key " + run.key.value_or("") + " at once");
       check(other.run.event_id != run.event_id || other.run.handler != run.handler,
             "event " + run.event_id + " runs twice at once");
     }
     const auto cap = assignment.handler->max_concurrent;
-    check(cap == 0 || of_handler < cap, "more of '" + run.handler + "' at once than it may");
+    check(run.key || cap == 0 || of_handler < cap, "more of '" + run.handler + "' at once than it may");
     check(under_way_.size() < static_cast<std::size_t>(settings_.max_concurrent_handlers),
           "more at once than max_concurrent_handlers");
+    if (run.key) {
+      auto& last = last_of_key_[run.handler + "/" + *run.key];
+      check(last <= run.sequence, run.id + " of the key " + *run.key + " begins after a later one");
+      last = run.sequence;
+    }
     under_way_.emplace(run.id, std::move(assignment));
   }
 
   void finish(const std::string& id) {
     auto& assignment = under_way_.at(id);
     auto run = assignment.run;
-    if (chance(0.5)) {
-      StepResult step;
-      step.name = "only";
-      engine_->reports().step_finished(run, 0, step);
-    }
+    StepResult step;
+    step.name = "only";
+    if (chance(0.5)) engine_->reports().step_finished(run, 0, step);
     run.state = assignment.stop.stop_requested() ? RunState::cancelled : chance(0.2) ? RunState::failed : RunState::succeeded;
     run.finished = clock_.now().wall;
     tell("end " + id + " " + std::string(to_string(run.state)));
-    if (run.state != RunState::cancelled) ended_.insert(id);  // what a stop cut off goes on
+    if (run.state == RunState::failed) step.state = StepState::failed;
+    run.steps = {step};
+    const bool again = run.state == RunState::failed && run.failures + 1 < assignment.handler->retry.attempts;
+    if (run.state != RunState::cancelled && !again) ended_.insert(id);  // what a stop cut off goes on
     under_way_.erase(id);
     engine_->reports().finished(std::move(run));
   }
@@ -286,12 +298,12 @@ class History final : private Runner {
     const auto passed = std::chrono::seconds(1 + below(15));
     tell(std::to_string(passed.count()) + " s pass");
     clock_.advance(passed);
-    engine_->resume("nobody");  // a turn that notices it
+    engine_->resume("nobody", {});  // a turn that notices it
   }
   void pause_or_resume() {
     const std::string handler = std::array{"", "h", "other"}[below(3)];
     tell("pause or resume " + handler);
-    chance(0.5) ? engine_->pause(handler) : engine_->resume(handler);
+    chance(0.5) ? engine_->pause(handler, {}) : engine_->resume(handler, {});
   }
   void cancel_any() {
     const auto runs = journal_->runs({.limit = 10});
@@ -299,7 +311,10 @@ class History final : private Runner {
     const auto& id = (*runs)[below(runs->size())].id;
     tell("cancel " + id);
     const bool waits = !under_way_.contains(id);
-    if (engine_->cancel(id) && waits && kCancelHolds) ended_.insert(id);
+    engine_->cancel(id, [this, id, waits](const Status& done) {
+      tell("cancelled " + id + (done ? "" : ": " + done.error().message));
+      if (done && waits) ended_.insert(id);
+    });
   }
 
   void fill_disk() {
@@ -316,10 +331,10 @@ class History final : private Runner {
   void rest() {
     tell("rest");
     machine_->disk.space_is_back();
-    for (const char* handler : {"", "h", "other"}) engine_->resume(handler);
+    for (const char* handler : {"", "h", "other"}) engine_->resume(handler, {});
     for (int tries = 0; tries < 200; ++tries) {
       clock_.advance(20s);
-      engine_->resume("nobody");
+      engine_->resume("nobody", {});
       settle();
       if (under_way_.empty() && waiting_for_answer_ == 0 && engine_->queue().size() == 0 && engine_->router().held() == 0) return;
       finish_all();
@@ -332,10 +347,11 @@ class History final : private Runner {
   void judge() {
     check(engine_->executor().active() == 0, "the executor holds slots of no run");
     const auto unrouted = journal_->unrouted_events();
-    const auto unfinished = journal_->unfinished_runs();
-    REQUIRE((unrouted.ok() && unfinished.ok()));
+    const auto running = journal_->running_runs();
+    REQUIRE((unrouted.ok() && running.ok()));
     check(unrouted->empty(), "an event was never routed");
-    for (const auto& [run, owner] : *unfinished) check(false, run.id + " is left " + std::string(to_string(run.state)));
+    for (const auto& [run, owner] : *running) check(false, run.id + " is left running");
+    CHECK(journal_->each_waiting_run([&](const WaitingRun& run, const Owner&) { check(false, "run " + std::to_string(run.sequence) + " is left waiting"); }).ok());
     for (const auto& [id, number] : accepted_) {
       const auto event = journal_->event(id);
       check(event.ok() && event->has_value(), id + " was accepted and is lost");
@@ -363,7 +379,7 @@ class History final : private Runner {
     REQUIRE((runs.ok() && decisions.ok()));
     if (!runs->empty()) {
       const auto dropped = std::count_if(decisions->begin(), decisions->end(),
-                                         [](const Decision& decision) { return decision.stage == Stage::queue; });
+                                         [](const Decision& decision) { return decision.stage == Stage::queue && decision.verdict == Verdict::dropped; });
       const auto wanted = event.source == "both" ? 2 : 1;
       return check(static_cast<std::ptrdiff_t>(runs->size()) + dropped == wanted,
                    event.id + " has " + std::to_string(runs->size()) + " runs");
@@ -395,6 +411,7 @@ class History final : private Runner {
   std::map<std::string, Assignment> under_way_;   // by run id
   std::set<std::string> ended_, ended_for_good_;  // run ids; for good: also after a power cut
   std::map<std::string, int> begun_for_good_;     // run id -> attempt
+  std::map<std::string, std::uint64_t> last_of_key_;  // of the runs that began, the last one's sequence
   std::vector<std::string> told_, faults_;
 };
 

@@ -161,8 +161,8 @@ TEST_CASE_FIXTURE(PipelineFixture, "http: a long answer goes to a file, and late
   CHECK(run.state == RunState::succeeded);
   CHECK(run.steps[0].output.size() == limits::kOutputInMemory);
   CHECK(run.steps[0].output_bytes == body.size());
-  CHECK(run.steps[0].output_file == folder / "runs/RUN1/get.out");
+  CHECK(run.steps[0].output_file == folder / "runs/RUN1/attempt-2/get.out");
   const auto calls = processes.calls();
   CHECK(calls[0].environment("HARK_V0") == "end");
-  CHECK(calls[0].environment("HARK_V1") == folder / "runs/RUN1/get.out");
+  CHECK(calls[0].environment("HARK_V1") == folder / "runs/RUN1/attempt-2/get.out");
 }

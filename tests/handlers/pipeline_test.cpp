@@ -272,7 +272,7 @@ TEST_CASE_FIXTURE(PipelineFixture, "pipeline: a command learns what it needs fro
   CHECK(call.environment("TRACEPARENT") == "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01");
   CHECK(call.command.run_id == "RUN1");
   CHECK(call.command.working_directory == "/somewhere");
-  CHECK(call.command.output_stem == folder / "runs/RUN1/two");
+  CHECK(call.command.output_stem == folder / "runs/RUN1/attempt-2/two");
   const auto input = nlohmann::json::parse(call.command.input);
   CHECK(input["id"] == "EVENT1");
   CHECK(input["data"]["x"] == 1);
@@ -282,7 +282,7 @@ TEST_CASE_FIXTURE(PipelineFixture, "pipeline: names never lead out of the run's 
   context.run.id = "../../etc";
   shell("../x", "a");
   (void)run();
-  CHECK(processes.calls()[0].command.output_stem == folder / "runs/_.._.._etc/_.._x");
+  CHECK(processes.calls()[0].command.output_stem == folder / "runs/_.._.._etc/attempt-2/_.._x");
 }
 
 TEST_CASE_FIXTURE(PipelineFixture, "pipeline: asking for JSON of an output that is none fails the step instead of leaving a hole") {

@@ -3,6 +3,7 @@
 #include <doctest/doctest.h>
 #include <fcntl.h>
 #include <poll.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -13,6 +14,7 @@
 #include <thread>
 
 #include "core/limits.h"
+#include "platform/process_activity.h"
 #include "platform/process_table.h"
 #include "tests/support/eventually.h"
 #include "tests/support/temporary_folder.h"
@@ -529,6 +531,55 @@ TEST_CASE_FIXTURE(Fixture, "process: what a dead daemon left of a run is found b
   for (const char* name : {"b", "c"}) CHECK(kill(std::stoi(read_file(folder / name)), 0) == -1);
   CHECK(spawner.end_marked(command.run_id) == 0);
   CHECK(spawner.end_marked("") == 0);
+}
+
+TEST_CASE_FIXTURE(Fixture, "process: a command that the machine has no descriptor for begins when there is one again") {
+  rlimit before{};
+  REQUIRE(getrlimit(RLIMIT_NOFILE, &before) == 0);
+  rlimit none = before;
+  none.rlim_cur = 3;
+  REQUIRE(setrlimit(RLIMIT_NOFILE, &none) == 0);
+  std::string said;
+  std::jthread machine([&] {
+    eventually([&] { return !(said = spawner.starved()).empty(); });
+    setrlimit(RLIMIT_NOFILE, &before);
+  });
+  const auto result = spawner.run(shell("echo there"), in(60s), {});
+  machine.join();
+  REQUIRE(result.ok());
+  CHECK(result->output.head == "there\n");
+  CHECK(said.find("Too many open files") != std::string::npos);
+  CHECK(spawner.starved().empty());
+}
+
+TEST_CASE_FIXTURE(Fixture, "process: waiting for the machine ends with the deadline, or with a stop") {
+  rlimit before{};
+  REQUIRE(getrlimit(RLIMIT_NOFILE, &before) == 0);
+  rlimit none = before;
+  none.rlim_cur = 3;
+  REQUIRE(setrlimit(RLIMIT_NOFILE, &none) == 0);
+  const auto late = spawner.run(shell("echo there"), in(150ms), {});
+  std::stop_source stop;
+  std::jthread person([&] {
+    eventually([&] { return !spawner.starved().empty(); });
+    stop.request_stop();
+  });
+  const auto stopped = spawner.run(shell("echo there"), in(60s), stop.get_token());
+  REQUIRE(setrlimit(RLIMIT_NOFILE, &before) == 0);
+  REQUIRE(late.ok());
+  CHECK(late->end == End::timed_out);
+  CHECK(late->note.find("Too many open files") != std::string::npos);
+  REQUIRE(stopped.ok());
+  CHECK(stopped->end == End::cancelled);
+}
+
+TEST_CASE_FIXTURE(Fixture, "process activity: what sleeps is told from what works") {
+  std::stop_source stop;
+  std::jthread sleeper([&] { (void)spawner.run(shell("sleep 1000; :"), in(60s), stop.get_token()); });
+  CHECK(eventually([] { return !descendants_ran(100ms); }));
+  std::jthread worker([&] { (void)spawner.run(shell("while :; do :; done"), in(60s), stop.get_token()); });
+  CHECK(eventually([] { return descendants_ran(100ms); }));
+  stop.request_stop();
 }
 
 TEST_CASE("process table: a name may hold brackets, and marks match whole entries only") {

@@ -1,110 +1,316 @@
 #include <doctest/doctest.h>
 
+#include <algorithm>
+#include <map>
+#include <random>
+#include <set>
+
+#include "core/limits.h"
 #include "queue/run_queue.h"
 
 using namespace hark;
+using namespace std::chrono_literals;
 
 namespace {
 
-RunQueue::Waiting waiting(std::uint64_t sequence, std::string handler, int priority = 0) {
+const Now kNow{WallTime{1h}, SteadyTime{1h}};
+Now later(Duration by) { return {kNow.wall + std::chrono::duration_cast<std::chrono::microseconds>(by), kNow.steady + by}; }
+
+RunQueue::Waiting waiting(std::uint64_t sequence, std::string handler, int priority = 0, std::optional<std::string> key = {}) {
   RunQueue::Waiting made;
   made.run.id = "run-" + std::to_string(sequence);
   made.run.sequence = sequence;
   made.run.handler = std::move(handler);
   made.run.priority = priority;
+  made.run.key = std::move(key);
   made.event = std::make_shared<const Event>();
   return made;
 }
+
+RunQueue::Waiting from(std::string source, RunQueue::Waiting made) {
+  made.run.source = std::move(source);
+  return made;
+}
+
+// What is taken, until nothing more may run; the slots are kept.
+std::vector<RunQueue::Ready> take_all(RunQueue& queue, Now now = kNow) {
+  std::vector<RunQueue::Ready> taken;
+  while (auto ready = queue.take(now.steady)) taken.push_back(std::move(*ready));
+  return taken;
+}
+std::vector<std::uint64_t> numbers(const std::vector<RunQueue::Ready>& taken) {
+  std::vector<std::uint64_t> all;
+  for (const auto& ready : taken) all.push_back(ready.sequence);
+  return all;
+}
+using Numbers = std::vector<std::uint64_t>;
 
 }  // namespace
 
 TEST_CASE("queue: highest priority first, then in the order of arrival") {
   RunQueue queue(10, 100);
-  queue.push(waiting(1, "a"));
-  queue.push(waiting(2, "b", 5));
-  queue.push(waiting(3, "a", 5));
-  queue.push(waiting(4, "b"));
-  std::vector<RunQueue::Ready> taken;
-  while (auto ready = queue.take()) taken.push_back(std::move(*ready));
-  REQUIRE(taken.size() == 4);
-  CHECK(taken[0].waiting.run.sequence == 2);
-  CHECK(taken[1].waiting.run.sequence == 3);
-  CHECK(taken[2].waiting.run.sequence == 1);
-  CHECK(taken[3].waiting.run.sequence == 4);
+  queue.push(waiting(1, "a"), kNow);
+  queue.push(waiting(2, "a", 5), kNow);
+  queue.push(waiting(3, "a", 5), kNow);
+  queue.push(waiting(4, "a"), kNow);
+  CHECK(numbers(take_all(queue)) == Numbers{2, 3, 1, 4});
+}
+
+TEST_CASE("queue: sources and handlers take turns, so that a flood of one does not hold up the others") {
+  RunQueue queue(1000, 1000);
+  for (std::uint64_t i = 1; i <= 100; ++i) queue.push(from("flood", waiting(i, "a")), kNow);
+  queue.push(from("calm", waiting(101, "a")), kNow);
+  queue.push(waiting(102, "b"), kNow);
+  const auto taken = numbers(take_all(queue));
+  CHECK(std::find(taken.begin(), taken.end(), 101) - taken.begin() < 3);
+  CHECK(std::find(taken.begin(), taken.end(), 102) - taken.begin() < 3);
+}
+
+TEST_CASE("queue: what is more urgent does not starve the rest") {
+  RunQueue queue(1000, 1000);
+  queue.push(waiting(1, "a"), kNow);
+  queue.push(waiting(2, "b", -3), kNow);
+  for (std::uint64_t i = 3; i <= 100; ++i) queue.push(waiting(i, "a", 9), kNow);
+  const auto taken = numbers(take_all(queue));
+  CHECK(std::find(taken.begin(), taken.end(), 1) - taken.begin() == limits::kFairTurn - 1);
+  CHECK(std::find(taken.begin(), taken.end(), 2) - taken.begin() == 2 * limits::kFairTurn - 1);
 }
 
 TEST_CASE("queue: the daemon's cap bounds all, and a slot that is gone frees it") {
   RunQueue queue(2, 100);
-  for (std::uint64_t i = 1; i <= 3; ++i) queue.push(waiting(i, "a"));
-  auto first = queue.take();
-  auto second = queue.take();
-  REQUIRE(first);
-  REQUIRE(second);
-  CHECK(!queue.take());
+  for (std::uint64_t i = 1; i <= 3; ++i) queue.push(waiting(i, "a"), kNow);
+  auto taken = take_all(queue);
+  REQUIRE(taken.size() == 2);
   CHECK(queue.slots().running() == 2);
-  { const auto gone = std::move(first->slot); }
+  taken.pop_back();
   CHECK(queue.slots().running() == 1);
-  CHECK(queue.take());
+  CHECK(queue.take(kNow.steady));
 }
 
 TEST_CASE("queue: a handler at its cap does not hold up another") {
   RunQueue queue(10, 100);
-  queue.slots().set_handler_cap("a", 1);
-  queue.push(waiting(1, "a"));
-  queue.push(waiting(2, "a"));
-  queue.push(waiting(3, "b"));
-  const auto first = queue.take();
-  const auto second = queue.take();
-  REQUIRE(second);
-  CHECK(second->waiting.run.sequence == 3);
-  CHECK(!queue.take());
+  queue.slots().set_handler_caps({{"a", 1}});
+  queue.push(waiting(1, "a"), kNow);
+  queue.push(waiting(2, "a"), kNow);
+  queue.push(waiting(3, "b"), kNow);
+  const auto taken = take_all(queue);
+  CHECK(numbers(taken) == Numbers{1, 3});
   CHECK(queue.size("a") == 1);
 }
 
 TEST_CASE("queue: a paused handler waits, and goes on where it was") {
   RunQueue queue(10, 100);
-  queue.push(waiting(1, "a"));
-  queue.push(waiting(2, "b"));
+  queue.push(waiting(1, "a"), kNow);
+  queue.push(waiting(2, "b"), kNow);
   queue.pause("a");
-  CHECK(queue.take()->waiting.run.sequence == 2);
-  CHECK(!queue.take());
+  CHECK(numbers(take_all(queue)) == Numbers{2});
   queue.pause("");
   queue.resume("a");
-  CHECK(!queue.take());
+  CHECK(!queue.take(kNow.steady));
   queue.resume("");
-  CHECK(queue.take()->waiting.run.sequence == 1);
+  CHECK(numbers(take_all(queue)) == Numbers{1});
 }
 
-TEST_CASE("queue: beyond the limit events stay on disk, in their order") {
+TEST_CASE("queue: a handler that fails is held back, then tried with one") {
+  RunQueue queue(10, 100);
+  for (std::uint64_t i = 1; i <= 3; ++i) queue.push(waiting(i, "a"), kNow);
+  queue.set_flow("a", RunQueue::Flow::none);
+  CHECK(!queue.take(kNow.steady));
+  queue.set_flow("a", RunQueue::Flow::one);
+  auto probe = queue.take(kNow.steady);
+  REQUIRE(probe);
+  CHECK(!queue.take(kNow.steady));
+  queue.set_flow("a", RunQueue::Flow::open);
+  CHECK(take_all(queue).size() == 2);
+}
+
+TEST_CASE("queue: beyond the limit only the number is known, in the same order") {
   RunQueue queue(10, 2);
-  for (std::uint64_t i = 1; i <= 3; ++i) queue.push(waiting(i, "a"));
+  for (std::uint64_t i = 1; i <= 3; ++i) queue.push(waiting(i, "a"), kNow);
+  queue.push(WaitingRun{4, "a", "", {}, 0, {}}, kNow);
   CHECK(queue.in_memory() == 2);
-  CHECK(queue.size() == 3);
-  CHECK(queue.take()->waiting.event);
-  CHECK(queue.take()->waiting.event);
-  const auto third = queue.take();
-  CHECK(third->waiting.run.sequence == 3);
-  CHECK(!third->waiting.event);
+  CHECK(queue.size() == 4);
+  const auto taken = take_all(queue);
+  CHECK(numbers(taken) == Numbers{1, 2, 3, 4});
+  CHECK(taken[1].known->event);
+  CHECK(!taken[2].known);
+  CHECK(!taken[3].known);
   CHECK(queue.in_memory() == 0);
 }
 
-TEST_CASE("queue: a waiting run can be taken out by its id") {
+TEST_CASE("queue: large events are bounded by their bytes") {
+  RunQueue queue(10, 1000);
+  Event large;
+  large.data = *Payload::parse('"' + std::string(limits::kQueueBytes / 4, 'x') + '"');
+  const auto event = std::make_shared<const Event>(std::move(large));
+  for (std::uint64_t i = 1; i <= 10; ++i) {
+    auto one = waiting(i, "a");
+    one.event = event;
+    queue.push(std::move(one), kNow);
+  }
+  CHECK(queue.in_memory() == 3);
+  CHECK(take_all(queue).size() == 10);
+}
+
+TEST_CASE("queue: a million waiting runs take little memory and little time") {
+  RunQueue queue(1, 0);
+  for (std::uint64_t i = 1; i <= 1'000'000; ++i) queue.push(WaitingRun{i, "a", "s", {}, 0, {}}, kNow);
+  for (std::uint64_t i = 1; i <= 100'000; ++i) REQUIRE(queue.take(kNow.steady)->sequence == i);
+  CHECK(queue.size() == 900'000);
+}
+
+TEST_CASE("queue: runs of one key go one after the other, in their order") {
+  RunQueue queue(10, 100);
+  queue.push(waiting(1, "a", 0, "x"), kNow);
+  queue.push(waiting(2, "a", 9, "x"), kNow);  // its priority is no reason to overtake
+  queue.push(waiting(3, "a", 0, "y"), kNow);
+  queue.push(waiting(4, "b", 0, "x"), kNow);  // another handler's key
+  CHECK(numbers(take_all(queue)) == Numbers{1, 4, 3});
+  queue.done("a", "y");
+  CHECK(!queue.take(kNow.steady));
+  queue.done("a", "x");
+  CHECK(numbers(take_all(queue)) == Numbers{2});
+}
+
+TEST_CASE("queue: a handler's cap is one of each key, and not one over all keys") {
+  RunQueue queue(10, 100);
+  queue.slots().set_handler_caps({{"a", 2}});
+  for (std::uint64_t i = 1; i <= 6; ++i) queue.push(waiting(i, "a", 0, i % 2 == 0 ? "x" : "y"), kNow);
+  const auto taken = take_all(queue);
+  CHECK(numbers(taken) == Numbers{1, 2, 3, 4});
+}
+
+TEST_CASE("queue: a run that is tried again keeps its key until it is done") {
+  RunQueue queue(10, 100);
+  queue.push(waiting(1, "a", 0, "x"), kNow);
+  queue.push(waiting(2, "a", 0, "x"), kNow);
+  auto first = queue.take(kNow.steady);
+  auto again = std::move(*first->known);
+  first.reset();
+  again.run.not_before = kNow.wall + 5s;
+  queue.push_again(std::move(again), kNow);
+  CHECK(queue.next_due() == kNow.steady + 5s);
+  CHECK(!queue.take(kNow.steady));
+  CHECK(!queue.take(later(4999ms).steady));
+  CHECK(numbers(take_all(queue, later(5s))) == Numbers{1});
+  queue.done("a", "x");
+  CHECK(numbers(take_all(queue, later(5s))) == Numbers{2});
+}
+
+TEST_CASE("queue: what waits for a time does not hold up what has no key") {
+  RunQueue queue(10, 100);
+  auto late = waiting(1, "a");
+  late.run.not_before = kNow.wall + 1s;
+  queue.push(std::move(late), kNow);
+  queue.push(waiting(2, "a"), kNow);
+  CHECK(numbers(take_all(queue)) == Numbers{2});
+  CHECK(numbers(take_all(queue, later(1s))) == Numbers{1});
+}
+
+TEST_CASE("queue: a waiting run can be taken out wherever it waits") {
   RunQueue queue(1, 10);
-  queue.push(waiting(1, "a"));
-  CHECK(!queue.remove("run-2"));
-  CHECK(queue.remove("run-1"));
-  CHECK(queue.size() == 0);
-  CHECK(!queue.take());
+  queue.push(waiting(1, "a", 0, "x"), kNow);
+  queue.push(waiting(2, "a", 0, "x"), kNow);
+  queue.push(waiting(3, "a", 0, "x"), kNow);
+  auto late = waiting(4, "a");
+  late.run.not_before = kNow.wall + 1s;
+  queue.push(late, kNow);
+  CHECK(!queue.remove(waiting(5, "a").run));
+  CHECK(queue.remove(waiting(2, "a", 0, "x").run));  // behind another one
+  CHECK(queue.remove(waiting(1, "a", 0, "x").run));  // next
+  CHECK(queue.remove(late.run));
+  CHECK(!queue.next_due());
+  CHECK(queue.size() == 1);
+  CHECK(numbers(take_all(queue)) == Numbers{3});
+}
+
+TEST_CASE("queue: tells who is busy, and who waits") {
+  RunQueue queue(10, 100);
+  queue.slots().set_handler_caps({{"a", 1}});
+  CHECK(!queue.busy("a", std::nullopt));
+  queue.push(waiting(1, "a"), kNow);
+  CHECK(queue.busy("a", std::nullopt));
+  CHECK(queue.waiting("a", std::nullopt) == Numbers{1});
+  CHECK(!queue.busy("b", std::nullopt));
+  queue.push(waiting(2, "a", 0, "x"), kNow);
+  queue.push(waiting(3, "a", 0, "x"), kNow);
+  CHECK(queue.busy("a", "x"));
+  CHECK(!queue.busy("a", "y"));
+  CHECK(queue.waiting("a", "x") == Numbers{2, 3});
+}
+
+// Against a plain model: order per key, caps, nobody lost, nobody twice.
+TEST_CASE("queue: keeps its promises over random histories") {
+  for (unsigned seed = 1; seed <= 200; ++seed) {
+    CAPTURE(seed);
+    std::mt19937 random(seed);
+    const auto draw = [&](int most) { return int(random() % unsigned(most)); };
+    RunQueue queue(1 + draw(4), std::size_t(draw(20)));
+    const int cap = draw(3);
+    queue.slots().set_handler_caps({{"a", cap}});
+    struct Running {
+      RunQueue::Waiting run;
+      Slot slot;
+    };
+    std::vector<Running> running;
+    std::map<std::uint64_t, RunQueue::Waiting> all;
+    std::map<std::string, std::uint64_t> last_of_key;
+    std::set<std::uint64_t> ended;
+    std::uint64_t next = 1;
+    Now now = kNow;
+    for (int step = 0; step < 300 || ended.size() < all.size(); ++step) {
+      REQUIRE(step < 20'000);
+      const bool filling = step < 300;
+      const int what = draw(10);
+      if (filling && what < 4) {
+        auto one = waiting(next, "a", draw(3), draw(2) == 0 ? std::nullopt : std::optional(std::string(1, char('x' + draw(3)))));
+        one.run.source = std::string(1, char('s' + draw(3)));
+        all.emplace(next++, one);
+        queue.push(std::move(one), now);
+      } else if (what < 8 && !running.empty()) {
+        const auto chosen = draw(int(running.size()));
+        auto one = std::move(running[std::size_t(chosen)]);
+        running.erase(running.begin() + chosen);
+        if (filling && draw(3) == 0) {
+          one.run.run.not_before = now.wall + std::chrono::milliseconds(draw(500));
+          queue.push_again(std::move(one.run), now);
+        } else {
+          queue.done("a", one.run.run.key);
+          CHECK(ended.insert(one.run.run.sequence).second);
+        }
+      } else if (what == 8 && filling && next > 1) {
+        const auto& one = all.at(1 + std::uint64_t(draw(int(next - 1))));
+        if (queue.remove(one.run)) CHECK(ended.insert(one.run.sequence).second);
+      }
+      now = {now.wall + 50ms, now.steady + 50ms};
+      while (auto ready = queue.take(now.steady)) {
+        const auto& one = all.at(ready->sequence);
+        CHECK(!ended.contains(ready->sequence));
+        if (one.run.key && cap < 2) {
+          CHECK(last_of_key[*one.run.key] <= ready->sequence);
+          last_of_key[*one.run.key] = ready->sequence;
+        }
+        running.push_back({one, std::move(ready->slot)});
+      }
+      std::map<std::string, int> by_key;
+      int unkeyed = 0;
+      for (const auto& each : running) each.run.run.key ? void(++by_key[*each.run.run.key]) : void(++unkeyed);
+      if (cap > 0) CHECK(unkeyed <= cap);
+      for (const auto& [key, count] : by_key) CHECK(count <= std::max(1, cap));
+    }
+    CHECK(queue.size() == 0);
+    CHECK(queue.slots().running() == 0);
+  }
 }
 
 TEST_CASE("slot: moved over another gives the other back") {
   Slots slots(5);
-  auto a = slots.take("a");
-  auto b = slots.take("b");
+  auto a = slots.take("a", false);
+  auto b = slots.take("b", true);
   CHECK(slots.running("b") == 1);
-  *b = std::move(*a);
+  b = std::move(a);
   CHECK(slots.running("b") == 0);
   CHECK(slots.running("a") == 1);
-  b.reset();
+  b = Slot();
   CHECK(slots.running() == 0);
 }

@@ -37,7 +37,7 @@ Rule rule(std::string source, std::vector<std::string> handlers, std::string whe
 
 TEST_CASE("router: an event starts every handler its source names, and says why") {
   Router router({rule("hook", {"a", "b"})});
-  const auto routed = router.route(event(7, "hook"), "", t0);
+  const auto routed = router.route(event(7, "hook"), {}, t0);
   REQUIRE(routed.starts.size() == 2);
   CHECK(routed.starts[1].handler == "b");
   REQUIRE(routed.decisions.size() == 2);
@@ -49,42 +49,42 @@ TEST_CASE("router: an event starts every handler its source names, and says why"
 
 TEST_CASE("router: what nobody wants is a decision, not silence") {
   Router router({rule("hook", {})});
-  CHECK(router.route(event(1, "elsewhere"), "", t0).decisions.at(0).reason == "no source of the configuration is named 'elsewhere'");
-  CHECK(router.route(event(1, "hook"), "", t0).decisions.at(0).verdict == Verdict::dropped);
+  CHECK(router.route(event(1, "elsewhere"), {}, t0).decisions.at(0).reason == "no source of the configuration is named 'elsewhere'");
+  CHECK(router.route(event(1, "hook"), {}, t0).decisions.at(0).verdict == Verdict::dropped);
 }
 
 TEST_CASE("router: a person's trigger goes to the handler it names, past rules and debounce") {
   Router router({rule("manual", {"a"}, "payload.x:1", 1s)});
-  const auto routed = router.route(event(1, "manual"), "b", t0);
+  const auto routed = router.route(event(1, "manual"), {"b", true}, t0);
   REQUIRE(routed.starts.size() == 1);
   CHECK(routed.starts[0].handler == "b");
 }
 
 TEST_CASE("router: a filter that does not match drops the event with the deciding value") {
   Router router({rule("hook", {"a"}, "payload.action:opened")});
-  const auto dropped = router.route(event(1, "hook", {{"action", "closed"}}), "", t0);
+  const auto dropped = router.route(event(1, "hook", {{"action", "closed"}}), {}, t0);
   CHECK(dropped.starts.empty());
   REQUIRE(dropped.decisions.size() == 1);
   CHECK(dropped.decisions[0].stage == Stage::filter);
   CHECK(dropped.decisions[0].verdict == Verdict::dropped);
   CHECK(dropped.decisions[0].reason.find("closed") != std::string::npos);
-  CHECK(router.route(event(2, "hook", {{"action", "opened"}}), "", t0).starts.size() == 1);
+  CHECK(router.route(event(2, "hook", {{"action", "opened"}}), {}, t0).starts.size() == 1);
 }
 
 TEST_CASE("router: of debounced events the last one runs, and the others say so") {
   Router router({rule("hook", {"a"}, "", 1s)});
-  CHECK(router.route(event(1, "hook"), "", t0).held);
-  CHECK(router.route(event(2, "hook"), "", after(500ms)).held);
+  CHECK(router.route(event(1, "hook"), {}, t0).held);
+  CHECK(router.route(event(2, "hook"), {}, after(500ms)).held);
   CHECK(router.fire(after(1400ms).steady).empty());
   const auto fired = router.fire(after(1500ms).steady);
   REQUIRE(fired.size() == 1);
   CHECK(!fired[0].merged);
-  const auto routed = router.release(fired[0], fired[0].events.back(), after(1500ms));
+  const auto routed = router.release(fired[0], fired[0].batch.events.back().event, after(1500ms));
   REQUIRE(routed.starts.size() == 1);
   CHECK(routed.starts[0].event->sequence == 2);
   CHECK(routed.decisions.at(0).event_sequence == 1);
   CHECK(routed.decisions.at(0).verdict == Verdict::dropped);
-  CHECK(routed.decisions.at(0).reason == "event event-2 came within 1s of it and stands for it");
+  CHECK(routed.decisions.at(0).reason == "debounced: event event-2 came 500ms after it, the window is 1s");
   CHECK(routed.decisions.at(1).verdict == Verdict::passed);
 }
 
@@ -94,8 +94,8 @@ TEST_CASE("router: two files whose names are no UTF-8 and read the same stay two
     const json change = {{"path", "\xef\xbf\xbd"}, {"path_base64", bytes}, {"kind", "create"}};
     return json{{"root", "/src"}, {"root_base64", "L3NyYw=="}, {"files", json::array()}, {"changes", json::array({change})}};
   };
-  router.route(event(1, "code", data("/w=="), "file_change"), "", t0);
-  router.route(event(2, "code", data("/g=="), "file_change"), "", t0);
+  router.route(event(1, "code", data("/w=="), "file_change"), {}, t0);
+  router.route(event(2, "code", data("/g=="), "file_change"), {}, t0);
   const auto fired = router.fire(after(1s).steady);
   REQUIRE(fired.size() == 1);
   REQUIRE(fired[0].merged);
@@ -110,9 +110,9 @@ TEST_CASE("router: changes of files become one event with each file once") {
   Router router({rule("code", {"a"}, "", 1s)});
   const auto change = [](const char* path, const char* kind) { return json{{"path", path}, {"kind", kind}}; };
   const auto data = [&](json changes) { return json{{"root", "/src"}, {"files", json::array()}, {"changes", std::move(changes)}}; };
-  router.route(event(1, "code", data({change("x", "create"), change("gone", "create"), change("y", "modify")}), "file_change"), "", t0);
-  router.route(event(2, "code", data({change("x", "modify"), change("gone", "delete"), change("z", "delete")}), "file_change"), "", t0);
-  router.route(event(3, "code", data({change("z", "create")}), "file_change"), "", t0);
+  router.route(event(1, "code", data({change("x", "create"), change("gone", "create"), change("y", "modify")}), "file_change"), {}, t0);
+  router.route(event(2, "code", data({change("x", "modify"), change("gone", "delete"), change("z", "delete")}), "file_change"), {}, t0);
+  router.route(event(3, "code", data({change("z", "create")}), "file_change"), {}, t0);
   auto fired = router.fire(after(1s).steady);
   REQUIRE(fired.size() == 1);
   REQUIRE(fired[0].merged);
@@ -127,15 +127,15 @@ TEST_CASE("router: changes of files become one event with each file once") {
   const auto chosen = std::make_shared<const Event>(std::move(made));
   const auto routed = router.release(fired[0], chosen, after(1s));
   CHECK(routed.starts.at(0).event->id == "merged");
-  CHECK(routed.decisions.at(0).reason == "merged with others into event merged");
+  CHECK(routed.decisions.at(0).reason == "merged with 2 others into event merged");
   CHECK(routed.decisions.size() == 5);
 }
 
 TEST_CASE("router: a debounce that holds as much as it may fires without waiting") {
   Router router({rule("hook", {"a"}, "", 1h)});
-  for (std::uint64_t i = 1; i < limits::kDebounceEvents; ++i) router.route(event(i, "hook"), "", t0);
+  for (std::uint64_t i = 1; i < limits::kDebounceEvents; ++i) router.route(event(i, "hook"), {}, t0);
   CHECK(router.fire(t0.steady).empty());
-  router.route(event(limits::kDebounceEvents, "hook"), "", t0);
+  router.route(event(limits::kDebounceEvents, "hook"), {}, t0);
   CHECK(router.fire(t0.steady).size() == 1);
   CHECK(router.held() == 0);
 }

@@ -227,7 +227,7 @@ void fill(Journal& journal, int from, int until, const std::function<bool(int)>&
       run.state = unfinished(number) ? RunState::queued : RunState::succeeded;
       const auto added = journal.add_run(run, kOwner);
       REQUIRE(added.ok());
-      REQUIRE(journal.add_step(*added, 0, StepResult{}).ok());
+      REQUIRE(journal.add_step(*added, 1, 0, StepResult{}).ok());
     }
   });
 }
@@ -239,7 +239,7 @@ TEST_CASE("journal: retention by age takes the oldest first, in batches, with al
   auto journal = opened(file);
   fill(*journal, 0, 100, none);
   const auto prune = [&](int before, std::uint64_t keep, std::size_t batch) {
-    const auto removed = journal->prune(kNow + std::chrono::seconds(before), keep, batch);
+    const auto removed = journal->prune({kNow + std::chrono::seconds(before), keep, {}}, batch);
     REQUIRE(removed.ok());
     return *removed;
   };
@@ -265,18 +265,18 @@ TEST_CASE("journal: retention never takes what is unrouted or has a run that is 
   in_transaction(*journal, [&] { REQUIRE(journal->add_event(make_event("unrouted")).ok()); });
   // More wait at the front than one call looks at; the calls go on behind them and come round again.
   std::size_t removed = 0;
-  for (int call = 0; call < 60; ++call) removed += journal->prune(kNow + 9999h, 0, 100).value();
+  for (int call = 0; call < 60; ++call) removed += journal->prune({kNow + 9999h, 0, {}}, 100).value();
   CHECK(removed == 25 + 500);
   CHECK(number(file, "SELECT count(*) FROM events") == 2500 - 25 + 1);
-  CHECK(journal->unfinished_runs()->size() == 2500 - 25);
+  CHECK(waiting_runs(*journal).size() == 2500 - 25);
   CHECK(journal->unrouted_events()->size() == 1);
 
   // One ends: the next round finds it.
-  auto run = (*journal->unfinished_runs())[0].first;
+  auto run = **journal->run_at(waiting_runs(*journal)[0].sequence);
   run.state = RunState::interrupted;
   in_transaction(*journal, [&] { REQUIRE(journal->update_run(run, kOwner).ok()); });
   removed = 0;
-  for (int call = 0; call < 10; ++call) removed += journal->prune(kNow + 9999h, 0, 100).value();
+  for (int call = 0; call < 10; ++call) removed += journal->prune({kNow + 9999h, 0, {}}, 100).value();
   CHECK(removed == 1);
 }
 
@@ -285,7 +285,7 @@ TEST_CASE("journal: numbers go on rising when everything was pruned, also after 
   {
     auto journal = opened(folder / "journal.db");
     fill(*journal, 0, 10, none);
-    CHECK(journal->prune(kNow + 1h, 0, 1000).value() == 10);
+    CHECK(journal->prune({kNow + 1h, 0, {}}, 1000).value() == 10);
   }
   auto journal = opened(folder / "journal.db");
   in_transaction(*journal, [&] {
@@ -304,11 +304,11 @@ TEST_CASE("journal: retention forgets dedupe keys whose window has ended, and no
     }
   });
   CHECK_FALSE(journal->seen("other", kNow + 4h)->has_value());
-  REQUIRE(journal->prune(kNow - 24h, 1000, 3).ok());
+  REQUIRE(journal->prune({kNow - 24h, 1000, {}}, 3).ok());
   CHECK(number(file, "SELECT count(*) FROM dedupe") == 7);
-  REQUIRE(journal->prune(kNow - 24h, 1000, 3).ok());
+  REQUIRE(journal->prune({kNow - 24h, 1000, {}}, 3).ok());
   CHECK(number(file, "SELECT count(*) FROM dedupe") == 5);
-  REQUIRE(journal->prune(kNow - 24h, 1000, 3).ok());
+  REQUIRE(journal->prune({kNow - 24h, 1000, {}}, 3).ok());
   CHECK(number(file, "SELECT count(*) FROM dedupe") == 5);
 }
 
@@ -318,9 +318,9 @@ TEST_CASE("journal: pruning gives the room back to the file system, a little a c
   auto journal = opened(file);
   for (int part = 0; part < 15; ++part) fill(*journal, part * 100, part * 100 + 100, none, 6000);
   const auto before = number(file, "PRAGMA page_count");
-  while (journal->prune(kNow + 9999h, 0, 200).value() > 0) {
+  while (journal->prune({kNow + 9999h, 0, {}}, 200).value() > 0) {
   }
-  for (int call = 0; call < 40; ++call) REQUIRE(journal->prune(kNow + 9999h, 0, 200).ok());
+  for (int call = 0; call < 40; ++call) REQUIRE(journal->prune({kNow + 9999h, 0, {}}, 200).ok());
   const auto after = number(file, "PRAGMA page_count");
   CAPTURE(before);
   CHECK(after < before / 2);
@@ -336,10 +336,10 @@ TEST_CASE("journal: one that a newer hark wrote is refused, by daemon and reader
   execute(file, "PRAGMA user_version = 7");
   const auto journal = open_journal(file);
   REQUIRE_FALSE(journal.ok());
-  CHECK(journal.error().message == file.string() + " was written by a newer hark (schema 7, this one knows 1)");
+  CHECK(journal.error().message == file.string() + " was written by a newer hark (schema 7, this one knows 2)");
   CHECK_FALSE(journal.error().cure.empty());
   CHECK_FALSE(open_journal_reader(file).ok());
-  execute(file, "PRAGMA user_version = 1");
+  execute(file, "PRAGMA user_version = 2");
   CHECK(opened(file)->event("event-1")->has_value());
 }
 
@@ -382,13 +382,13 @@ TEST_CASE("journal: damage is an error, never a crash") {
     }
     auto& opened = **journal;
     bool fine = opened.runs({.limit = 1000}).ok();
-    fine &= opened.unrouted_events().ok() && opened.unfinished_runs().ok() && opened.last_successes().ok();
+    fine &= opened.unrouted_events().ok() && opened.running_runs().ok() && opened.last_successes().ok();
     fine &= opened.event("event-7").ok() && opened.run("run-77").ok() && opened.decisions(3).ok();
     fine &= opened.begin().ok();
     fine &= opened.add_event(make_event("new")).ok() && opened.add_run(make_run("new", 1), kOwner).ok();
     fine &= opened.commit().ok();
     opened.rollback();
-    fine &= opened.prune(kNow + 9999h, 0, 1000).ok();
+    fine &= opened.prune({kNow + 9999h, 0, {}}, 1000).ok();
     if (!fine) ++refused;
   }
   CHECK(refused > 10);
@@ -437,4 +437,44 @@ TEST_CASE("journal: a writer waits for another process's transaction instead of 
 }
 
 }  // namespace
+TEST_CASE("prune: an event with a dead letter stays until that is old itself, or gone") {
+  const TemporaryFolder folder;
+  auto journal = opened(folder / "journal.db");
+  for (int i = 0; i < 3; ++i) {
+    const auto event = stored(*journal, make_event("event-" + std::to_string(i)));
+    in_transaction(*journal, [&] {
+      auto run = make_run("run-" + std::to_string(i), event);
+      run.state = RunState::failed;
+      if (i > 0) run.dead_since = kNow + std::chrono::hours(i);
+      run.sequence = *journal->add_run(run, kOwner);
+      REQUIRE(journal->add_attempt(run.sequence, {1, RunState::failed, {}, {}, {}, "why", {}}).ok());
+    });
+  }
+  const Retention retention{kNow + 9999h, 0, kNow + std::chrono::minutes(90)};
+  CHECK(journal->prune(retention, 100).value() == 2);
+  CHECK(journal->run("run-2")->has_value());
+  CHECK(number(folder / "journal.db", "SELECT count(*) FROM attempts") == 1);
+  CHECK(journal->prune({kNow + 9999h, 0, kNow + 3h}, 100).value() == 1);
+}
+
+// Made by the first version that had a journal: an event, a run of two steps that succeeded in its second attempt, one that failed.
+TEST_CASE("journal: one of an older hark is brought up to date with all it knows") {
+  const TemporaryFolder folder;
+  std::filesystem::copy_file(std::filesystem::path(HARK_SOURCE_DIR) / "tests/golden/journal_v1.db", folder / "journal.db");
+  CHECK_FALSE(open_journal_reader(folder / "journal.db").ok());  // by a reader it is left alone
+  auto journal = opened(folder / "journal.db");
+  const auto runs = journal->runs({});
+  REQUIRE(runs.ok());
+  REQUIRE(runs->size() == 2);
+  for (const auto& run : *runs) {
+    CHECK(run.source == "s");
+    const auto whole = journal->run(run.id);
+    REQUIRE(whole.ok());
+    CHECK((**whole).steps.size() == (run.handler == "two" ? 2 : 1));
+  }
+  in_transaction(*journal, [&] { REQUIRE(journal->add_event(make_event("new")).ok()); });
+  journal.reset();
+  CHECK(opened(folder / "journal.db")->event("new")->has_value());
+}
+
 }  // namespace hark

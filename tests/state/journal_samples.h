@@ -5,6 +5,7 @@
 
 #include <functional>
 #include <string>
+#include <vector>
 
 #include "core/ids.h"
 #include "state/sqlite_journal.h"
@@ -31,6 +32,7 @@ inline Run make_run(const std::string& id, std::uint64_t event_sequence, const s
   run.id = id;
   run.handler = handler;
   run.event_sequence = event_sequence;
+  run.source = "deploy";
   run.queued = kNow;
   return run;
 }
@@ -65,6 +67,12 @@ inline std::uint64_t stored(Journal& journal, const Event& event) {
     REQUIRE(journal.set_routed(sequence).ok());
   });
   return sequence;
+}
+
+inline std::vector<WaitingRun> waiting_runs(Journal& journal) {
+  std::vector<WaitingRun> all;
+  REQUIRE(journal.each_waiting_run([&](const WaitingRun& run, const Owner&) { all.push_back(run); }).ok());
+  return all;
 }
 
 }  // namespace hark::test

@@ -89,9 +89,9 @@ TEST_CASE("journal: a run with its steps comes back as it was, with what it take
     const auto added = journal->add_run(run, kOwner);
     REQUIRE(added.ok());
     run.sequence = *added;
-    REQUIRE(journal->add_step(run.sequence, 1, second).ok());
-    REQUIRE(journal->add_step(run.sequence, 0, second).ok());
-    REQUIRE(journal->add_step(run.sequence, 0, first).ok());  // a resumed run says it again
+    REQUIRE(journal->add_step(run.sequence, 2, 1, second).ok());
+    REQUIRE(journal->add_step(run.sequence, 2, 0, second).ok());
+    REQUIRE(journal->add_step(run.sequence, 2, 0, first).ok());  // a resumed run says it again
     run.state = RunState::failed;
     run.attempt = 2;
     run.started = kNow + 1s;
@@ -373,15 +373,18 @@ TEST_CASE("journal: after a start it names the runs that are not finished, with 
     });
   }
   auto journal = opened(folder / "journal.db");
-  const auto unfinished = journal->unfinished_runs();
-  REQUIRE(unfinished.ok());
-  REQUIRE(unfinished->size() == 2);
-  CHECK((*unfinished)[0].first.state == RunState::running);
-  CHECK((*unfinished)[0].first.event_id == "event-1");
-  CHECK((*unfinished)[0].second.boot_id == "boot");
-  CHECK((*unfinished)[0].second.pid == 4712);
-  CHECK((*unfinished)[0].second.start_time == 2);
-  CHECK((*unfinished)[1].first.state == RunState::queued);
+  const auto running = journal->running_runs();
+  REQUIRE(running.ok());
+  REQUIRE(running->size() == 1);
+  CHECK((*running)[0].first.state == RunState::running);
+  CHECK((*running)[0].first.event_id == "event-1");
+  CHECK((*running)[0].second.boot_id == "boot");
+  CHECK((*running)[0].second.pid == 4712);
+  CHECK((*running)[0].second.start_time == 2);
+  const auto waiting = waiting_runs(*journal);
+  REQUIRE(waiting.size() == 1);
+  CHECK(waiting[0].sequence == 4);
+  CHECK(waiting[0].handler == "on-push");
   const auto successes = journal->last_successes();
   REQUIRE(successes.ok());
   REQUIRE(successes->size() == 1);
@@ -526,4 +529,71 @@ TEST_CASE("journal: a reader finds no journal, an empty file, and one that no da
 }
 
 }  // namespace
+TEST_CASE("journal: a run's attempts are kept, and a new one takes over what was done") {
+  const TemporaryFolder folder;
+  auto journal = opened(folder / "journal.db");
+  const auto event = stored(*journal, make_event("event-1"));
+  auto run = make_run("run-number-1", event);
+  run.source = "deploy";
+  run.key = "k";
+  StepResult done, failed;
+  done.name = "one";
+  done.output = "first";
+  failed.name = "two";
+  failed.state = StepState::cancelled;
+  in_transaction(*journal, [&] {
+    run.sequence = *journal->add_run(run, Owner{});
+    REQUIRE(journal->add_step(run.sequence, 1, 0, done).ok());
+    REQUIRE(journal->add_step(run.sequence, 1, 1, failed).ok());
+    REQUIRE(journal->add_attempt(run.sequence, {1, RunState::interrupted, kNow, kNow + 1s, 7, "cut off", {}}).ok());
+    REQUIRE(journal->carry_steps(run.sequence, 1, 2).ok());
+    run.attempt = 2;
+    run.failures = 3;
+    run.interruptions = 4;
+    run.not_before = kNow + 5s;
+    run.dead_since = kNow + 6s;
+    REQUIRE(journal->update_run(run, Owner{}).ok());
+  });
+  const auto whole = **journal->run("run-number-1");
+  REQUIRE(whole.steps.size() == 1);
+  CHECK(whole.steps[0].output == "first");
+  CHECK(whole.source == "deploy");
+  CHECK(whole.key == "k");
+  CHECK(whole.failures == 3);
+  CHECK(whole.interruptions == 4);
+  CHECK(whole.not_before == kNow + 5s);
+  REQUIRE(whole.attempts.size() == 1);
+  CHECK(whole.attempts[0].state == RunState::interrupted);
+  CHECK(whole.attempts[0].started == kNow);
+  CHECK(whole.attempts[0].finished == kNow + 1s);
+  CHECK(whole.attempts[0].exit_code == 7);
+  CHECK(whole.attempts[0].error == "cut off");
+  CHECK(whole.attempts[0].steps.size() == 2);
+  CHECK(waiting_runs(*journal)[0].key == "k");
+  CHECK(waiting_runs(*journal)[0].not_before == kNow + 5s);
+  const auto dead = journal->runs({.dead = true});
+  REQUIRE(dead.ok());
+  CHECK(dead->size() == 1);
+  in_transaction(*journal, [&] {
+    run.dead_since.reset();
+    REQUIRE(journal->update_run(run, Owner{}).ok());
+  });
+  CHECK(journal->runs({.dead = true})->empty());
+}
+
+TEST_CASE("journal: it remembers which handlers a person paused") {
+  const TemporaryFolder folder;
+  auto journal = opened(folder / "journal.db");
+  in_transaction(*journal, [&] {
+    for (const char* handler : {"a", "b", "a"}) REQUIRE(journal->set_paused(handler, true).ok());
+  });
+  journal.reset();
+  journal = opened(folder / "journal.db");
+  CHECK(*journal->paused() == std::vector<std::string>{"a", "b"});
+  in_transaction(*journal, [&] { REQUIRE(journal->set_paused("a", false).ok()); });
+  CHECK(*journal->paused() == std::vector<std::string>{"b"});
+  in_transaction(*journal, [&] { REQUIRE(journal->set_paused("", false).ok()); });
+  CHECK(journal->paused()->empty());
+}
+
 }  // namespace hark

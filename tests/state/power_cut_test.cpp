@@ -44,7 +44,7 @@ class Load {
     if (random_() % 10 == 0) return journal_->rollback();
     REQUIRE(journal_->commit().ok());
     if (random_() % 3 != 0) promise(std::move(ids));
-    if (random_() % 8 == 0) REQUIRE(journal_->prune(kNow + std::chrono::hours(1), 0, 20).ok());
+    if (random_() % 8 == 0) REQUIRE(journal_->prune({kNow + std::chrono::hours(1), 0, {}}, 20).ok());
   }
 
   // Ends the journal as a daemon does.

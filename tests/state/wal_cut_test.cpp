@@ -80,7 +80,7 @@ TEST_CASE("journal: a -wal cut anywhere in its last transaction holds that one w
     {
       auto journal = opened(folder / "write.db");
       CHECK(journal->unrouted_events()->size() == (length == whole ? 1 : 0));
-      CHECK(journal->unfinished_runs()->size() == (length == whole ? 1 : 0));
+      CHECK(waiting_runs(*journal).size() == (length == whole ? 1 : 0));
       CHECK(stored(*journal, make_event("afterwards")) == (length == whole ? 7 : 6));
     }
     auto connection = sqlite::Connection::open(folder / "write.db", sqlite::Connection::Mode::read_only);

@@ -1,0 +1,357 @@
+// What becomes of runs: another attempt, a dead letter, a handler that tells of the failure; and what a person asks for.
+#include <algorithm>
+#include <utility>
+
+#include <nlohmann/json.hpp>
+
+#include "core/event_json.h"
+#include "core/limits.h"
+#include "core/printable.h"
+#include "daemon/engine_turn.h"
+#include "handlers/retry.h"
+#include "platform/clock.h"
+
+namespace hark {
+
+namespace {
+
+std::int64_t microseconds(Duration duration) { return std::chrono::duration_cast<std::chrono::microseconds>(duration).count(); }
+
+bool has_failed(RunState state) { return state == RunState::failed || state == RunState::timed_out; }
+
+Attempt attempt_of(const Run& run) { return {run.attempt, run.state, run.started, run.finished, run.exit_code, run.error, {}}; }
+
+// The run as it waits for its next attempt. Its error stays: it is why there is another one.
+void begin_next_attempt(Run& run) {
+  run.attempt += 1;
+  run.state = RunState::queued;
+  run.started.reset();
+  run.finished.reset();
+  run.exit_code.reset();
+  run.steps.clear();
+}
+
+// The step whose result the run's is.
+std::pair<const StepOptions*, const StepResult*> deciding_step(const Handler& handler, const Run& run) {
+  if (run.steps.empty() || run.steps.size() > handler.steps.size()) return {nullptr, nullptr};
+  return {&handler.steps[run.steps.size() - 1], &run.steps.back()};
+}
+
+}  // namespace
+
+const Handler* Engine::handler(const std::string& name) const {
+  const auto found = handlers().find(name);
+  return found == handlers().end() ? nullptr : found->second.get();
+}
+
+Status Engine::decide(const Run& run, WallTime now, Verdict verdict, std::string reason) {
+  return parts_.journal.add_decision({run.event_sequence, now, Stage::executor, verdict, run.handler, std::move(reason)});
+}
+
+Status Engine::take_report(Turn& turn, StepReport& report) {
+  turn.notices.emplace_back(lifecycle::PhaseComplete{report.run_id, report.handler, report.correlation_id, report.step});
+  // The worker does not report that it goes on to the next step: it follows, and a report costs a wake-up.
+  const auto* its = handler(report.handler);
+  if (goes_on(report.step.state) && its != nullptr && report.index + 1 < its->steps.size()) {
+    turn.notices.emplace_back(lifecycle::PhaseStarted{report.run_id, report.handler, report.correlation_id, its->steps[report.index + 1].name});
+  }
+  return parts_.journal.add_step(report.run_sequence, report.attempt, report.index, report.step);
+}
+
+Status Engine::take_report(Turn& turn, RunReport& report) {
+  // Its processes are gone whatever becomes of this transaction, which may give its slot to the next.
+  if (!report.ended) {
+    report.ended = executor_.finished(report.run.id).value_or(Executor::Finished{});
+    own_changes_.end(report.run.handler, report.run.id, turn.now.wall);
+    // At once: the next run is chosen in this very turn.
+    const auto state = report.run.state;
+    if (state == RunState::succeeded || has_failed(state)) note_outcome(report.run.handler, state == RunState::succeeded, turn.now.steady);
+  }
+  auto run = report.run;
+  if (run.state == RunState::cancelled && cut_off_) return interrupt(turn, std::move(run), report.ended->handler.get(), "cut off when hark stopped");
+  if (run.state == RunState::cancelled && !report.ended->why_cancelled.empty()) run.error = report.ended->why_cancelled;
+  return settle(turn, std::move(run), report.ended->handler.get(), report.ended->event);
+}
+
+// A run's attempt is over. `handler` and `event` as they were when it began; null: it could not begin.
+Status Engine::settle(Turn& turn, Run run, const Handler* handler, const EventPtr& event) {
+  const bool failed = has_failed(run.state);
+  if (failed) run.failures += 1;
+  if (failed && handler != nullptr) {
+    const auto [step, result] = deciding_step(*handler, run);
+    if (step != nullptr && hark::try_again(handler->retry, *step, *result, run.failures)) {
+      const auto pause = pause_before_retry(handler->retry, *result, run.id, run.failures);
+      return try_again(turn, std::move(run), *handler, event, pause);
+    }
+  }
+  if (failed || run.state == RunState::interrupted) {
+    run.dead_since = turn.now.wall;
+    const auto attempts = handler != nullptr && handler->retry.attempts > 1 ? " after " + counted(std::size_t(run.failures), "failure") : std::string{};
+    if (auto done = decide(run, turn.now.wall, Verdict::held, "stands in the dead letters" + attempts + ": " + run.error); !done) return done;
+  }
+  if (auto done = parts_.journal.update_run(run, owner_); !done) return done;
+  queue_.done(run.handler, run.key);
+  if (run.dead_since && handler != nullptr && !handler->on_failure.empty() && event) {
+    if (auto done = run_on_failure(turn, run, *handler, *event); !done) return done;
+  }
+  run_ended(turn, std::move(run));
+  return {};
+}
+
+Status Engine::try_again(Turn& turn, Run run, const Handler& handler, const EventPtr& event, Duration pause) {
+  if (auto done = parts_.journal.add_attempt(run.sequence, attempt_of(run)); !done) return done;
+  const auto reason = "attempt " + std::to_string(run.attempt) + " failed: " + run.error + "; failure " + std::to_string(run.failures) + " of " +
+                      std::to_string(handler.retry.attempts) + ", the next attempt in " + to_string(std::chrono::duration_cast<std::chrono::milliseconds>(pause));
+  if (auto done = decide(run, turn.now.wall, Verdict::held, reason); !done) return done;
+  attempt_ended(turn, std::make_shared<const Run>(run));
+  begin_next_attempt(run);
+  run.not_before = turn.now.wall + std::chrono::microseconds(microseconds(pause));
+  if (auto done = parts_.journal.update_run(run, owner_); !done) return done;
+  turn.notices.emplace_back(lifecycle::RunRetry{std::make_shared<const Run>(run)});
+  queue_.push_again({std::move(run), event}, turn.now);
+  return {};
+}
+
+// An attempt that ended with the process that made it, now or in an earlier life. It is not put into the queue here.
+Status Engine::interrupt(Turn& turn, Run run, const Handler* handler, const std::string& reason) {
+  const auto how = handler != nullptr ? handler->on_interrupt : OnInterrupt::resume;
+  run.state = RunState::interrupted;
+  run.finished = turn.now.wall;
+  run.error = reason;
+  run.interruptions += 1;
+  const bool too_often = run.interruptions >= limits::kInterruptions;
+  if (how == OnInterrupt::fail || too_often) {
+    if (too_often) run.error += "; it was cut off " + counted(std::size_t(run.interruptions), "time");
+    auto event = parts_.journal.event_at(run.event_sequence);
+    if (!event) return event.error();
+    return settle(turn, std::move(run), handler, *event ? std::make_shared<const Event>(std::move(**event)) : nullptr);
+  }
+  if (auto done = parts_.journal.add_attempt(run.sequence, attempt_of(run)); !done) return done;
+  attempt_ended(turn, std::make_shared<const Run>(run));
+  if (how == OnInterrupt::resume) {
+    if (auto done = parts_.journal.carry_steps(run.sequence, run.attempt, run.attempt + 1); !done) return done;
+  }
+  if (auto done = decide(run, turn.now.wall, Verdict::held, reason + (how == OnInterrupt::resume ? "; it goes on at its first unfinished step" : "; it begins again")); !done) {
+    return done;
+  }
+  begin_next_attempt(run);
+  if (auto done = parts_.journal.update_run(run, owner_); !done) return done;
+  turn.notices.emplace_back(lifecycle::RunRetry{std::make_shared<const Run>(run)});
+  return {};
+}
+
+// The failure is an event of its own, caused by the run that failed.
+Status Engine::run_on_failure(Turn& turn, const Run& run, const Handler& handler, const Event& event) {
+  Event failure;
+  failure.type = "run_failed";
+  failure.source = run.source;
+  failure.subject = run.handler;
+  failure.time = turn.now.wall;
+  failure.correlation_id = run.correlation_id;
+  failure.causation_id = run.id;
+  failure.hops = event.hops + 1;
+  failure.data = Payload(nlohmann::json{{"run", to_json(run)}, {"event", to_json(event)}});
+  auto stored = add(turn, std::move(failure));
+  if (!stored) return stored.error();
+  turn.notices.emplace_back(lifecycle::EventReceived{*stored});
+  return store(turn, router_.route(*stored, {handler.on_failure, true}, turn.now), {*stored});
+}
+
+void Engine::attempt_ended(Turn& turn, const RunPtr& run) {
+  turn.notices.emplace_back(lifecycle::IterationComplete{run, 1});
+  turn.notices.emplace_back(lifecycle::HandlerEnd{run});
+}
+
+void Engine::run_ended(Turn& turn, Run ended) {
+  const auto run = std::make_shared<const Run>(std::move(ended));
+  attempt_ended(turn, run);
+  if (run->state == RunState::succeeded) {
+    turn.notices.emplace_back(lifecycle::RunComplete{run});
+  } else {
+    turn.notices.emplace_back(lifecycle::RunFailed{run});
+  }
+  turn.ended.push_back(run);
+}
+
+// A handler with on_busy has as much to do as it may: who yields, the new one or the others?
+Status Engine::make_room(Turn& turn, const Router::Start& start, const Handler& handler, bool& drop) {
+  if (!queue_.busy(start.handler, start.key)) return {};
+  if (handler.on_busy == OnBusy::drop) {
+    drop = true;
+    return decide(turn, start.event, {start.event->sequence, turn.now.wall, Stage::queue, Verdict::dropped, start.handler,
+                                      "busy: as many runs of it as may (max_concurrent) are under way or next, on_busy is \"drop\""});
+  }
+  for (const auto sequence : queue_.waiting(start.handler, start.key)) {
+    auto run = parts_.journal.run_at(sequence);
+    if (!run) return run.error();
+    if (!*run || !queue_.remove(**run)) continue;
+    if (auto done = supersede(turn, std::move(**run), start, handler); !done) return done;
+  }
+  if (handler.on_busy != OnBusy::restart) return {};
+  for (const auto& run : executor_.running()) {
+    if (run.handler == start.handler && run.key == start.key) executor_.cancel(run.id, "ended for event " + start.event->id + " (on_busy is \"restart\")");
+  }
+  return {};
+}
+
+Status Engine::supersede(Turn& turn, Run run, const Router::Start& start, const Handler& handler) {
+  run.state = RunState::cancelled;
+  run.finished = turn.now.wall;
+  run.error = "event " + start.event->id + " took its place (on_busy is \"" + (handler.on_busy == OnBusy::latest ? "latest" : "restart") + "\")";
+  if (auto done = parts_.journal.update_run(run, owner_); !done) return done;
+  if (auto done = decide(run, turn.now.wall, Verdict::dropped, run.error); !done) return done;
+  run_ended(turn, std::move(run));
+  return {};
+}
+
+void Engine::note_outcome(const std::string& name, bool success, SteadyTime now) {
+  const auto* its = handler(name);
+  if (its == nullptr || its->breaker.failures == 0) return;
+  if (success && !breakers_.contains(name)) return;
+  auto& breaker = breakers_.try_emplace(name, its->breaker.failures, its->breaker.cooldown).first->second;
+  const bool changed = success ? breaker.succeeded() : breaker.failed(now);
+  if (changed) {
+    say(success ? "info" : "warn", success ? "handler '" + name + "' works again: its runs go on"
+                                           : "handler '" + name + "' failed " + counted(std::size_t(breaker.failures()), "time") + " in a row: its runs wait for " +
+                                                 to_string(its->breaker.cooldown) + " (breaker)");
+    apply_breaker(name, breaker);
+  }
+  if (success) breakers_.erase(name);
+}
+
+void Engine::wake_breakers(SteadyTime now) {
+  for (auto& [name, breaker] : breakers_) {
+    if (breaker.wake(now)) apply_breaker(name, breaker);
+  }
+}
+
+void Engine::apply_breaker(const std::string& handler, const Breaker& breaker) {
+  switch (breaker.state()) {
+    case Breaker::State::closed: return queue_.set_flow(handler, RunQueue::Flow::open);
+    case Breaker::State::open: return queue_.set_flow(handler, RunQueue::Flow::none);
+    case Breaker::State::half_open: return queue_.set_flow(handler, RunQueue::Flow::one);
+  }
+}
+
+std::string Engine::why_waiting(const Run& run) const {
+  const auto now = parts_.clock.now().wall;
+  const auto& slots = queue_.slots();
+  const auto cap = slots.handler_cap(run.handler);
+  if (draining_) return "hark is stopping: it begins at the next start";
+  if (journal_fault_) return "the journal cannot be written: " + *journal_fault_;
+  if (queue_.paused("")) return "all handlers are paused (`hark daemon resume`)";
+  if (queue_.paused(run.handler)) return "handler '" + run.handler + "' is paused (`hark daemon resume --handler " + run.handler + "`)";
+  if (const auto breaker = breakers_.find(run.handler); breaker != breakers_.end() && breaker->second.state() != Breaker::State::closed) {
+    const bool open = breaker->second.state() == Breaker::State::open;
+    return "the breaker of '" + run.handler + "' is " + (open ? "open" : "half open: one run is tried") + " after " +
+           counted(std::size_t(breaker->second.failures()), "failure") + " in a row";
+  }
+  if (run.not_before && *run.not_before > now) return "it waits until " + to_rfc3339(*run.not_before) + (run.failures > 0 ? " (retry)" : " (throttle)");
+  if (!slots.any_free()) return "all slots are taken: " + counted(std::size_t(slots.running()), "run") + " under way (max_concurrent_handlers)";
+  if (run.key && queue_.busy(run.handler, run.key)) return "others of its key '" + printable(*run.key, limits::kShownValue) + "' are before it";
+  if (!run.key && cap > 0 && slots.running(run.handler) >= cap) return "as many of '" + run.handler + "' run as may: " + std::to_string(cap) + " (max_concurrent)";
+  return "it is next";
+}
+
+void Engine::ask(std::function<Status(Turn&, Status& outcome)> act, Done done) {
+  asked_.push_back({std::move(act), std::move(done), {}});
+  schedule_turn();
+}
+
+void Engine::pause(const std::string& name, Done done) {
+  ask(
+      [this, name](Turn&, Status&) {
+        queue_.pause(name);
+        return parts_.journal.set_paused(name, true);
+      },
+      std::move(done));
+}
+
+void Engine::resume(const std::string& name, Done done) {
+  ask(
+      [this, name](Turn&, Status&) {
+        queue_.resume(name);
+        return parts_.journal.set_paused(name, false);
+      },
+      std::move(done));
+}
+
+void Engine::retry(const std::string& run_id, Done done) {
+  ask(
+      [this, run_id](Turn& turn, Status& outcome) -> Status {
+        auto found = parts_.journal.run(run_id);
+        if (!found || !*found) {
+          outcome = found ? Error{"no such run", {}} : found.error();
+          return {};
+        }
+        auto& run = **found;
+        if (!is_final(run.state)) {
+          outcome = Error{"run " + run.id + " is " + std::string(to_string(run.state)) + ": it has not ended", {}};
+          return {};
+        }
+        if (handler(run.handler) == nullptr) {
+          outcome = Error{"handler '" + run.handler + "' is not in the configuration", {}};
+          return {};
+        }
+        if (auto written = parts_.journal.add_attempt(run.sequence, attempt_of(run)); !written) return written;
+        if (auto written = decide(run, turn.now.wall, Verdict::passed, "attempt " + std::to_string(run.attempt) + " ended as " + std::string(to_string(run.state)) +
+                                                                           "; a person asked for another one"); !written) {
+          return written;
+        }
+        begin_next_attempt(run);
+        run.failures = 0;
+        run.interruptions = 0;
+        run.dead_since.reset();
+        run.error.clear();
+        if (auto written = parts_.journal.update_run(run, owner_); !written) return written;
+        auto event = parts_.journal.event_at(run.event_sequence);
+        if (!event) return event.error();
+        turn.notices.emplace_back(lifecycle::RunRetry{std::make_shared<const Run>(run)});
+        queue_.push({std::move(run), *event ? std::make_shared<const Event>(std::move(**event)) : nullptr}, turn.now);
+        return {};
+      },
+      std::move(done));
+}
+
+void Engine::discard(const std::string& run_id, Done done) {
+  ask(
+      [this, run_id](Turn& turn, Status& outcome) -> Status {
+        auto found = parts_.journal.run(run_id);
+        if (!found || !*found || !(*found)->dead_since) {
+          outcome = found ? Error{"no such dead letter", {}} : found.error();
+          return {};
+        }
+        auto& run = **found;
+        run.dead_since.reset();
+        if (auto written = parts_.journal.update_run(run, owner_); !written) return written;
+        return decide(run, turn.now.wall, Verdict::dropped, "a person took it out of the dead letters");
+      },
+      std::move(done));
+}
+
+void Engine::cancel(const std::string& run_id, Done done) {
+  ask(
+      [this, run_id](Turn& turn, Status& outcome) -> Status {
+        auto found = parts_.journal.run(run_id);
+        if (!found || !*found) {
+          outcome = found ? Error{"no such run", {}} : found.error();
+          return {};
+        }
+        auto& run = **found;
+        if (executor_.cancel(run.id)) return {};
+        if (!queue_.remove(run)) {
+          outcome = Error{"run " + run.id + " is not under way: it is " + std::string(to_string(run.state)), {}};
+          return {};
+        }
+        run.state = RunState::cancelled;
+        run.finished = turn.now.wall;
+        run.error = "cancelled before it began";
+        run.steps.clear();
+        if (auto written = parts_.journal.update_run(run, owner_); !written) return written;
+        run_ended(turn, std::move(run));
+        return {};
+      },
+      std::move(done));
+}
+
+}  // namespace hark

@@ -1,0 +1,81 @@
+#include "router/own_changes.h"
+
+#include <nlohmann/json.hpp>
+
+#include "core/limits.h"
+
+namespace hark {
+
+void OwnChanges::begin(const std::string& handler, const std::string& run_id, WallTime now) {
+  handlers_[handler].runs.insert_or_assign(run_id, Span{now, std::nullopt});
+}
+
+void OwnChanges::end(const std::string& handler, const std::string& run_id, WallTime now) {
+  auto& runs = handlers_[handler].runs;
+  if (const auto run = runs.find(run_id); run != runs.end()) run->second.ended = now;
+  std::erase_if(runs, [now](const auto& each) { return each.second.ended && *each.second.ended + limits::kOwnChangeGrace < now; });
+}
+
+// What a run does last is told a moment after its end.
+std::string OwnChanges::run_at(const Known& known, WallTime time) {
+  for (const auto& [run, span] : known.runs) {
+    if (!span.ended || time <= *span.ended + limits::kOwnChangeGrace) return run;
+  }
+  return {};
+}
+
+// A commit's time is whole seconds.
+bool OwnChanges::made_in(const Known& known, const std::string& run_id, const nlohmann::json& commits) {
+  if (run_id.empty() || commits.empty()) return false;
+  const auto began = std::chrono::floor<std::chrono::seconds>(known.runs.at(run_id).began);
+  for (const auto& commit : commits) {
+    const auto time = from_rfc3339(commit.value("time", std::string{}));
+    if (!time || *time < began) return false;
+  }
+  return true;
+}
+
+bool OwnChanges::is_own(Known& known, const std::string& path, const std::string& kind, const std::string& run_id,
+                        const std::function<bool()>& active) {
+  const auto found = known.files.find(path);
+  const bool is_new = found == known.files.end();
+  if (is_new && known.files.size() >= limits::kOwnChangeFiles) return false;
+  auto& file = is_new ? known.files[path] : found->second;
+  if (run_id.empty() || (!file.somebodys && !active())) file.somebodys = true;
+  if (file.somebodys) return false;
+  if (file.last_run != run_id) ++file.runs;
+  file.last_run = run_id;
+  if (is_new && kind == "create") file.created = true;
+  return file.created || file.runs > 1;
+}
+
+OwnChanges::Verdict OwnChanges::judge(const std::string& handler, const Event& event, const std::function<bool()>& active) {
+  const auto& data = event.data.json();
+  if (!data.is_object()) return {};
+  if (event.type == "git_push" && data.contains("commits")) {
+    const auto& known = handlers_[handler];
+    Verdict verdict{run_at(known, event.time), false};
+    verdict.own = made_in(known, verdict.run_id, data["commits"]) && active();
+    return verdict;
+  }
+  if (event.type != "file_change" || !data.contains("changes")) return {};
+  auto& known = handlers_[handler];
+  Verdict verdict{run_at(known, event.time), true};
+  std::optional<bool> asked;
+  const auto once = [&] {
+    if (!asked) asked = active();
+    return *asked;
+  };
+  const auto root = data.value("root_base64", data.value("root", std::string{}));
+  for (const auto& change : data["changes"]) {
+    const auto kind = change.value("kind", std::string{});
+    for (const char* key : {"path", "from"}) {
+      const auto name = change.value(std::string(key) + "_base64", change.value(key, std::string{}));
+      if (!name.empty() && !is_own(known, root + '\0' + name, kind, verdict.run_id, once)) verdict.own = false;
+    }
+  }
+  verdict.own = verdict.own && !verdict.run_id.empty();
+  return verdict;
+}
+
+}  // namespace hark

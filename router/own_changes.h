@@ -1,0 +1,58 @@
+// Whether a handler's own run made a change of files or branches, so that it is not started by its own writes for ever, while what a person changes
+// meanwhile still starts it. The kernel does not say who changed a file (inotify(7)), so it is told from when files change:
+// - a file that ever changed while no run of the handler was under way is somebody's: a change of it counts, always;
+// - one that changes only while runs of it are under way is written by them, from its creation or its second such run on;
+// - while the processes of the runs do nothing at all, a change is somebody else's;
+// - a branch was moved by a run when all its new commits were made while that run was under way, and busy.
+// Where it cannot be told the change counts: one run too many does less harm than one too few. Pure; loop thread only.
+#pragma once
+
+#include <cstddef>
+#include <functional>
+#include <map>
+#include <optional>
+#include <string>
+#include <unordered_map>
+#include <utility>
+
+#include <nlohmann/json_fwd.hpp>
+
+#include "core/event.h"
+
+namespace hark {
+
+class OwnChanges {
+ public:
+  void begin(const std::string& handler, const std::string& run_id, WallTime now);
+  void end(const std::string& handler, const std::string& run_id, WallTime now);
+
+  struct Verdict {
+    std::string run_id;  // a run of the handler that was under way; empty: there was none
+    bool own = false;    // all that the event tells of is what that handler's runs write
+  };
+  // Each event once a handler, in the order they come. `active`: whether processes of runs did anything lately; asked only where it matters.
+  Verdict judge(const std::string& handler, const Event& event, const std::function<bool()>& active);
+
+ private:
+  struct File {
+    bool somebodys = false;
+    bool created = false;  // by a run
+    int runs = 0;          // that it changed in
+    std::string last_run;
+  };
+  struct Span {
+    WallTime began;
+    std::optional<WallTime> ended;
+  };
+  struct Known {
+    std::map<std::string, Span> runs;  // those that ended long ago are forgotten
+    std::unordered_map<std::string, File> files;
+  };
+  static std::string run_at(const Known& known, WallTime time);
+  static bool made_in(const Known& known, const std::string& run_id, const nlohmann::json& commits);
+  bool is_own(Known& known, const std::string& path, const std::string& kind, const std::string& run_id, const std::function<bool()>& active);
+
+  std::unordered_map<std::string, Known> handlers_;
+};
+
+}  // namespace hark

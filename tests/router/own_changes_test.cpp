@@ -1,0 +1,111 @@
+#include <doctest/doctest.h>
+
+#include <nlohmann/json.hpp>
+
+#include "core/limits.h"
+#include "router/own_changes.h"
+
+using namespace hark;
+using namespace std::chrono_literals;
+
+namespace {
+
+const WallTime kStart{1'790'000'000s};
+
+Event change(WallTime when, std::initializer_list<std::pair<const char*, const char*>> files) {
+  Event event;
+  event.type = "file_change";
+  event.time = when;
+  nlohmann::json data = {{"root", "/tree"}, {"changes", nlohmann::json::array()}};
+  for (const auto& [kind, path] : files) data["changes"].push_back({{"kind", kind}, {"path", path}});
+  event.data = Payload(data);
+  return event;
+}
+
+Event push(WallTime when, std::initializer_list<WallTime> commits) {
+  Event event;
+  event.type = "git_push";
+  event.time = when;
+  auto list = nlohmann::json::array();
+  for (const auto time : commits) list.push_back({{"time", to_rfc3339(time)}});
+  event.data = Payload(nlohmann::json{{"commits", list}});
+  return event;
+}
+
+bool busy() { return true; }
+bool idle() { return false; }
+
+}  // namespace
+
+TEST_CASE("own changes: a file that a run makes and goes on writing is its own") {
+  OwnChanges changes;
+  changes.begin("h", "r1", kStart);
+  CHECK(changes.judge("h", change(kStart + 1s, {{"create", "out"}}), busy).own);
+  CHECK(changes.judge("h", change(kStart + 1s, {{"modify", "out"}}), busy).own);
+  changes.end("h", "r1", kStart + 2s);
+  const auto late = changes.judge("h", change(kStart + 2s + 100ms, {{"modify", "out"}}), busy);
+  CHECK(late.own);  // told a moment after its end
+  CHECK(late.run_id == "r1");
+  changes.begin("h", "r2", kStart + 10s);
+  CHECK(changes.judge("h", change(kStart + 11s, {{"modify", "out"}}), busy).own);
+}
+
+TEST_CASE("own changes: what is changed while no run is under way is somebody's, and stays so") {
+  OwnChanges changes;
+  CHECK_FALSE(changes.judge("h", change(kStart, {{"modify", "a"}}), busy).own);
+  changes.begin("h", "r1", kStart + 1s);
+  const auto during = changes.judge("h", change(kStart + 2s, {{"modify", "a"}}), busy);
+  CHECK_FALSE(during.own);
+  CHECK(during.run_id == "r1");
+  changes.end("h", "r1", kStart + 3s);
+  CHECK_FALSE(changes.judge("h", change(kStart + 3s + limits::kOwnChangeGrace + 1ms, {{"create", "b"}}), busy).own);
+}
+
+TEST_CASE("own changes: a file that was there is the run's from the second run on that changes it") {
+  OwnChanges changes;
+  changes.begin("h", "r1", kStart);
+  CHECK_FALSE(changes.judge("h", change(kStart + 1s, {{"modify", "log"}}), busy).own);
+  CHECK_FALSE(changes.judge("h", change(kStart + 1s, {{"modify", "log"}}), busy).own);
+  changes.end("h", "r1", kStart + 2s);
+  changes.begin("h", "r2", kStart + 3s);
+  CHECK(changes.judge("h", change(kStart + 4s, {{"modify", "log"}}), busy).own);
+}
+
+TEST_CASE("own changes: while the processes of the run do nothing, a change is somebody else's") {
+  OwnChanges changes;
+  changes.begin("h", "r1", kStart);
+  CHECK_FALSE(changes.judge("h", change(kStart + 1s, {{"create", "a"}}), idle).own);
+  CHECK_FALSE(changes.judge("h", change(kStart + 2s, {{"modify", "a"}}), busy).own);
+}
+
+TEST_CASE("own changes: one file of somebody else's makes the whole event count") {
+  OwnChanges changes;
+  changes.judge("h", change(kStart, {{"modify", "a"}}), busy);
+  changes.begin("h", "r1", kStart + 1s);
+  CHECK_FALSE(changes.judge("h", change(kStart + 2s, {{"create", "out"}, {"modify", "a"}}), busy).own);
+  CHECK(changes.judge("h", change(kStart + 2s, {{"modify", "out"}}), busy).own);
+}
+
+TEST_CASE("own changes: another handler's runs are somebody else") {
+  OwnChanges changes;
+  changes.begin("other", "r1", kStart);
+  CHECK_FALSE(changes.judge("h", change(kStart + 1s, {{"create", "out"}}), busy).own);
+}
+
+TEST_CASE("own changes: a branch is the run's when all its new commits were made while it ran, and worked") {
+  OwnChanges changes;
+  changes.begin("h", "r1", kStart + 10s);
+  CHECK(changes.judge("h", push(kStart + 12s, {kStart + 11s}), busy).own);
+  CHECK_FALSE(changes.judge("h", push(kStart + 12s, {kStart + 11s}), idle).own);
+  CHECK_FALSE(changes.judge("h", push(kStart + 12s, {kStart + 11s, kStart + 5s}), busy).own);
+  CHECK_FALSE(changes.judge("h", push(kStart + 12s, {}), busy).own);
+  CHECK_FALSE(changes.judge("other", push(kStart + 12s, {kStart + 11s}), busy).own);
+}
+
+TEST_CASE("own changes: beyond the files it remembers nothing is taken for a run's") {
+  OwnChanges changes;
+  changes.begin("h", "r1", kStart);
+  for (std::size_t i = 0; i < limits::kOwnChangeFiles; ++i) changes.judge("h", change(kStart + 1s, {{"create", std::to_string(i).c_str()}}), busy);
+  CHECK_FALSE(changes.judge("h", change(kStart + 1s, {{"create", "one more"}}), busy).own);
+  CHECK(changes.judge("h", change(kStart + 1s, {{"modify", "7"}}), busy).own);
+}
