@@ -1,5 +1,8 @@
 #include "cli/client.h"
 
+#include <algorithm>
+#include <cctype>
+
 #include <nlohmann/json.hpp>
 
 #include "cli/configuration.h"
@@ -68,10 +71,21 @@ std::optional<int> read_answer(const Answer& answer, nlohmann::json& value) {
   }
   value = std::move(*parsed);
   if (answer.status < 300) return std::nullopt;
-  auto message = value.value("title", std::string("status ") + std::to_string(answer.status));
-  if (const auto detail = value.value("detail", std::string{}); !detail.empty()) message += ": " + detail;
-  output::complain(message);
+  output::complain(problem_text(answer));
   return exit_code::kFailed;
+}
+
+std::string problem_text(const Answer& answer) {
+  const auto status = "status " + std::to_string(answer.status);
+  const auto parsed = parse_json(answer.body, "the daemon's answer");
+  if (!parsed || !parsed->is_object()) return status;
+  auto message = parsed->value("title", status);
+  if (const auto detail = parsed->value("detail", std::string{}); !detail.empty()) message += ": " + detail;
+  return message;
+}
+
+bool may_be_id(std::string_view text) {
+  return !text.empty() && std::all_of(text.begin(), text.end(), [](unsigned char c) { return std::isalnum(c) != 0; });
 }
 
 }  // namespace hark

@@ -33,4 +33,10 @@ std::optional<nlohmann::json> daemon_knows(const std::filesystem::path& journal,
 // Prints a problem and returns the exit status; nullopt: `value` is the parsed answer.
 std::optional<int> read_answer(const Answer& answer, nlohmann::json& value);
 
+// What an answer that is no success says: "not done: it has not ended".
+std::string problem_text(const Answer& answer);
+
+// Whether it may be an id, or the beginning of one. What is none cannot be a part of a path, however it is written there.
+bool may_be_id(std::string_view text);
+
 }  // namespace hark

@@ -27,6 +27,8 @@ struct Parsed {
   HistoryCommand history;
   EventCommand event;
   CronCommand cron;
+  DeadLettersCommand dead_letters;
+  std::string cancelled;
   std::string explained;
   bool refused = false;
   RefusalsCommand refusals;
@@ -83,8 +85,13 @@ void add_daemon(CLI::App& app, Parsed& p) {
   auto& status = control(daemon, p, "status", "What runs, what waits, how each source is", "hark daemon status --json");
   status.callback([&p] { p.run = [&p] { return status_command(p.common); }; });
 
-  auto& stop = control(daemon, p, "stop", "Stop it: running handlers may finish; returns when it is gone", "hark daemon stop");
+  auto& stop = control(daemon, p, "stop", "Stop it: no more is accepted, running handlers may finish; returns when it is gone", "hark daemon stop");
+  stop.alias("drain");
   stop.callback([&p] { p.run = [&p] { return stop_command(p.common); }; });
+
+  auto& cancel = control(daemon, p, "cancel", "End a run that is under way, or that waits", "hark daemon cancel 01KAJ4");
+  cancel.add_option("run", p.cancelled, "Its id, or the beginning of it")->option_text("RUN")->required();
+  cancel.callback([&p] { p.run = [&p] { return cancel_command(p.common, p.cancelled); }; });
 
   auto& trigger = control(daemon, p, "trigger", "Run a handler now", "hark daemon trigger --handler deploy --payload '{\"ref\": \"main\"}' --wait");
   trigger.add_option("--handler", p.trigger.handler, "Which handler (required)")->option_text("NAME")->required();
@@ -175,6 +182,54 @@ void add_history(CLI::App& app, Parsed& p) {
   });
 }
 
+// Which of the dead letters: some by their ids, or all that match.
+void add_settling(CLI::App& parent, Parsed& p, bool retry) {
+  auto& command = control(parent, p, retry ? "retry" : "discard", retry ? "Run them again, as often as their handlers grant" : "Take them out; what ran stays in the history",
+                          retry ? "hark dead-letters retry 01KAJ4\n  hark dead-letters retry --filter handler:deploy --dry-run" : "hark dead-letters discard 01KAJ4");
+  auto* ids = command.add_option("id", p.dead_letters.ids, "Runs, by their ids or the beginnings of them")->option_text("ID...");
+  auto* filter = command.add_option("--filter", p.dead_letters.filter, "All that match, for example 'handler:deploy'")->option_text("FILTER")->excludes(ids);
+  auto* all = command.add_flag("--all", p.dead_letters.all, "All of them")->excludes(ids)->excludes(filter);
+  command.add_flag("--dry-run", p.dead_letters.dry_run, "With --filter or --all: show which, and leave them alone")->excludes(ids);
+  command.callback([&p, retry, ids, filter, all] {
+    if (ids->empty() && filter->empty() && all->empty()) throw CLI::RequiredError("An id, --filter or --all");
+    p.run = [&p, retry] {
+      p.dead_letters.common = p.common;
+      return settle_dead_letters_command(p.dead_letters, retry);
+    };
+  });
+}
+
+void add_dead_letters(CLI::App& app, Parsed& p) {
+  auto& letters = *app.add_subcommand("dead-letters", "Runs that failed for good: look at them, retry or discard them");
+  letters.require_subcommand(1);
+  example(letters, "hark dead-letters list\n  hark dead-letters retry --filter handler:deploy");
+
+  auto& list = *letters.add_subcommand("list", "Those there are, newest first; with or without a daemon");
+  add_configuration(list, p.common);
+  add_journal(list, p.common);
+  add_json(list, p.common.json);
+  list.add_option("-n,--limit", p.dead_letters.limit, "How many (default: " + std::to_string(p.dead_letters.limit) + ")")->option_text("COUNT")->check(CLI::Range(1, 1'000'000));
+  list.add_option("--handler", p.dead_letters.handler, "Only of this handler")->option_text("NAME");
+  list.add_option("--filter", p.dead_letters.filter, "Only those that match, for example 'event.type:webhook'")->option_text("FILTER");
+  example(list, "hark dead-letters list --handler deploy");
+  list.callback([&p] {
+    p.run = [&p] {
+      p.dead_letters.common = p.common;
+      return list_dead_letters_command(p.dead_letters);
+    };
+  });
+
+  auto& show = *letters.add_subcommand("show", "One of them: its attempts, what the last one wrote, its event");
+  add_configuration(show, p.common);
+  add_journal(show, p.common);
+  add_json(show, p.common.json);
+  show.add_option("id", p.explained, "The run's id, or the beginning of it")->option_text("ID")->required();
+  example(show, "hark dead-letters show 01KAJ4");
+  show.callback([&p] { p.run = [&p] { return show_dead_letter_command(p.common, p.explained); }; });
+
+  for (const bool retry : {true, false}) add_settling(letters, p, retry);
+}
+
 void add_config(CLI::App& app, Parsed& p) {
   auto& config = *app.add_subcommand("config", "Check or show the configuration");
   config.require_subcommand(1);
@@ -227,7 +282,7 @@ std::string hint(const CLI::App& app, int argc, const char* const* argv) {
     const CLI::App* next = nullptr;
     for (const auto* sub : subcommands_of(*at)) {
       names.push_back(sub->get_name());
-      if (sub->get_name() == word) next = sub;
+      if (sub->check_name(word)) next = sub;
     }
     if (names.empty() || word.empty() || word.front() == '-') return {};
     if (next == nullptr) return "'" + word + "' is no command of '" + path_of(*at) + "'" + did_you_mean(word, names);
@@ -263,6 +318,7 @@ int run_command_line(int argc, const char* const* argv) {
   add_daemon(app, p);
   add_event(app, p);
   add_history(app, p);
+  add_dead_letters(app, p);
   add_config(app, p);
   add_cron(app, p);
   try {

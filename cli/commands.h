@@ -56,6 +56,21 @@ int history_command(const HistoryCommand& command);
 
 int explain_command(const CommonOptions& common, const std::string& id);  // of an event, or of a run: its event
 
+struct DeadLettersCommand {
+  CommonOptions common;
+  std::vector<std::string> ids;
+  std::string handler;   // list: only of this one
+  std::string filter;
+  std::size_t limit = 20;
+  bool all = false;
+  bool dry_run = false;
+};
+int list_dead_letters_command(const DeadLettersCommand& command);
+int show_dead_letter_command(const CommonOptions& common, const std::string& id);
+int settle_dead_letters_command(const DeadLettersCommand& command, bool retry);  // or discard
+
+int cancel_command(const CommonOptions& common, const std::string& run);
+
 struct RefusalsCommand {
   CommonOptions common;
   std::string source;  // empty: all

@@ -1,4 +1,4 @@
-// Commands that ask the running daemon: status, stop, pause, resume, trigger, explain.
+// Commands that ask the running daemon: status, stop, cancel, pause, resume, trigger.
 #include <unistd.h>
 
 #include <nlohmann/json.hpp>
@@ -106,6 +106,21 @@ int stop_command(const CommonOptions& common) {
     return exit_code::kFailed;
   }
   if (common.json) output::print_json({{"stopped", true}, {"pid", pid}});
+  return exit_code::kOk;
+}
+
+int cancel_command(const CommonOptions& common, const std::string& run) {
+  if (!may_be_id(run)) {
+    output::complain(Error{"'" + run + "' is no run's id", "`hark daemon status --json` has those of the runs under way, `hark history --filter state:queued` those that wait"});
+    return exit_code::kUsage;
+  }
+  json answer;
+  if (const auto ended = ask_daemon_json(common, "POST", "/api/runs/" + run + "/cancel", {}, kPatience, answer)) return *ended;
+  if (common.json) {
+    output::print_json(answer);
+  } else {
+    output::complain("cancelled run " + run + ": what it has running is being ended");
+  }
   return exit_code::kOk;
 }
 

@@ -89,6 +89,7 @@ int explain_command(const CommonOptions& common, const std::string& id) {
     print_runs((*shown)["runs"], SystemClock().now().wall, shown_ids(*journal));
     for (const auto& run : (*shown)["runs"]) {
       if (run.contains("waiting")) output::print_line(run["handler"].get<std::string>() + " waits: " + output::printable(run["waiting"].get<std::string>()));
+      if (const auto note = dead_letter_note(run); !note.empty()) output::print_line(run["handler"].get<std::string>() + " " + note);
     }
   }
   return exit_code::kOk;

@@ -1,6 +1,5 @@
 #include <algorithm>
 #include <memory>
-#include <optional>
 
 #include <nlohmann/json.hpp>
 
@@ -21,29 +20,6 @@ namespace hark {
 using nlohmann::json;
 
 namespace {
-
-// Fields of a run as filters name them: "state", "event.source", "duration_ms".
-bool matches(const Filter& filter, const json& run) {
-  return filter.evaluate([&](std::string_view field) { return json_at(run, field); }).matches;
-}
-
-// Fills `runs` with what matches, newest first, a page at a time.
-std::optional<int> collect(RunSource& source, const HistoryCommand& command, const Filter& filter, json& runs) {
-  runs = json::array();
-  RunQuery query;
-  query.handler = command.handler;
-  while (runs.size() < command.limit) {
-    query.limit = std::min(filter.empty() ? command.limit - runs.size() : kJournalPage, kJournalPage);
-    json got;
-    if (const auto ended = source.runs(query, got)) return ended;
-    for (auto& run : got) {
-      query.before = run["sequence"].get<std::uint64_t>();
-      if (runs.size() < command.limit && matches(filter, run)) runs.push_back(std::move(run));
-    }
-    if (got.size() < query.limit) break;
-  }
-  return std::nullopt;
-}
 
 void print_list(RunSource& source, const json& runs, bool as_json) {
   if (as_json) return output::print_json({{"runs", runs}});
@@ -100,7 +76,9 @@ int history_command(const HistoryCommand& command) {
   if (const auto ended = open_run_source(command.common, command.from_daemon, source)) return *ended;
   if (!command.id.empty()) return show_one(*source, command);
   json runs;
-  if (const auto ended = collect(*source, command, *filter, runs)) return *ended;
+  RunQuery query;
+  query.handler = command.handler;
+  if (const auto ended = find_runs(*source, query, *filter, command.limit, runs)) return *ended;
   if (runs.empty()) say_that_none_matches(*source, command, *filter);
   print_list(*source, runs, command.common.json);
   return exit_code::kOk;

@@ -11,7 +11,8 @@ namespace {
 
 // The names of to_json(Run), without the steps: lists do not have them.
 const std::vector<std::string> kFields = {"id",    "sequence", "handler",  "event",  "event.id", "event.sequence", "event.type",  "event.source", "correlation_id",
-                                          "state", "attempt",  "priority", "queued", "started",  "finished",       "duration_ms", "exit_code",    "error"};
+                                          "state", "attempt",  "priority", "queued", "started",  "finished",       "duration_ms", "exit_code",    "error",
+                                          "key",   "not_before", "dead_since"};
 
 std::vector<std::string> states() {
   std::vector<std::string> names;

@@ -1,5 +1,7 @@
 #include "cli/run_source.h"
 
+#include <algorithm>
+
 #include <nlohmann/json.hpp>
 
 #include "cli/client.h"
@@ -75,12 +77,13 @@ class DaemonRuns final : public RunSource {
   explicit DaemonRuns(CommonOptions common) : common_(std::move(common)) {}
 
   std::optional<int> runs(const RunQuery& query, json& shown) override {
-    auto target = "/api/runs?limit=" + std::to_string(query.limit);
+    auto target = std::string(query.dead ? "/api/dead-letters" : "/api/runs") + "?limit=" + std::to_string(query.limit);
     if (query.before) target += "&before=" + std::to_string(*query.before);
+    if (query.after) target += "&after=" + std::to_string(*query.after);
     if (!query.handler.empty()) target += "&handler=" + percent_encoded(query.handler);
     json answer;
     if (const auto ended = ask_daemon_json(common_, "GET", target, {}, kPatience, answer)) return ended;
-    shown = std::move(answer["runs"]);
+    shown = std::move(answer[query.dead ? "dead_letters" : "runs"]);
     return std::nullopt;
   }
 
@@ -113,6 +116,22 @@ class DaemonRuns final : public RunSource {
 };
 
 }  // namespace
+
+std::optional<int> find_runs(RunSource& source, RunQuery query, const Filter& filter, std::size_t limit, json& runs) {
+  runs = json::array();
+  while (runs.size() < limit) {
+    query.limit = std::min(filter.empty() ? limit - runs.size() : kJournalPage, kJournalPage);
+    json got;
+    if (const auto ended = source.runs(query, got)) return ended;
+    for (auto& run : got) {
+      (query.after ? query.after : query.before) = run["sequence"].get<std::uint64_t>();
+      const bool matches = filter.evaluate([&](std::string_view field) { return json_at(run, field); }).matches;
+      if (runs.size() < limit && matches) runs.push_back(std::move(run));
+    }
+    if (got.size() < query.limit) break;
+  }
+  return std::nullopt;
+}
 
 std::optional<int> open_run_source(const CommonOptions& common, bool from_daemon, std::unique_ptr<RunSource>& source) {
   if (from_daemon) {

@@ -32,7 +32,20 @@ void print_output(const json& step, const char* name, const char* file) {
   if (step.contains(file)) output::print_line(output::painted("      all of it: " + step[file].get<std::string>(), output::Colour::grey));
 }
 
+// One that was not the last: how it ended, in a line.
+void print_attempt(const json& attempt) {
+  const auto state = attempt["state"].get<std::string>();
+  auto line = "  attempt " + std::to_string(attempt["attempt"].get<int>()) + "  " + output::painted(state, output::colour_of_state(state)) + "  " + duration_text(attempt);
+  if (attempt.contains("error")) line += "  " + output::printable(attempt["error"].get<std::string>());
+  output::print_line(line);
+}
+
 }  // namespace
+
+std::string dead_letter_note(const json& run) {
+  if (!run.contains("dead_since")) return {};
+  return "stands in the dead letters since " + run["dead_since"].get<std::string>() + ": `hark dead-letters retry " + run["id"].get<std::string>() + "`";
+}
 
 void print_runs(const json& runs, WallTime now, const ShownId& shown_id) {
   if (runs.empty()) return;
@@ -60,6 +73,8 @@ void print_run(const json& run) {
   output::print_line("  event " + run["event"]["id"].get<std::string>() + " (" + output::printable(run["event"]["type"].get<std::string>()) + " from '" +
                      output::printable(run["event"]["source"].get<std::string>()) + "')");
   if (run.contains("error")) output::print_line("  " + output::printable(run["error"].get<std::string>()));
+  if (const auto note = dead_letter_note(run); !note.empty()) output::print_line("  " + note);
+  for (const auto& attempt : run.value("attempts", json::array())) print_attempt(attempt);
   for (const auto& step : run.value("steps", json::array())) {
     const auto step_state = step["state"].get<std::string>();
     std::string line = "  " + step["name"].get<std::string>() + "  " + output::painted(step_state, output::colour_of_state(step_state)) + "  " + duration_text(step);

@@ -16,4 +16,7 @@ using ShownId = std::function<std::string(const std::string& id)>;
 void print_runs(const nlohmann::json& runs, WallTime now, const ShownId& shown_id = {});
 void print_run(const nlohmann::json& run);
 
+// Where a run stands in the dead letters: that it does, and the command that retries it; else empty.
+std::string dead_letter_note(const nlohmann::json& run);
+
 }  // namespace hark

@@ -225,6 +225,7 @@ void list_dead_letters(const ApiParts& parts, const HttpRequest& request, const 
   query.dead = true;
   query.limit = std::min<std::size_t>(number(form_value(request.query, "limit")).value_or(20), kMostRuns);
   query.before = number(form_value(request.query, "before"));
+  query.after = number(form_value(request.query, "after"));
   query.handler = form_value(request.query, "handler").value_or("");
   auto runs = parts.journal.runs(query);
   if (!runs) return respond(problem(503, "the journal cannot be read", runs.error().message));
@@ -232,6 +233,15 @@ void list_dead_letters(const ApiParts& parts, const HttpRequest& request, const 
   for (const auto& run : *runs) body["dead_letters"].push_back(to_json(run));
   if (!runs->empty()) body["cursor"] = runs->back().sequence;
   respond(json_response(body));
+}
+
+// Any run that has ended may be retried; under this name only one that stands in the dead letters.
+void retry_dead_letter(const ApiParts& parts, const HttpRequest& request, HttpResponder respond) {
+  const auto id = path_parameter("/api/dead-letters/{id}/retry", request.path, "id");
+  const auto run = parts.journal.run(id);
+  if (!run) return respond(problem(400, "not done", run.error().text()));
+  if (!*run || !(*run)->dead_since) return respond(problem(404, "no such dead letter"));
+  parts.engine.retry((*run)->id, answer_when_done(respond, {{"retried", true}}));
 }
 
 void pause_or_resume(const ApiParts& parts, const HttpRequest& request, bool pause, const HttpResponder& respond) {
@@ -303,9 +313,7 @@ void add_api_routes(const ApiParts& parts) {
     p.engine.retry(path_parameter("/api/runs/{id}/retry", request.path, "id"), answer_when_done(respond, {{"retried", true}}));
   });
   api("GET", "/api/dead-letters", list_dead_letters);
-  api("POST", "/api/dead-letters/{id}/retry", [](const ApiParts& p, const HttpRequest& request, const HttpResponder& respond) {
-    p.engine.retry(path_parameter("/api/dead-letters/{id}/retry", request.path, "id"), answer_when_done(respond, {{"retried", true}}));
-  });
+  api("POST", "/api/dead-letters/{id}/retry", retry_dead_letter);
   api("POST", "/api/dead-letters/{id}/discard", [](const ApiParts& p, const HttpRequest& request, const HttpResponder& respond) {
     p.engine.discard(path_parameter("/api/dead-letters/{id}/discard", request.path, "id"), answer_when_done(respond, {{"discarded", true}}));
   });
