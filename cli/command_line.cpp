@@ -28,6 +28,7 @@ struct Parsed {
   EventCommand event;
   CronCommand cron;
   DeadLettersCommand dead_letters;
+  ReplayCommand replay;
   std::string cancelled;
   std::string explained;
   bool refused = false;
@@ -188,8 +189,8 @@ void add_settling(CLI::App& parent, Parsed& p, bool retry) {
                           retry ? "hark dead-letters retry 01KAJ4\n  hark dead-letters retry --filter handler:deploy --dry-run" : "hark dead-letters discard 01KAJ4");
   auto* ids = command.add_option("id", p.dead_letters.ids, "Runs, by their ids or the beginnings of them")->option_text("ID...");
   auto* filter = command.add_option("--filter", p.dead_letters.filter, "All that match, for example 'handler:deploy'")->option_text("FILTER")->excludes(ids);
-  auto* all = command.add_flag("--all", p.dead_letters.all, "All of them")->excludes(ids)->excludes(filter);
-  command.add_flag("--dry-run", p.dead_letters.dry_run, "With --filter or --all: show which, and leave them alone")->excludes(ids);
+  auto* all = command.add_flag("--all", p.dead_letters.all, "All of them")->excludes(ids)->excludes(filter)->option_text(" ");
+  command.add_flag("--dry-run", p.dead_letters.dry_run, "With --filter or --all: show which, and leave them alone")->excludes(ids)->option_text(" ");
   command.callback([&p, retry, ids, filter, all] {
     if (ids->empty() && filter->empty() && all->empty()) throw CLI::RequiredError("An id, --filter or --all");
     p.run = [&p, retry] {
@@ -228,6 +229,26 @@ void add_dead_letters(CLI::App& app, Parsed& p) {
   show.callback([&p] { p.run = [&p] { return show_dead_letter_command(p.common, p.explained); }; });
 
   for (const bool retry : {true, false}) add_settling(letters, p, retry);
+}
+
+void add_replay(CLI::App& app, Parsed& p) {
+  auto& replay = control(app, p, "replay", "Put stored events through today's configuration as new ones",
+                         "hark replay 01KAJ4\n  hark replay --since 2h --source hook --handler deploy --dry-run");
+  auto* ids = replay.add_option("id", p.replay.ids, "Events, by their ids (`hark history --events` lists them) or the beginnings of them")->option_text("ID...");
+  auto* since = replay.add_option("--since", p.replay.since, "All that arrived from outside since then, oldest first: 2h, or 2026-11-21T07:00:00Z")->option_text("WHEN")->excludes(ids);
+  replay.add_option("--until", p.replay.until, "With --since: up to then (default: now)")->option_text("WHEN")->needs(since);
+  replay.add_option("--source", p.replay.source, "With --since: only those of this source")->option_text("NAME")->needs(since);
+  replay.add_option("--filter", p.replay.filter, "With --since: only those that match, for example 'payload.ref:main'")->option_text("FILTER")->needs(since);
+  replay.add_option("--handler", p.replay.handler, "Only this one of the handlers that their sources name")->option_text("NAME");
+  replay.add_option("--rate", p.replay.rate, "At most so many (default: " + p.replay.rate + ")")->option_text("RATE");
+  replay.add_flag("--dry-run", p.replay.dry_run, "Show what each would do; replay none. Needs no daemon");
+  replay.callback([&p, ids, since] {
+    if (ids->empty() && since->empty()) throw CLI::RequiredError("An event's id, or --since,");
+    p.run = [&p] {
+      p.replay.common = p.common;
+      return replay_command(p.replay);
+    };
+  });
 }
 
 void add_config(CLI::App& app, Parsed& p) {
@@ -319,6 +340,7 @@ int run_command_line(int argc, const char* const* argv) {
   add_event(app, p);
   add_history(app, p);
   add_dead_letters(app, p);
+  add_replay(app, p);
   add_config(app, p);
   add_cron(app, p);
   try {

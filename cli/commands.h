@@ -69,6 +69,19 @@ int list_dead_letters_command(const DeadLettersCommand& command);
 int show_dead_letter_command(const CommonOptions& common, const std::string& id);
 int settle_dead_letters_command(const DeadLettersCommand& command, bool retry);  // or discard
 
+struct ReplayCommand {
+  CommonOptions common;
+  std::vector<std::string> ids;
+  std::string since;          // in their place: what arrived from outside, since then
+  std::string until;          // empty: now
+  std::string source;
+  std::string filter;
+  std::string handler;        // only this one of those that the rules name
+  std::string rate = "50/s";
+  bool dry_run = false;
+};
+int replay_command(const ReplayCommand& command);
+
 int cancel_command(const CommonOptions& common, const std::string& run);
 
 struct RefusalsCommand {

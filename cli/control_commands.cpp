@@ -119,7 +119,7 @@ int cancel_command(const CommonOptions& common, const std::string& run) {
   if (common.json) {
     output::print_json(answer);
   } else {
-    output::complain("cancelled run " + run + ": what it has running is being ended");
+    output::complain("cancelled run " + run);
   }
   return exit_code::kOk;
 }

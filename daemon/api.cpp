@@ -16,6 +16,7 @@
 #include "core/version.h"
 #include "daemon/engine.h"
 #include "daemon/places.h"
+#include "daemon/replay.h"
 #include "daemon/source_supervisor.h"
 #include "platform/clock.h"
 #include "platform/http_server.h"
@@ -133,6 +134,12 @@ HttpResponse no_such_handler(const ApiParts& parts, const std::string& name) {
   return no_such("handler", name, known);
 }
 
+HttpResponse not_accepted(const Acceptance& acceptance) {
+  auto response = problem(503, "not accepted", acceptance.reason);
+  response.headers.add("Retry-After", "1");
+  return response;
+}
+
 void trigger(const ApiParts& parts, const HttpRequest& request, HttpResponder respond) {
   const auto name = path_parameter("/api/handlers/{name}/trigger", request.path, "name");
   if (!parts.engine.handlers().contains(name)) return respond(no_such_handler(parts, name));
@@ -141,11 +148,7 @@ void trigger(const ApiParts& parts, const HttpRequest& request, HttpResponder re
   const bool wait = form_value(request.query, "wait") == "true";
   auto& engine = parts.engine;
   engine.offer_to({name, true}, std::move(*event), [&engine, respond = std::move(respond), wait](const Acceptance& acceptance) {
-    if (!acceptance.taken()) {
-      auto response = problem(503, "not accepted", acceptance.reason);
-      response.headers.add("Retry-After", "1");
-      return respond(std::move(response));
-    }
+    if (!acceptance.taken()) return respond(not_accepted(acceptance));
     if (!wait) return respond(json_response({{"event_id", acceptance.event_id}}, 202));
     engine.when_ended(acceptance.event_id, [respond, id = acceptance.event_id](const std::vector<Run>& runs) {
       auto list = json::array();
@@ -197,6 +200,24 @@ void explain(const ApiParts& parts, const HttpRequest& request, const HttpRespon
   respond(json_response(body));
 }
 
+void replay(const ApiParts& parts, const HttpRequest& request, HttpResponder respond) {
+  const auto handler = form_value(request.query, "handler").value_or("");
+  if (!handler.empty() && !parts.engine.handlers().contains(handler)) return respond(no_such_handler(parts, handler));
+  const auto original = parts.journal.event(path_parameter("/api/events/{id}/replay", request.path, "id"));
+  if (!original) return respond(problem(400, "cannot replay the event", original.error().text()));
+  if (!*original) return respond(problem(404, "no such event"));
+  auto event = replay_of(**original);
+  if (!event) return respond(problem(409, "cannot replay the event", event.error().text()));
+  parts.engine.offer_to({handler, false}, std::move(*event), [&parts, respond = std::move(respond)](const Acceptance& acceptance) {
+    if (!acceptance.taken()) return respond(not_accepted(acceptance));
+    json body = {{"event_id", acceptance.event_id}, {"decisions", json::array()}};
+    if (const auto decisions = parts.journal.decisions(acceptance.sequence)) {
+      for (const auto& decision : *decisions) body["decisions"].push_back(to_json(decision));
+    }
+    respond(json_response(body, 202));
+  });
+}
+
 void list_refusals(const ApiParts& parts, const HttpRequest& request, const HttpResponder& respond) {
   const auto source = form_value(request.query, "source").value_or("");
   std::vector<std::string> known;
@@ -236,7 +257,7 @@ void list_dead_letters(const ApiParts& parts, const HttpRequest& request, const 
 }
 
 // Any run that has ended may be retried; under this name only one that stands in the dead letters.
-void retry_dead_letter(const ApiParts& parts, const HttpRequest& request, HttpResponder respond) {
+void retry_dead_letter(const ApiParts& parts, const HttpRequest& request, const HttpResponder& respond) {
   const auto id = path_parameter("/api/dead-letters/{id}/retry", request.path, "id");
   const auto run = parts.journal.run(id);
   if (!run) return respond(problem(400, "not done", run.error().text()));
@@ -318,6 +339,7 @@ void add_api_routes(const ApiParts& parts) {
     p.engine.discard(path_parameter("/api/dead-letters/{id}/discard", request.path, "id"), answer_when_done(respond, {{"discarded", true}}));
   });
   api("GET", "/api/events/{id}/explain", explain);
+  api("POST", "/api/events/{id}/replay", replay);
   api("GET", "/api/refusals", list_refusals);
   api("POST", "/api/control/pause", [](const ApiParts& p, const HttpRequest& r, const HttpResponder& respond) { pause_or_resume(p, r, true, respond); });
   api("POST", "/api/control/resume", [](const ApiParts& p, const HttpRequest& r, const HttpResponder& respond) { pause_or_resume(p, r, false, respond); });

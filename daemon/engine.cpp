@@ -182,7 +182,7 @@ Status Engine::take_offer(Turn& turn, Offered& offered) {
   auto stored = add(turn, std::move(event));
   if (!stored) return stored.error();
   const auto& taken = **stored;
-  if (taken.type == "schedule") {
+  if (taken.type == "schedule" && taken.replay_of.empty()) {  // else the schedule would believe itself back at that slot
     if (const auto slot = from_rfc3339(taken.subject)) turn.slots.emplace_back(taken.source, *slot);
   }
   Acceptance accepted;

@@ -12,6 +12,7 @@
 #include "core/printable.h"
 #include "daemon/engine.h"
 #include "daemon/places.h"
+#include "daemon/replay.h"
 #include "executor/pool_runner.h"
 #include "platform/clock.h"
 #include "platform/file_system.h"
@@ -157,12 +158,12 @@ Result<OneShotOutcome> run_event(const Settings& configured, OneShotRequest requ
   return outcome;
 }
 
-Result<DryRun> dry_run_event(const Settings& configured, OneShotRequest request) {
-  const auto settings = without_debounce(configured);
-  if (auto settled = settle_source(settings, request); !settled) return settled.error();
+namespace {
+
+DryRun dry_run(const Settings& settings, Event wanted, const Router::Target& target) {
   const auto now = SystemClock().now();
   DryRun result;
-  result.event = std::move(request.event);
+  result.event = std::move(wanted);
   if (result.event.time == WallTime{}) result.event.time = now.wall;
   result.event.id = "dry-run";
   result.event.correlation_id = result.event.id;
@@ -170,7 +171,7 @@ Result<DryRun> dry_run_event(const Settings& configured, OneShotRequest request)
   std::vector<Rule> rules;
   for (const auto& source : settings.sources) rules.push_back(source.rule);
   const auto event = std::make_shared<const Event>(result.event);
-  auto routed = Router(std::move(rules)).route(event, {request.handler, !request.handler.empty()}, now);
+  auto routed = Router(std::move(rules)).route(event, target, now);
   result.decisions = std::move(routed.decisions);
   ReadOnlyFiles files;
   auto known = LastRun::load(files, settings.state_file, now.wall);
@@ -187,6 +188,20 @@ Result<DryRun> dry_run_event(const Settings& configured, OneShotRequest request)
     result.handlers.push_back({start.handler, handler->timeout, render_pipeline(*handler, context)});
   }
   return result;
+}
+
+}  // namespace
+
+Result<DryRun> dry_run_event(const Settings& configured, OneShotRequest request) {
+  const auto settings = without_debounce(configured);
+  if (auto settled = settle_source(settings, request); !settled) return settled.error();
+  return dry_run(settings, std::move(request.event), {request.handler, !request.handler.empty()});
+}
+
+Result<DryRun> dry_run_replay(const Settings& configured, const Event& original, const std::string& handler) {
+  auto event = replay_of(original);
+  if (!event) return event.error();
+  return dry_run(without_debounce(configured), std::move(*event), {handler, false});
 }
 
 }  // namespace hark

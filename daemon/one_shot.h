@@ -40,5 +40,7 @@ struct DryRun {
 };
 // What would happen: nothing is journaled, nothing is started.
 Result<DryRun> dry_run_event(const Settings& settings, OneShotRequest request);
+// The same of a replay of `original`. `handler`: only this one of those that the rules name; empty: all of them.
+Result<DryRun> dry_run_replay(const Settings& settings, const Event& original, const std::string& handler);
 
 }  // namespace hark
