@@ -56,7 +56,7 @@ void read_debounce(TableReader& reader, Duration fallback, Rule& rule) {
 std::optional<Template> read_event_template(TableReader& reader, std::string_view key) {
   const ConfigNode* node = reader.text(key);
   if (node == nullptr) return std::nullopt;
-  reader.show_text(key, *node);
+  reader.show(std::string(key), toml_string(node->text), node);  // `key` is no secret here, whatever its name says elsewhere
   auto text = Template::parse(node->text);
   for (const auto& name : text.names()) {
     const bool known = name == "payload" || name.starts_with("payload.") || name.starts_with("event.");

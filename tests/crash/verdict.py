@@ -110,7 +110,7 @@ class Verdict:
             if self.runs[event["id"]] or not decisions:
                 continue
             last = decisions[-1]
-            stood_for = last["stage"] == "debounce" and (last["verdict"] == "dropped" or last["reason"].startswith("merged with others into"))
+            stood_for = last["stage"] == "debounce" and (last["verdict"] == "dropped" or last["reason"].startswith("merged with "))
             self.check(stood_for, f"event {event['id']} of '{event['source']}' has no run; the last decision: {tuple(last)}")
 
     def every_run(self, cut_off):

@@ -133,7 +133,7 @@ class Events(Told):
         (watched / "two").write_text("x")
         daemon.wait_run("show", "failed")
         lines = self.hark("history", "--events").stdout.splitlines()[1:]
-        merged = [line for line in lines if "merged with others into event " in line]
+        merged = [line for line in lines if "merged with 1 other into event " in line]
         self.assertEqual((len(lines), len(merged)), (3, 2), lines)
 
     def test_a_filter_is_about_the_event(self):
