@@ -68,10 +68,23 @@ Status settle_source(const Settings& settings, OneShotRequest& request) {
   return Error{"several sources are of type '" + request.event.type + "': " + joined(of_type), "name one with --source"};
 }
 
-// One event has nothing to wait for: rules without their debounce.
+// One event has nothing to wait for: rules without their debounce. What gathers changes of files makes of one what it is.
 Settings without_debounce(Settings settings) {
-  for (auto& source : settings.sources) source.rule.debounce = {};
+  for (auto& source : settings.sources) {
+    source.rule.debounce = {};
+    if (source.type == "file_change") source.rule.batch.reset();
+  }
   return settings;
+}
+
+// One event alone would wait for the others of its batch, for which nobody is there.
+Status check_not_gathered(const Settings& settings, const OneShotRequest& request) {
+  for (const auto& source : settings.sources) {
+    if (!request.handler.empty() || source.name != request.event.source || !source.rule.batch) continue;
+    return Error{"source '" + source.name + "' gathers its events into a batch, and one alone is none",
+                 "give the whole batch to a handler: --handler NAME --payload '{\"events\": [...]}'"};
+  }
+  return {};
 }
 
 // A dry run looks and touches nothing: not even a broken state.json is put aside.
@@ -90,6 +103,7 @@ class ReadOnlyFiles final : public FileSystem {
 Result<OneShotOutcome> run_event(const Settings& configured, OneShotRequest request) {
   const auto settings = without_debounce(configured);
   if (auto settled = settle_source(settings, request); !settled) return settled.error();
+  if (auto alone = check_not_gathered(settings, request); !alone) return alone.error();
   block_signals(kSignals);
 
   SystemClock clock;
@@ -129,6 +143,14 @@ Result<OneShotOutcome> run_event(const Settings& configured, OneShotRequest requ
     if (signal == SIGCHLD) return processes.reap_orphans();
     outcome.ended_by = signal;
     for (const auto& run : engine.executor().running()) engine.cancel(run.id, {});
+    if (outcome.event.id.empty()) return;
+    RunQuery query;  // also those that wait for another attempt
+    query.event_id = outcome.event.id;
+    query.limit = limits::kHandlers;
+    const auto runs = (*journal)->runs(query);
+    for (const auto& run : runs ? *runs : std::vector<Run>{}) {
+      if (run.state == RunState::queued) engine.cancel(run.id, {});
+    }
   });
   engine.offer_to({request.handler, !request.handler.empty()}, std::move(request.event), [&](const Acceptance& acceptance) {
     if (!acceptance.taken()) {

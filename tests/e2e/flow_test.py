@@ -2,9 +2,11 @@
 
 import json
 import os
+import signal
+import subprocess
 import unittest
 
-from support import TestCase
+from support import DEADLINE, HARK, TestCase
 
 HOOK = """
 webhook_port = 0
@@ -80,6 +82,20 @@ retry = { attempts = 3, backoff = "1ms" }""")
             self.post(again=again)
             self.daemon_.wait_run("work", "failed")
         self.assertEqual([run["attempt"] for run in self.runs()], [2, 1])
+
+
+    def test_a_person_who_interrupts_hark_event_ends_the_pause_as_well(self):
+        project = self.project("[handlers.work]\nrun = 'echo here > gate; exit 1'\nretry = { attempts = 2, backoff = '1h' }\n")
+        os.mkfifo(project.path / "gate")
+        event = subprocess.Popen([HARK, "event", "--handler", "work", "--config", project.config], stdout=subprocess.PIPE, text=True, env=project.environment())
+        self.addCleanup(event.kill)
+        (project.path / "gate").read_text()
+        while not project.runs(state="queued", attempt=2):
+            self.assertIsNone(event.poll())
+        event.send_signal(signal.SIGINT)
+        event.communicate(timeout=DEADLINE)
+        self.assertEqual(event.returncode, 128 + signal.SIGINT)
+        self.assertEqual([run["state"] for run in project.runs()], ["cancelled"])
 
 
 class Failing(Flow):
@@ -171,6 +187,14 @@ class Gathered(Flow):
         batch = json.loads(self.project_.run_output(run["id"]))
         self.assertEqual((batch["members"], [one["id"] for one in batch["data"]["events"]]), (3, events))
         self.assertIn("replay its members", self.project_.hark("replay", batch["id"], status=1).stderr)
+
+    def test_one_event_alone_is_no_batch(self):
+        project = self.project(HOOK + "batch = {}\n[handlers.work]\nrun = 'cat'\n")
+        told = project.hark("event", "--type", "webhook", "--payload", "{}", status=1)
+        self.assertIn("gathers its events into a batch", told.stderr)
+        self.assertIn("gathered: 1 of 100", project.hark("event", "--type", "webhook", "--payload", "{}", "--dry-run").stdout)
+        done = project.hark("event", "--handler", "work", "--payload", '{"events": []}', "--json")
+        self.assertEqual(json.loads(done.stdout)["runs"][0]["state"], "succeeded")
 
     def test_a_dedupe_key_makes_two_arrivals_one_event(self):
         self.start('dedupe_key = "{payload.id}"\n', 'run = "true"')
