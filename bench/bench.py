@@ -23,7 +23,7 @@ arguments.add_argument("build")
 arguments.add_argument("--rounds", type=int, default=3)
 arguments.add_argument("--events", type=int, default=500)
 arguments.add_argument("--seconds", type=float, default=3)
-arguments.add_argument("--only", default="file,webhook,starts,idle", help="also: backlog, which takes minutes")
+arguments.add_argument("--only", default="file,webhook,starts,route,idle", help="also: backlog, which takes minutes")
 arguments.add_argument("--backlog", type=int, default=1_000_000, help="events of a backlog")
 options = arguments.parse_args()
 build = pathlib.Path(options.build).resolve()
@@ -417,6 +417,11 @@ if "webhook" in only:
     latency_table(f"\nFrom the post to the handler's first instruction ({options.events} events)", candidates, "webhook (adnanh)" if have("webhook") else None)
 if "starts" in only:
     rate_table(f"\nStarts of /bin/true, {HANDLERS} at once", {"floor": starts_floor, "hark": starts_hark}, "floor")
+if "route" in only:
+    print("\nEvents routed, filtered, keyed, queued and taken on one core")
+    for rules in (10, 1000, 10_000):
+        figures = [float(output(program("route_rate"), str(rules))) for _ in range(options.rounds)]
+        print_row(f"with {rules:,} sources and rules", f"{statistics.median(figures):,.0f}", "/s", "")
 if "idle" in only:
     ready, resident, used = idle()
     print("\nAt rest")

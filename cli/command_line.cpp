@@ -60,9 +60,10 @@ CLI::App& control(CLI::App& parent, Parsed& p, const std::string& name, const st
 }
 
 void add_history_options(CLI::App& command, Parsed& p) {
-  command.add_option("id", p.history.id, "One run, by its id or the beginning of it: with its steps and what they wrote. Of an event: its runs")->option_text(" ");
+  auto* id = command.add_option("id", p.history.id, "One run, by its id or the beginning of it: with its steps and what they wrote. Of an event: its runs")->option_text(" ");
   command.add_option("-n,--limit", p.history.limit, "How many, newest first (default: " + std::to_string(p.history.limit) + ")")->option_text("COUNT")->check(CLI::Range(1, 1'000'000));
   command.add_option("--handler", p.history.handler, "Only runs of this handler")->option_text("NAME");
+  command.add_flag("-f,--follow", p.history.follow, "Runs as they end from now on, one a line, until interrupted")->option_text(" ")->excludes(id);
   command.add_option("--filter", p.history.filter, "Only runs that match, for example 'state:failed|state:timed_out'")->option_text("FILTER");
 }
 
@@ -155,7 +156,7 @@ void add_history(CLI::App& app, Parsed& p) {
   add_json(history, p.common.json);
   add_history_options(history, p);
   auto* events = history.add_flag("--events", p.history.events, "What arrived, and what became of each event; --filter is then about events");
-  events->excludes("--handler")->excludes("id")->option_text(" ");
+  events->excludes("--handler")->excludes("id")->excludes("--follow")->option_text(" ");
   example(history, "hark history --limit 5\n  hark history --filter 'state:failed|state:timed_out'\n  hark history --events --filter 'type:webhook'\n  hark history 01KAJ4");
   history.callback([&p] {
     p.run = [&p] {

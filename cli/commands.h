@@ -51,6 +51,7 @@ struct HistoryCommand {
   std::string id;        // one run, with its steps; or an event, with its runs
   bool events = false;   // what arrived and what became of it, instead of what ran
   bool from_daemon = false;
+  bool follow = false;   // what ends from now on
 };
 int history_command(const HistoryCommand& command);
 

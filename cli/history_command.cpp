@@ -6,6 +6,7 @@
 #include "cli/commands.h"
 #include "cli/event_list.h"
 #include "cli/exit_codes.h"
+#include "cli/follow_runs.h"
 #include "cli/journal_access.h"
 #include "cli/output.h"
 #include "cli/run_filter.h"
@@ -75,6 +76,7 @@ int history_command(const HistoryCommand& command) {
   std::unique_ptr<RunSource> source;
   if (const auto ended = open_run_source(command.common, command.from_daemon, source)) return *ended;
   if (!command.id.empty()) return show_one(*source, command);
+  if (command.follow) return follow_runs(*source, command, *filter);
   json runs;
   RunQuery query;
   query.handler = command.handler;

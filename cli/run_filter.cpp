@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "core/event_field.h"
 #include "core/nearest.h"
 #include "core/run.h"
 
@@ -37,6 +38,11 @@ Status check_run_filter(const Filter& filter) {
     if (auto known = check(state, states(), "no run's state is '" + state + "'", "it is one of "); !known) return known;
   }
   return {};
+}
+
+// Fields as filters name them: "state", "event.source", "duration_ms".
+bool matches(const Filter& filter, const nlohmann::json& run) {
+  return filter.evaluate([&](std::string_view field) { return json_at(run, field); }).matches;
 }
 
 }  // namespace hark

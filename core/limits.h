@@ -126,10 +126,14 @@ inline constexpr std::int64_t kThrottleCount = 10'000;
 inline constexpr std::size_t kThrottleKeys = 1000;
 // What a run changed last is told by its source within this after its end; processes that did nothing for so long changed nothing.
 inline constexpr auto kOwnChangeGrace = 250ms;
+// A run's commits are told within this after its end, when a repository is large or the machine busy.
+inline constexpr auto kOwnCommitGrace = 10s;
 // Files of which one handler remembers who changes them: about 100 bytes each.
 inline constexpr std::size_t kOwnChangeFiles = 50'000;
 // Runs that caused one another, from an event that came from outside on. A story of this length is a circle.
 inline constexpr int kHops = 16;
+// Where it is not sure that they did (a file changed while a run was busy), the next ones follow at this pace.
+inline constexpr auto kCirclePause = 60s;
 // Attempts of one run that were cut off (a crash, a stop) before it counts as what makes them end.
 inline constexpr int kInterruptions = 20;
 

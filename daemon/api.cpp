@@ -145,11 +145,17 @@ void trigger(const ApiParts& parts, const HttpRequest& request, HttpResponder re
   if (!parts.engine.handlers().contains(name)) return respond(no_such_handler(parts, name));
   auto event = triggered_event(request.body);
   if (!event) return respond(problem(400, "bad payload", event.error().message));
+  if (const auto key = request.headers.get("Idempotency-Key"); key && !key->empty()) {
+    if (key->size() > limits::kDeliveryId) return respond(problem(400, "bad Idempotency-Key", "it is longer than " + std::to_string(limits::kDeliveryId) + " bytes"));
+    event->dedupe_key = "manual/" + name + "/" + std::string(*key);
+  }
   const bool wait = form_value(request.query, "wait") == "true";
   auto& engine = parts.engine;
   engine.offer_to({name, true}, std::move(*event), [&engine, respond = std::move(respond), wait](const Acceptance& acceptance) {
     if (!acceptance.taken()) return respond(not_accepted(acceptance));
-    if (!wait) return respond(json_response({{"event_id", acceptance.event_id}}, 202));
+    json accepted = {{"event_id", acceptance.event_id}};
+    if (acceptance.outcome == Acceptance::Outcome::duplicate) accepted["duplicate"] = true;
+    if (!wait) return respond(json_response(accepted, 202));
     engine.when_ended(acceptance.event_id, [respond, id = acceptance.event_id](const std::vector<Run>& runs) {
       auto list = json::array();
       for (const auto& run : runs) list.push_back(to_json(run));

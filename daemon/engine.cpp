@@ -200,22 +200,28 @@ Status Engine::tag_own_changes(Offered& offered) {
   auto& event = offered.event;
   const auto* rule = router_.rule(event.source);
   if (rule == nullptr || offered.target.direct || !event.replay_of.empty()) return {};
-  std::string cause;
+  std::string cause, perhaps;
   for (const auto& name : rule->handlers) {
-    const auto verdict = own_changes_.judge(name, event, [this] { return !parts_.runs_were_active || parts_.runs_were_active(limits::kOwnChangeGrace); });
-    if (!verdict.own) continue;
-    cause = verdict.run_id;
     const auto* its = handler(name);
-    if (its != nullptr && !its->allow_self_trigger) offered.target.without.push_back(name);
+    if (its == nullptr || its->allow_self_trigger) continue;  // whoever made it
+    const auto verdict = own_changes_.judge(name, event, [this] { return !parts_.runs_were_active || parts_.runs_were_active(limits::kOwnChangeGrace); });
+    if (!verdict.own) {
+      perhaps = verdict.run_id;
+      continue;
+    }
+    cause = verdict.run_id;
+    offered.target.without.push_back(name);
   }
-  if (cause.empty() || !event.causation_id.empty()) return {};
-  auto run = parts_.journal.run(cause);
+  if ((cause.empty() && perhaps.empty()) || !event.causation_id.empty()) return {};
+  auto run = parts_.journal.run(cause.empty() ? perhaps : cause);
   if (!run) return run.error();
   if (!*run) return {};
   auto trigger = parts_.journal.event_at((*run)->event_sequence);
   if (!trigger) return trigger.error();
-  event.causation_id = cause;
-  event.correlation_id = (*run)->correlation_id;
+  if (!cause.empty()) {
+    event.causation_id = cause;
+    event.correlation_id = (*run)->correlation_id;
+  }
   event.hops = (*trigger ? (*trigger)->hops : 0) + 1;
   return {};
 }

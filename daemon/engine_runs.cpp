@@ -69,7 +69,9 @@ Status Engine::take_report(Turn& turn, RunReport& report) {
   }
   auto run = report.run;
   if (run.state == RunState::cancelled && cut_off_) return interrupt(turn, std::move(run), report.ended->handler.get(), "cut off when hark stopped");
-  if (run.state == RunState::cancelled && !report.ended->why_cancelled.empty()) run.error = report.ended->why_cancelled;
+  // Who asked for its end while it failed by itself was told that it comes: there is no other attempt.
+  if (report.ended->cancelled && has_failed(run.state)) run.state = RunState::cancelled;
+  if (run.state == RunState::cancelled && !report.ended->why.empty()) run.error = report.ended->why;
   return settle(turn, std::move(run), report.ended->handler.get(), report.ended->event);
 }
 

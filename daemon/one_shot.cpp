@@ -29,7 +29,7 @@ namespace hark {
 
 namespace {
 
-constexpr std::initializer_list<int> kSignals = {SIGTERM, SIGINT, SIGCHLD};
+constexpr std::initializer_list<int> kEndingSignals = {SIGTERM, SIGINT, SIGCHLD};
 
 std::string joined(const std::vector<std::string>& names) {
   std::string text;
@@ -104,7 +104,7 @@ Result<OneShotOutcome> run_event(const Settings& configured, OneShotRequest requ
   const auto settings = without_debounce(configured);
   if (auto settled = settle_source(settings, request); !settled) return settled.error();
   if (auto alone = check_not_gathered(settings, request); !alone) return alone.error();
-  block_signals(kSignals);
+  block_signals(kEndingSignals);
 
   SystemClock clock;
   RealFileSystem files;
@@ -139,7 +139,7 @@ Result<OneShotOutcome> run_event(const Settings& configured, OneShotRequest requ
   OneShotOutcome outcome;
   outcome.event = request.event;
   std::string refused;
-  const Signals signals(loop, kSignals, [&](int signal) {
+  const Signals signals(loop, kEndingSignals, [&](int signal) {
     if (signal == SIGCHLD) return processes.reap_orphans();
     outcome.ended_by = signal;
     for (const auto& run : engine.executor().running()) engine.cancel(run.id, {});

@@ -84,7 +84,7 @@ Result<std::optional<Executor::Planned>> Executor::prepare(RunQueue::Ready ready
 
 void Executor::launch(std::vector<Planned> planned, Runner& runner) {
   for (auto& one : planned) {
-    Active active{one.assignment.run, one.assignment.handler, one.assignment.event, std::move(one.slot), std::stop_source{}, {}};
+    Active active{one.assignment.run, one.assignment.handler, one.assignment.event, std::move(one.slot), std::stop_source{}, false, {}};
     one.assignment.stop = active.stop.get_token();
     active_.emplace(active.run.id, std::move(active));
     runner.start(std::move(one.assignment));
@@ -95,12 +95,13 @@ std::optional<Executor::Finished> Executor::finished(const std::string& run_id) 
   auto node = active_.extract(run_id);
   if (node.empty()) return std::nullopt;
   auto& active = node.mapped();
-  return Finished{std::move(active.handler), std::move(active.event), std::move(active.why)};
+  return Finished{std::move(active.handler), std::move(active.event), active.cancelled, std::move(active.why)};
 }
 
 bool Executor::cancel(const std::string& run_id, std::string why) {
   const auto found = active_.find(run_id);
   if (found == active_.end()) return false;
+  found->second.cancelled = true;
   found->second.why = std::move(why);
   found->second.stop.request_stop();
   return true;

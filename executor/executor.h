@@ -47,7 +47,8 @@ class Executor {
   struct Finished {
     std::shared_ptr<const Handler> handler;  // as it was when the run began
     EventPtr event;
-    std::string why_cancelled;               // empty: nobody cancelled it, or gave no reason
+    bool cancelled = false;                  // somebody asked for its end, and got no other answer than that
+    std::string why;                         // they did; may be empty
   };
   std::optional<Finished> finished(const std::string& run_id);
 
@@ -64,7 +65,8 @@ class Executor {
     EventPtr event;
     Slot slot;
     std::stop_source stop;
-    std::string why;  // it was cancelled
+    bool cancelled = false;
+    std::string why;
   };
 
   Result<std::optional<RunQueue::Waiting>> complete(RunQueue::Ready& ready);

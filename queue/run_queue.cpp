@@ -30,8 +30,10 @@ std::size_t bytes_of(const RunQueue::Waiting& waiting) { return limits::kRunByte
 }  // namespace
 
 RunQueue::Place& RunQueue::place(const std::string& handler, const std::string& source, bool keyed) {
-  auto& place = places_[{handler, keyed ? source + '\0' : source}];
-  if (!place) place = std::make_unique<Place>(Place{handler, keyed, {}, 0});
+  if (last_place_ != nullptr && last_place_->keyed == keyed && last_place_->handler == handler && last_place_->source == source) return *last_place_;
+  auto& place = places_[{handler, source, keyed}];
+  if (!place) place = std::make_unique<Place>(Place{handler, source, keyed, 0, {}, 0});
+  last_place_ = place.get();
   return *place;
 }
 
@@ -59,10 +61,11 @@ void RunQueue::remember(Waiting waiting) {
 void RunQueue::add(const WaitingRun& waiting, Now now, bool has_key) {
   now_ = now.steady;
   ++size_;
-  ++sizes_[waiting.handler];
   const auto pause = waiting.not_before ? std::max(*waiting.not_before - now.wall, WallTime::duration::zero()) : WallTime::duration::zero();
   const auto number = key_number(waiting.handler, waiting.key);
-  const Late late{now.steady + pause, &place(waiting.handler, waiting.source, number != 0), waiting.priority, {waiting.sequence, number}};
+  auto& place = this->place(waiting.handler, waiting.source, number != 0);
+  ++place.size;
+  const Late late{now.steady + pause, &place, waiting.priority, {waiting.sequence, number}};
   if (number != 0 && !has_key) {
     auto& key = keys_[number];
     if (key.behind || key.admitted >= key_cap(waiting.handler)) {
@@ -81,6 +84,7 @@ void RunQueue::line_up(const Late& late) {
     std::push_heap(late_.begin(), late_.end());
     return;
   }
+  lined_up_.insert(late.place);
   auto& line = late.place->line[late.priority];
   line.insert(position(line, late.entry.sequence, of_entry), late.entry);
 }
@@ -99,7 +103,7 @@ std::optional<SteadyTime> RunQueue::next_due() const { return late_.empty() ? st
 int RunQueue::key_cap(const std::string& handler) const { return std::max(1, slots_.handler_cap(handler)); }
 
 bool RunQueue::may_run(const Place& place) const {
-  if (place.line.empty() || paused_.contains(place.handler) || !slots_.free(place.handler, place.keyed)) return false;
+  if (paused_.contains(place.handler) || !slots_.free(place.handler, place.keyed)) return false;
   const auto flow = flows_.find(place.handler);
   if (flow == flows_.end()) return true;
   return flow->second == Flow::one && slots_.running(place.handler) == 0;
@@ -119,12 +123,12 @@ std::optional<RunQueue::Ready> RunQueue::take(SteadyTime now) {
     if (line->first != best_line->first) return line->first > best_line->first;
     return place.served != best->served ? place.served < best->served : older;
   };
-  for (auto& [name, place] : places_) {
+  for (auto* place : lined_up_) {
     if (!may_run(*place)) continue;
     const auto last = longest_waiting ? place->line.end() : std::next(place->line.begin());
     for (auto line = place->line.begin(); line != last; ++line) {
       if (!better(*place, line)) continue;
-      best = place.get();
+      best = place;
       best_line = line;
     }
   }
@@ -134,13 +138,13 @@ std::optional<RunQueue::Ready> RunQueue::take(SteadyTime now) {
   ready.sequence = best_line->second.front().sequence;
   ready.slot = slots_.take(best->handler, best->keyed);
   best_line->second.pop_front();
-  if (best_line->second.empty()) best->line.erase(best_line);
+  shorten(*best, best_line);
   if (auto known = known_.extract(ready.sequence); !known.empty()) {
     known_bytes_ -= bytes_of(known.mapped());
     ready.known = std::move(known.mapped());
   }
   --size_;
-  --sizes_[best->handler];
+  --best->size;
   return ready;
 }
 
@@ -165,9 +169,14 @@ void RunQueue::keep_key(const std::string& handler, const std::optional<std::str
   if (const auto number = key_number(handler, key); number != 0) ++keys_[number].admitted;
 }
 
-void RunQueue::forget(const Place& place, std::uint64_t sequence) {
+void RunQueue::shorten(Place& place, Line::iterator line) {
+  if (line->second.empty()) place.line.erase(line);
+  if (place.line.empty()) lined_up_.erase(&place);
+}
+
+void RunQueue::forget(Place& place, std::uint64_t sequence) {
   --size_;
-  --sizes_[place.handler];
+  --place.size;
   if (const auto known = known_.find(sequence); known != known_.end()) {
     known_bytes_ -= bytes_of(known->second);
     known_.erase(known);
@@ -197,7 +206,7 @@ bool RunQueue::remove(const Run& run) {
     const auto found = position(line->second, run.sequence, of_entry);
     if (found == line->second.end() || found->sequence != run.sequence) return false;
     line->second.erase(found);
-    if (line->second.empty()) place.line.erase(line);
+    shorten(place, line);
   }
   forget(place, run.sequence);
   if (number != 0) let_next(number);
@@ -205,12 +214,15 @@ bool RunQueue::remove(const Run& run) {
 }
 
 void RunQueue::clear() {
-  for (auto& [name, place] : places_) place->line.clear();
+  for (auto& [name, place] : places_) {
+    place->line.clear();
+    place->size = 0;
+  }
+  lined_up_.clear();
   late_.clear();
   keys_.clear();
   known_.clear();
   known_bytes_ = 0;
-  sizes_.clear();
   size_ = 0;
 }
 
@@ -259,8 +271,9 @@ void RunQueue::set_flow(const std::string& handler, Flow flow) {
 }
 
 std::size_t RunQueue::size(const std::string& handler) const {
-  const auto found = sizes_.find(handler);
-  return found == sizes_.end() ? 0 : found->second;
+  std::size_t size = 0;
+  for (auto place = places_.lower_bound({handler, "", false}); place != places_.end() && place->second->handler == handler; ++place) size += place->second->size;
+  return size;
 }
 
 }  // namespace hark

@@ -19,6 +19,7 @@
 #include <optional>
 #include <set>
 #include <string>
+#include <tuple>
 #include <unordered_map>
 #include <utility>
 #include <vector>
@@ -88,7 +89,9 @@ class RunQueue {
   using Line = std::map<int, std::deque<Entry>, std::greater<>>;
   struct Place {  // never goes, so that others may point to it: there are as many as handlers and sources that feed them
     std::string handler;
+    std::string source;
     bool keyed = false;
+    std::size_t size = 0;  // of all that waits, in the line or for something
     Line line;
     std::uint64_t served = 0;  // when it last had its turn
   };
@@ -112,16 +115,18 @@ class RunQueue {
   void let_next(std::uint64_t key);
   int key_cap(const std::string& handler) const;
   bool may_run(const Place& place) const;
-  void forget(const Place& place, std::uint64_t sequence);
+  void shorten(Place& place, Line::iterator line);  // one of it was taken out
+  void forget(Place& place, std::uint64_t sequence);
 
   Slots slots_;
   std::size_t runs_in_memory_;
-  std::map<std::pair<std::string, std::string>, std::unique_ptr<Place>> places_;  // by handler, and source (with a mark where keyed)
+  std::map<std::tuple<std::string, std::string, bool>, std::unique_ptr<Place>> places_;  // by handler, source, whether keyed
+  std::set<Place*> lined_up_;    // those whose line is not empty: what take() looks through
+  Place* last_place_ = nullptr;  // a million runs in a row are mostly of one
   std::vector<Late> late_;                                                        // a heap
   std::unordered_map<std::uint64_t, Key> keys_;
   std::unordered_map<std::uint64_t, Waiting> known_;
   std::size_t known_bytes_ = 0;
-  std::map<std::string, std::size_t, std::less<>> sizes_;  // by handler
   std::set<std::string> paused_;
   std::map<std::string, Flow> flows_;  // those that are not open
   std::size_t size_ = 0;

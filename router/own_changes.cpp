@@ -1,5 +1,7 @@
 #include "router/own_changes.h"
 
+#include <algorithm>
+
 #include <nlohmann/json.hpp>
 
 #include "core/limits.h"
@@ -13,30 +15,36 @@ void OwnChanges::begin(const std::string& handler, const std::string& run_id, Wa
 void OwnChanges::end(const std::string& handler, const std::string& run_id, WallTime now) {
   auto& runs = handlers_[handler].runs;
   if (const auto run = runs.find(run_id); run != runs.end()) run->second.ended = now;
-  std::erase_if(runs, [now](const auto& each) { return each.second.ended && *each.second.ended + limits::kOwnChangeGrace < now; });
+  std::erase_if(runs, [now](const auto& each) { return each.second.ended && *each.second.ended + limits::kOwnCommitGrace < now; });
 }
 
 // What a run does last is told a moment after its end.
 std::string OwnChanges::run_at(const Known& known, WallTime time) {
+  const std::string* last = nullptr;
+  WallTime began;
   for (const auto& [run, span] : known.runs) {
-    if (!span.ended || time <= *span.ended + limits::kOwnChangeGrace) return run;
+    if (span.began > time || (span.ended && time > *span.ended + limits::kOwnChangeGrace)) continue;
+    if (last != nullptr && span.began < began) continue;
+    last = &run;
+    began = span.began;
+  }
+  return last != nullptr ? *last : std::string{};
+}
+
+// A commit tells when it was made, in whole seconds: it does not matter that reading the repository takes its time.
+std::string OwnChanges::made_in(const Known& known, const nlohmann::json& commits) {
+  for (const auto& [run, span] : known.runs) {
+    const auto began = std::chrono::floor<std::chrono::seconds>(span.began);
+    const bool all = !commits.empty() && std::all_of(commits.begin(), commits.end(), [&](const nlohmann::json& commit) {
+      const auto time = from_rfc3339(commit.value("time", std::string{}));
+      return time && *time >= began && (!span.ended || *time <= *span.ended);
+    });
+    if (all) return run;
   }
   return {};
 }
 
-// A commit's time is whole seconds.
-bool OwnChanges::made_in(const Known& known, const std::string& run_id, const nlohmann::json& commits) {
-  if (run_id.empty() || commits.empty()) return false;
-  const auto began = std::chrono::floor<std::chrono::seconds>(known.runs.at(run_id).began);
-  for (const auto& commit : commits) {
-    const auto time = from_rfc3339(commit.value("time", std::string{}));
-    if (!time || *time < began) return false;
-  }
-  return true;
-}
-
-bool OwnChanges::is_own(Known& known, const std::string& path, const std::string& kind, const std::string& run_id,
-                        const std::function<bool()>& active) {
+bool OwnChanges::is_own(Known& known, const std::string& path, const std::string& run_id, const std::function<bool()>& active) {
   const auto found = known.files.find(path);
   const bool is_new = found == known.files.end();
   if (is_new && known.files.size() >= limits::kOwnChangeFiles) return false;
@@ -45,8 +53,7 @@ bool OwnChanges::is_own(Known& known, const std::string& path, const std::string
   if (file.somebodys) return false;
   if (file.last_run != run_id) ++file.runs;
   file.last_run = run_id;
-  if (is_new && kind == "create") file.created = true;
-  return file.created || file.runs > 1;
+  return file.runs > 1;
 }
 
 OwnChanges::Verdict OwnChanges::judge(const std::string& handler, const Event& event, const std::function<bool()>& active) {
@@ -54,24 +61,25 @@ OwnChanges::Verdict OwnChanges::judge(const std::string& handler, const Event& e
   if (!data.is_object()) return {};
   if (event.type == "git_push" && data.contains("commits")) {
     const auto& known = handlers_[handler];
-    Verdict verdict{run_at(known, event.time), false};
-    verdict.own = made_in(known, verdict.run_id, data["commits"]) && active();
+    Verdict verdict{made_in(known, data["commits"]), false};
+    verdict.own = !verdict.run_id.empty() && (known.runs.at(verdict.run_id).ended || active());
     return verdict;
   }
   if (event.type != "file_change" || !data.contains("changes")) return {};
   auto& known = handlers_[handler];
   Verdict verdict{run_at(known, event.time), true};
+  // Of a run that has just ended no process is left to tell.
   std::optional<bool> asked;
+  if (!verdict.run_id.empty() && known.runs.at(verdict.run_id).ended) asked = true;
   const auto once = [&] {
     if (!asked) asked = active();
     return *asked;
   };
   const auto root = data.value("root_base64", data.value("root", std::string{}));
   for (const auto& change : data["changes"]) {
-    const auto kind = change.value("kind", std::string{});
     for (const char* key : {"path", "from"}) {
       const auto name = change.value(std::string(key) + "_base64", change.value(key, std::string{}));
-      if (!name.empty() && !is_own(known, root + '\0' + name, kind, verdict.run_id, once)) verdict.own = false;
+      if (!name.empty() && !is_own(known, root + '\0' + name, verdict.run_id, once)) verdict.own = false;
     }
   }
   verdict.own = verdict.own && !verdict.run_id.empty();

@@ -1,10 +1,12 @@
 // Whether a handler's own run made a change of files or branches, so that it is not started by its own writes for ever, while what a person changes
 // meanwhile still starts it. The kernel does not say who changed a file (inotify(7)), so it is told from when files change:
 // - a file that ever changed while no run of the handler was under way is somebody's: a change of it counts, always;
-// - one that changes only while runs of it are under way is written by them, from its creation or its second such run on;
+// - one that changes only while runs of it are under way is written by them, from the second such run on;
 // - while the processes of the runs do nothing at all, a change is somebody else's;
 // - a branch was moved by a run when all its new commits were made while that run was under way, and busy.
-// Where it cannot be told the change counts: one run too many does less harm than one too few. Pure; loop thread only.
+// Where it cannot be told the change counts: one run too many does less harm than one too few. What is left of an error on the other
+// side (a person who changes one file during two busy runs, and never between runs) is told by the decision; allow_self_trigger rules it
+// out. Pure; loop thread only.
 #pragma once
 
 #include <cstddef>
@@ -28,7 +30,7 @@ class OwnChanges {
 
   struct Verdict {
     std::string run_id;  // a run of the handler that was under way; empty: there was none
-    bool own = false;    // all that the event tells of is what that handler's runs write
+    bool own = false;    // all that the event tells of is what that handler's runs write; else it may be, in part
   };
   // Each event once a handler, in the order they come. `active`: whether processes of runs did anything lately; asked only where it matters.
   Verdict judge(const std::string& handler, const Event& event, const std::function<bool()>& active);
@@ -36,7 +38,6 @@ class OwnChanges {
  private:
   struct File {
     bool somebodys = false;
-    bool created = false;  // by a run
     int runs = 0;          // that it changed in
     std::string last_run;
   };
@@ -49,8 +50,8 @@ class OwnChanges {
     std::unordered_map<std::string, File> files;
   };
   static std::string run_at(const Known& known, WallTime time);
-  static bool made_in(const Known& known, const std::string& run_id, const nlohmann::json& commits);
-  bool is_own(Known& known, const std::string& path, const std::string& kind, const std::string& run_id, const std::function<bool()>& active);
+  static std::string made_in(const Known& known, const nlohmann::json& commits);  // the run; empty: in none
+  static bool is_own(Known& known, const std::string& path, const std::string& run_id, const std::function<bool()>& active);
 
   std::unordered_map<std::string, Known> handlers_;
 };

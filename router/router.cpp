@@ -76,9 +76,15 @@ void Router::start_all(Routed& routed, const EventPtr& event, const Rule& rule, 
     return;
   }
   std::optional<WallTime> not_before;
+  if (event->hops > limits::kHops) {
+    not_before = now.wall + std::chrono::duration_cast<std::chrono::microseconds>(Duration(limits::kCirclePause));
+    routed.decisions.push_back(decision(*event, now, Stage::queue, Verdict::held,
+                                        "perhaps a circle: " + std::to_string(event->hops) + " runs in a row were each started by what changed while the one before ran; this one waits " +
+                                            to_string(limits::kCirclePause)));
+  }
   if (rule.throttle) {
     if (const auto pause = throttle_.take({rule.source, key.value_or("")}, *rule.throttle, now.steady); pause > Duration::zero()) {
-      not_before = now.wall + std::chrono::ceil<std::chrono::microseconds>(pause);
+      not_before = std::max(not_before.value_or(WallTime::min()), now.wall + std::chrono::ceil<std::chrono::microseconds>(pause));
       routed.decisions.push_back(decision(*event, now, Stage::queue, Verdict::held,
                                           "throttle: " + to_string(*rule.throttle) + " are under way or waiting" + told(key) + ", this one starts in " + to_string(to_milliseconds(pause))));
     }
@@ -100,7 +106,7 @@ Router::Routed Router::route(const EventPtr& event, const Target& target, Now no
     routed.decisions.push_back(decision(*event, now, stage, Verdict::dropped, std::move(reason)));
     return routed;
   };
-  if (event->hops > limits::kHops) {
+  if (event->hops > limits::kHops && !event->causation_id.empty()) {
     return drop(Stage::match, "a circle: " + std::to_string(event->hops) + " runs in a row caused one another, at most " + std::to_string(limits::kHops) + " may");
   }
   if (target.direct) {
@@ -153,7 +159,9 @@ std::vector<Router::Fired> Router::fire(SteadyTime now) {
     if (!merged && rule != nullptr && rule->batch && batch.events.front().event->type != "file_change") merged = merge_batch(batch.events);
     if (merged) {
       merged->members = static_cast<int>(batch.events.size());
-      for (const auto& held : batch.events) merged->hops = std::max(merged->hops, held.event->hops);
+      // One that came from outside makes all of it so.
+      merged->hops = batch.events.front().event->hops;
+      for (const auto& held : batch.events) merged->hops = std::min(merged->hops, held.event->hops);
     }
     fired.push_back({std::move(batch), std::move(merged), now});
   }

@@ -24,7 +24,7 @@ from load import SECRET, Address, FileChanger, Sender
 from support import DEADLINE, Daemon, Project, gone
 from verdict import Verdict, running_in_copy
 
-KEY_ORDER = False       # whether a source may have `key`: its handler then runs in the order of the events of each key
+KEY_ORDER = True       # whether a source may have `key`: its handler then runs in the order of the events of each key
 SENDERS = 6
 WEBHOOKS = ["fast", "steps", "flaky", "ordered"]
 LIFE = 0.8              # seconds at most from ready to the kill
@@ -100,8 +100,10 @@ retry = {{ attempts = 2, backoff = "10ms" }}
 {"" if KEY_ORDER else "max_concurrent = 1"}
 run = ["./effect", "{{payload.mood}}"]
 
+# Its files change all the while it is busy, and are never its own: each change is to be seen.
 [handlers.file]
 run = "./effect"
+allow_self_trigger = true
 
 [handlers.tick]
 run = "./effect"

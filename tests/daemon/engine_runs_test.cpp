@@ -98,6 +98,23 @@ TEST_CASE("engine: what a retry is not for goes to the dead letters at once") {
   CHECK(world.runs().at(0).state == RunState::queued);
 }
 
+TEST_CASE("engine: a run that fails while a person cancels it has no other attempt") {
+  Runs world;
+  world.handler().retry = {5, {1s, 1s, 0}};
+  world.open();
+  world.offer(world.event("s"));
+  auto run = world.runner.started.at(0).run;
+  run.state = RunState::failed;
+  run.steps = {StepResult{}};
+  run.steps[0].state = StepState::failed;
+  std::optional<Status> answer;
+  world.engine->cancel(run.id, [&](const Status& status) { answer = status; });
+  world.engine->reports().finished(run);  // in the same turn
+  world.until([&] { return answer.has_value(); });
+  CHECK(answer->ok());
+  CHECK(world.journal_run(run.id)->state == RunState::cancelled);
+}
+
 TEST_CASE("engine: a person has a dead letter tried again, or takes it out") {
   Runs world;
   world.open();

@@ -112,6 +112,38 @@ class Ids(Told):
         self.assertTrue(self.on_terminal(75, "history")[1].endswith(error[-5:]))
 
 
+class Follow(Told):
+    def follow(self, *arguments):
+        following = subprocess.Popen([HARK, "history", "--follow", *arguments, "--config", self.project_.config], stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+                                     text=True, env=self.project_.environment(SECRET))
+        self.assertIn("Ctrl-C", following.stderr.readline())  # it has begun
+        self.addCleanup(following.stderr.close)
+        self.addCleanup(following.stdout.close)
+        self.addCleanup(following.wait)
+        self.addCleanup(following.kill)
+        return following.stdout
+
+    def test_runs_are_told_as_they_end(self):
+        self.event(ref="main", text="good")  # before: it is not told
+        with open(self.project_.config, "a") as config:
+            config.write('[handlers.slow]\nrun = "until test -e go; do sleep 0.01; done"\n')
+        daemon = self.daemon(self.project_, env=SECRET)
+        told = self.follow("--json")
+        failed = self.follow("--filter", "state:failed")
+        self.hark("daemon", "trigger", "--handler", "slow")
+        daemon.wait_for(lambda line: line.get("name") == "run:started")
+        self.hark("daemon", "trigger", "--handler", "show", "--payload", '{"text": "bad"}')
+        self.assertEqual(json.loads(told.readline())["handler"], "show")
+        self.assertIn("show  failed  step 'step1' failed: exit status 1", failed.readline())
+        (self.project_.path / "go").touch()
+        slow = json.loads(told.readline())
+        self.assertEqual((slow["handler"], slow["state"]), ("slow", "succeeded"))
+
+    def test_it_stands_alone(self):
+        self.hark("history", "--follow", "--events", status=2)
+        self.hark("history", "--follow", "01KAJ4", status=2)
+
+
 class Events(Told):
     def test_each_says_what_became_of_it(self):
         self.event(ref="main", text="bad", status=1)

@@ -74,10 +74,10 @@ run = "true"
         self.assertEqual(daemon.status()["sources"][0]["accepted"], 1)
         self.assertIn('hark_events_received_total{source="hook"} 1', daemon.request("GET", "/metrics")[2].decode())
 
-    def test_a_pause_says_how_long_it_lasts(self):
+    def test_a_pause_says_what_ends_it(self):
         project = self.project(HANDLER)
         self.daemon(project)
-        self.assertIn("until the daemon is started again", project.hark("daemon", "pause").stderr)
+        self.assertIn("wait for `hark daemon resume`", project.hark("daemon", "pause").stderr)
         self.assertEqual(project.hark("daemon", "resume").stderr, "hark: resumed all handlers\n")
 
     def test_what_a_browser_sends_for_another_site_triggers_nothing(self):

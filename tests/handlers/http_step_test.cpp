@@ -166,3 +166,14 @@ TEST_CASE_FIXTURE(PipelineFixture, "http: a long answer goes to a file, and late
   CHECK(calls[0].environment("HARK_V0") == "end");
   CHECK(calls[0].environment("HARK_V1") == folder / "runs/RUN1/attempt-2/get.out");
 }
+
+TEST_CASE_FIXTURE(PipelineFixture, "http: how long a server asks to be left alone is told") {
+  call("a", "https://x.example/");
+  HttpResponse busy;
+  busy.status = 429;
+  busy.headers.add("Retry-After", "77");
+  http.answer([&](const auto&, const auto&) { return Result<HttpResponse>(busy); });
+  const Run run = this->run();
+  CHECK(run.state == RunState::failed);
+  CHECK(run.steps[0].retry_after == Duration(77s));
+}

@@ -130,6 +130,23 @@ TEST_CASE_FIXTURE(PipelineFixture, "pipeline: a step is tried again, and its las
   for (const auto& call : calls) CHECK(call.environment("HARK_IDEMPOTENCY_KEY") == "EVENT1/on-change/flaky");
 }
 
+TEST_CASE_FIXTURE(PipelineFixture, "pipeline: what an earlier attempt has done is not done again, and its output is there") {
+  shell("first", "a");
+  shell("second", "echo {steps.first.output}");
+  StepResult done;
+  done.name = "first";
+  done.output = "from before";
+  context.run.steps = {done};
+  processes.answer(FakeProcesses::exited(0));
+  const Run run = this->run();
+  CHECK(run.state == RunState::succeeded);
+  REQUIRE(run.steps.size() == 2);
+  CHECK(run.steps[0].output == "from before");
+  REQUIRE(processes.calls().size() == 1);
+  CHECK(processes.calls()[0].environment("HARK_V0") == "from before");
+  CHECK(processes.calls()[0].environment("HARK_ATTEMPT") == "2");
+}
+
 TEST_CASE_FIXTURE(PipelineFixture, "pipeline: an attempt has the step's timeout, but never more than is left of the handler's") {
   handler.timeout = 10s;
   shell("short", "a").timeout = 4s;

@@ -141,3 +141,18 @@ TEST_CASE("http: a traceparent is taken over when it is well-formed") {
     CHECK(traceparent_of(from({{"traceparent", bad}}).headers).empty());
   }
 }
+
+TEST_CASE("http: Retry-After is seconds or a date") {
+  const WallTime now{std::chrono::seconds(784111777)};  // Sun, 06 Nov 1994 08:49:37 GMT
+  const auto after = [&](const std::string& text) { return retry_after(from({{"Retry-After", text}}).headers, now); };
+  CHECK(after("120") == std::chrono::seconds(120));
+  CHECK(after("0") == std::chrono::seconds(0));
+  CHECK(after("99999999999999999999") == std::chrono::seconds(999'999'999));
+  CHECK(after("Sun, 06 Nov 1994 08:50:37 GMT") == std::chrono::seconds(60));
+  CHECK(after("Sun, 06 Nov 1994 08:00:00 GMT") == std::chrono::seconds(0));
+  for (const char* bad : {"", "soon", "-5", "1.5", "Sun, 06 Nov 1994 08:50:37", "Sun, 06 Nov 1994 08:50:37 GMT x"}) {
+    CAPTURE(bad);
+    CHECK_FALSE(after(bad));
+  }
+  CHECK_FALSE(retry_after({}, now));
+}

@@ -37,19 +37,6 @@ bool idle() { return false; }
 
 }  // namespace
 
-TEST_CASE("own changes: a file that a run makes and goes on writing is its own") {
-  OwnChanges changes;
-  changes.begin("h", "r1", kStart);
-  CHECK(changes.judge("h", change(kStart + 1s, {{"create", "out"}}), busy).own);
-  CHECK(changes.judge("h", change(kStart + 1s, {{"modify", "out"}}), busy).own);
-  changes.end("h", "r1", kStart + 2s);
-  const auto late = changes.judge("h", change(kStart + 2s + 100ms, {{"modify", "out"}}), busy);
-  CHECK(late.own);  // told a moment after its end
-  CHECK(late.run_id == "r1");
-  changes.begin("h", "r2", kStart + 10s);
-  CHECK(changes.judge("h", change(kStart + 11s, {{"modify", "out"}}), busy).own);
-}
-
 TEST_CASE("own changes: what is changed while no run is under way is somebody's, and stays so") {
   OwnChanges changes;
   CHECK_FALSE(changes.judge("h", change(kStart, {{"modify", "a"}}), busy).own);
@@ -61,14 +48,20 @@ TEST_CASE("own changes: what is changed while no run is under way is somebody's,
   CHECK_FALSE(changes.judge("h", change(kStart + 3s + limits::kOwnChangeGrace + 1ms, {{"create", "b"}}), busy).own);
 }
 
-TEST_CASE("own changes: a file that was there is the run's from the second run on that changes it") {
-  OwnChanges changes;
-  changes.begin("h", "r1", kStart);
-  CHECK_FALSE(changes.judge("h", change(kStart + 1s, {{"modify", "log"}}), busy).own);
-  CHECK_FALSE(changes.judge("h", change(kStart + 1s, {{"modify", "log"}}), busy).own);
-  changes.end("h", "r1", kStart + 2s);
-  changes.begin("h", "r2", kStart + 3s);
-  CHECK(changes.judge("h", change(kStart + 4s, {{"modify", "log"}}), busy).own);
+TEST_CASE("own changes: a file is the runs' from the second one on that changes it") {
+  for (const char* first : {"create", "modify"}) {
+    OwnChanges changes;
+    changes.begin("h", "r1", kStart);
+    CHECK_FALSE(changes.judge("h", change(kStart + 1s, {{first, "out"}}), busy).own);
+    CHECK_FALSE(changes.judge("h", change(kStart + 1s, {{"modify", "out"}}), busy).own);
+    changes.end("h", "r1", kStart + 2s);
+    changes.begin("h", "r2", kStart + 3s);
+    CHECK(changes.judge("h", change(kStart + 4s, {{"modify", "out"}}), busy).own);
+    changes.end("h", "r2", kStart + 5s);
+    const auto late = changes.judge("h", change(kStart + 5s + 100ms, {{"modify", "out"}}), busy);
+    CHECK(late.own);  // told a moment after its end
+    CHECK(late.run_id == "r2");
+  }
 }
 
 TEST_CASE("own changes: while the processes of the run do nothing, a change is somebody else's") {
@@ -78,12 +71,30 @@ TEST_CASE("own changes: while the processes of the run do nothing, a change is s
   CHECK_FALSE(changes.judge("h", change(kStart + 2s, {{"modify", "a"}}), busy).own);
 }
 
+TEST_CASE("own changes: of a run that has just ended no process is left to tell, and the last one is meant") {
+  OwnChanges changes;
+  for (const int run : {1, 2}) {
+    const auto begin = kStart + run * 100ms;
+    changes.begin("h", "r" + std::to_string(run), begin);
+    changes.end("h", "r" + std::to_string(run), begin + 10ms);
+    const auto told = changes.judge("h", change(begin + 20ms, {{"modify", "out"}}), idle);
+    CHECK(told.run_id == "r" + std::to_string(run));
+    CHECK(told.own == (run == 2));
+    CHECK(changes.judge("h", push(begin + 20ms, {kStart}), idle).own);
+  }
+  changes.begin("h", "later", kStart + 10s);
+  CHECK(changes.judge("h", change(kStart + 9s, {{"modify", "a"}}), busy).run_id.empty());
+}
+
 TEST_CASE("own changes: one file of somebody else's makes the whole event count") {
   OwnChanges changes;
   changes.judge("h", change(kStart, {{"modify", "a"}}), busy);
   changes.begin("h", "r1", kStart + 1s);
-  CHECK_FALSE(changes.judge("h", change(kStart + 2s, {{"create", "out"}, {"modify", "a"}}), busy).own);
-  CHECK(changes.judge("h", change(kStart + 2s, {{"modify", "out"}}), busy).own);
+  changes.judge("h", change(kStart + 1s, {{"create", "out"}}), busy);
+  changes.begin("h", "r2", kStart + 2s);
+  changes.end("h", "r1", kStart + 2s - limits::kOwnChangeGrace);
+  CHECK_FALSE(changes.judge("h", change(kStart + 3s, {{"modify", "out"}, {"modify", "a"}}), busy).own);
+  CHECK(changes.judge("h", change(kStart + 3s, {{"modify", "out"}}), busy).own);
 }
 
 TEST_CASE("own changes: another handler's runs are somebody else") {
@@ -106,6 +117,9 @@ TEST_CASE("own changes: beyond the files it remembers nothing is taken for a run
   OwnChanges changes;
   changes.begin("h", "r1", kStart);
   for (std::size_t i = 0; i < limits::kOwnChangeFiles; ++i) changes.judge("h", change(kStart + 1s, {{"create", std::to_string(i).c_str()}}), busy);
-  CHECK_FALSE(changes.judge("h", change(kStart + 1s, {{"create", "one more"}}), busy).own);
-  CHECK(changes.judge("h", change(kStart + 1s, {{"modify", "7"}}), busy).own);
+  changes.judge("h", change(kStart + 1s, {{"create", "one more"}}), busy);
+  changes.end("h", "r1", kStart + 2s);
+  changes.begin("h", "r2", kStart + 3s);
+  CHECK_FALSE(changes.judge("h", change(kStart + 4s, {{"modify", "one more"}}), busy).own);
+  CHECK(changes.judge("h", change(kStart + 4s, {{"modify", "7"}}), busy).own);
 }
