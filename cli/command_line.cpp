@@ -95,6 +95,9 @@ void add_daemon(CLI::App& app, Parsed& p) {
   cancel.add_option("run", p.cancelled, "Its id, or the beginning of it")->option_text("RUN")->required();
   cancel.callback([&p] { p.run = [&p] { return cancel_command(p.common, p.cancelled); }; });
 
+  auto& reload = control(daemon, p, "reload", "Read the configuration again: all of it is taken over, or nothing with every error", "hark daemon reload");
+  reload.callback([&p] { p.run = [&p] { return reload_command(p.common); }; });
+
   auto& trigger = control(daemon, p, "trigger", "Run a handler now", "hark daemon trigger --handler deploy --payload '{\"ref\": \"main\"}' --wait");
   trigger.add_option("--handler", p.trigger.handler, "Which handler (required)")->option_text("NAME")->required();
   trigger.add_option("--payload", p.trigger.payload, "The event's data: JSON, @FILE, or - for standard input")->option_text("JSON");
@@ -253,7 +256,7 @@ void add_replay(CLI::App& app, Parsed& p) {
 }
 
 void add_config(CLI::App& app, Parsed& p) {
-  auto& config = *app.add_subcommand("config", "Check or show the configuration");
+  auto& config = *app.add_subcommand("config", "Check or show the configuration, or what a reload of it would change");
   config.require_subcommand(1);
   example(config, "hark config check --config hark.toml");
   auto& check = *config.add_subcommand("check", "Is it right? Every error, with its place");
@@ -266,6 +269,8 @@ void add_config(CLI::App& app, Parsed& p) {
   add_json(show, p.common.json);
   example(show, "hark config show");
   show.callback([&p] { p.run = [&p] { return config_show_command(p.common); }; });
+  auto& plan = control(config, p, "plan", "What `hark daemon reload` would change in the running daemon", "hark config plan");
+  plan.callback([&p] { p.run = [&p] { return config_plan_command(p.common); }; });
 }
 
 void add_cron(CLI::App& app, Parsed& p) {

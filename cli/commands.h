@@ -27,6 +27,7 @@ int daemon_command(const DaemonCommand& command);
 
 int status_command(const CommonOptions& common);
 int stop_command(const CommonOptions& common);
+int reload_command(const CommonOptions& common);
 
 struct PauseCommand {
   CommonOptions common;
@@ -105,6 +106,7 @@ int event_command(const EventCommand& command);
 
 int config_check_command(const CommonOptions& common);
 int config_show_command(const CommonOptions& common);
+int config_plan_command(const CommonOptions& common);
 
 struct CronCommand {
   std::vector<std::string> words;  // one, when it was quoted

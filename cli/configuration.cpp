@@ -8,14 +8,16 @@
 
 namespace hark {
 
-namespace {
-
-ConfigOutcome load(const CommonOptions& common) {
+ConfigRequest request_of(const CommonOptions& common) {
   auto request = config_request_from_process();
   request.file = common.config;
   request.profile = common.profile;
-  return load_config(request);
+  return request;
 }
+
+namespace {
+
+ConfigOutcome load(const CommonOptions& common) { return load_config(request_of(common)); }
 
 }  // namespace
 
@@ -24,8 +26,9 @@ void print_errors(const ConfigOutcome& outcome) {
   if (outcome.more_errors > 0) std::fprintf(stderr, "... and %s\n", counted(outcome.more_errors, "more error").c_str());
 }
 
-std::optional<LoadedConfig> load_or_complain(const CommonOptions& common) {
-  auto outcome = load(common);
+std::optional<LoadedConfig> load_or_complain(const CommonOptions& common) { return loaded_or_complain(load(common)); }
+
+std::optional<LoadedConfig> loaded_or_complain(ConfigOutcome outcome) {
   if (outcome.loaded) return std::move(outcome.loaded);
   print_errors(outcome);
   const auto count = outcome.errors.size() + outcome.more_errors;

@@ -14,8 +14,11 @@ namespace hark {
 
 void print_errors(const ConfigOutcome& outcome);  // standard error
 
+ConfigRequest request_of(const CommonOptions& common);
+
 // nullopt: the errors were printed; the command ends with exit_code::kConfig.
 std::optional<LoadedConfig> load_or_complain(const CommonOptions& common);
+std::optional<LoadedConfig> loaded_or_complain(ConfigOutcome outcome);
 
 // The journal's file, for a command that needs nothing else of the configuration: a secret that is missing in this shell, or an edit
 // that is half done, is a line on standard error and no more. nullopt: the place itself cannot be read; the errors were printed, and

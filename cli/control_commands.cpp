@@ -39,6 +39,12 @@ void print_status(const json& status, WallTime now) {
   }
   if (status.contains("journal_fault")) output::print_line(output::painted("the journal cannot be written: " + status["journal_fault"].get<std::string>(), output::Colour::red));
   if (status.contains("starved")) output::print_line(output::painted("no process can be started: " + status["starved"].get<std::string>(), output::Colour::red));
+  if (const auto& configuration = status["configuration"]; configuration.contains("refused")) {
+    const auto since = from_rfc3339(configuration["loaded"].get<std::string>());
+    const auto& errors = configuration["refused"]["errors"];
+    output::print_line(output::painted("the configuration was changed and is refused; the one read " + (since ? output::ago(*since, now) : "before") + " stays in force:", output::Colour::red));
+    for (const auto& error : errors) output::print_line("  " + output::printable(error.get<std::string>()));
+  }
   const auto& queue = status["queue"];
   output::print_line(std::to_string(queue["running"].get<int>()) + " running, " + std::to_string(queue["waiting"].get<std::int64_t>()) + " waiting, " +
                      std::to_string(queue["held"].get<std::int64_t>()) + " held by a debounce");

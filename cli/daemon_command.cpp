@@ -38,6 +38,22 @@ bool is_free(const Settings& settings, const std::string& what, const std::files
   return false;
 }
 
+// Where --background logs when the configuration does not say.
+std::filesystem::path background_log(const Settings& settings) { return settings.journal_file.parent_path() / "hark.log"; }
+
+// For a reload: the same files, and what the command line adds to them.
+ConfigOutcome load_again(const ConfigRequest& request, const DaemonCommand& command) {
+  auto outcome = load_config(request);
+  if (!outcome.loaded) return outcome;
+  auto& settings = outcome.loaded->settings;
+  if (command.background && settings.log_file.empty()) settings.log_file = background_log(settings);
+  if (auto known = check_names(command.sources, settings); !known) {
+    outcome.loaded.reset();
+    outcome.errors.push_back({{}, 0, 0, known.error().text()});
+  }
+  return outcome;
+}
+
 class PidFile {
  public:
   Status write(const std::string& path) {
@@ -57,7 +73,10 @@ class PidFile {
 }  // namespace
 
 int daemon_command(const DaemonCommand& command) {
-  auto loaded = load_or_complain(command.common);
+  const auto request = request_of(command.common);
+  auto outcome = load_config(request);
+  auto files = std::move(outcome.files);
+  auto loaded = loaded_or_complain(std::move(outcome));
   if (!loaded) return exit_code::kConfig;
   for (const auto& warning : loaded->warnings) output::complain(warning);
   auto& settings = loaded->settings;
@@ -76,7 +95,7 @@ int daemon_command(const DaemonCommand& command) {
   std::optional<Background> background;
   if (command.background) {
     if (settings.log_file.empty()) {
-      const auto log = settings.journal_file.parent_path() / "hark.log";
+      const auto log = background_log(settings);
       if (!is_free(settings, "the log of --background", log)) return exit_code::kConfig;
       settings.log_file = log;
     }
@@ -97,6 +116,8 @@ int daemon_command(const DaemonCommand& command) {
   DaemonOptions options;
   options.only_sources = command.sources;
   options.socket = command.common.socket;
+  options.load = [&] { return load_again(request, command); };
+  options.files = std::move(files);
   options.ready = [&](const std::vector<std::string>& warnings) {
     if (!settings.log_file.empty()) {  // else they stand in the log, which is here
       for (const auto& warning : warnings) output::complain(warning);

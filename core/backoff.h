@@ -12,6 +12,7 @@ struct Backoff {
 
   // After `failures` (1, 2, ...) attempts that failed. `draw` in [0, 1): 0 gives the shortest pause.
   Duration pause(int failures, double draw) const;
+  friend bool operator==(const Backoff&, const Backoff&) = default;
 };
 
 }  // namespace hark

@@ -47,6 +47,8 @@ class Filter {
   // Fields of an event, as core/event_field.h names them: `event.x`, `payload.x`; without a prefix the envelope, then the data.
   Verdict evaluate(const Event& event) const;
 
+  friend bool operator==(const Filter& a, const Filter& b) { return a.text_ == b.text_; }
+
  private:
   struct Node;
   class Parser;

@@ -198,6 +198,8 @@ inline constexpr std::size_t kConfigErrorsExplained = 1000;
 // A configuration file, and one string of it with its variables put in: far beyond what people write, small enough to read whole.
 inline constexpr std::uint64_t kConfigFile = 4 * 1024 * 1024;
 inline constexpr std::size_t kConfigString = 1024 * 1024;
+// A file of the configuration that changed is read when it was left alone for so long: editors and git write in several strokes.
+inline constexpr auto kConfigQuiet = 200ms;
 // Tables within tables: whoever walks the configuration recurses.
 inline constexpr int kConfigDepth = 128;
 // Variables of one handler, headers of one request.

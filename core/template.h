@@ -48,6 +48,8 @@ class Template {
   };
   const std::vector<Part>& parts() const { return parts_; }
 
+  friend bool operator==(const Template& a, const Template& b) { return a.text_ == b.text_; }
+
  private:
   std::vector<Part> parts_;
   std::string text_;

@@ -16,6 +16,7 @@
 #include "core/version.h"
 #include "daemon/engine.h"
 #include "daemon/places.h"
+#include "daemon/reload.h"
 #include "daemon/replay.h"
 #include "daemon/source_supervisor.h"
 #include "platform/clock.h"
@@ -44,8 +45,9 @@ HttpRoute api_route(const ApiParts& parts, std::string method, std::string path,
   HttpRoute route;
   route.method = std::move(method);
   route.path = std::move(path);
-  const bool on_loopback = is_loopback(parts.settings.webhook_host);
-  route.handle = [on_loopback, handle = std::move(handle)](HttpRequest request, HttpResponder respond) {
+  route.handle = [&settings = parts.settings, handle = std::move(handle)](HttpRequest request, HttpResponder respond) {
+    // The peer as well: a connection may be older than the listener, which a reload can move to loopback.
+    const bool on_loopback = is_loopback(settings.webhook_host) && is_loopback(request.peer);
     if (!request.control && !on_loopback) {
       respond(problem(403, "not served here", "the API is served on the control socket, and over TCP only where hark listens on loopback"));
     } else if (!request.control && !same_site(request)) {
@@ -286,6 +288,15 @@ void pause_or_resume(const ApiParts& parts, const HttpRequest& request, bool pau
   }
 }
 
+// What a reload did, or would do.
+void reload(const ApiParts& parts, const HttpRequest& request, const HttpResponder& respond) {
+  const bool plan = form_value(request.query, "plan") == "true";
+  const auto outcome = plan ? parts.reload.plan() : parts.reload.run("hark daemon reload");
+  auto response = json_response(to_json(outcome), outcome.good() ? 200 : 422);
+  if (!outcome.good()) response.content_type = "application/problem+json";
+  respond(std::move(response));
+}
+
 Gauges gauges(const ApiParts& parts) {
   Gauges now;
   now.waiting = double(parts.engine.queue().size());
@@ -309,6 +320,7 @@ json status_json(const ApiParts& parts) {
                  {"started", to_rfc3339(parts.started.wall)},
                  {"uptime_s", std::chrono::duration_cast<std::chrono::seconds>(now.steady - parts.started.steady).count()},
                  {"config", parts.settings.file.string()},
+                 {"configuration", parts.reload.status_json()},
                  {"journal", parts.settings.journal_file.string()},
                  {"sources", sources_json(parts)},
                  {"handlers", handlers_json(parts)},
@@ -349,6 +361,7 @@ void add_api_routes(const ApiParts& parts) {
   api("GET", "/api/refusals", list_refusals);
   api("POST", "/api/control/pause", [](const ApiParts& p, const HttpRequest& r, const HttpResponder& respond) { pause_or_resume(p, r, true, respond); });
   api("POST", "/api/control/resume", [](const ApiParts& p, const HttpRequest& r, const HttpResponder& respond) { pause_or_resume(p, r, false, respond); });
+  api("POST", "/api/control/reload", reload);
   api("POST", "/api/control/drain", [](const ApiParts& p, const HttpRequest&, const HttpResponder& respond) {
     respond(json_response({{"draining", true}}, 202));
     p.stop();

@@ -20,6 +20,7 @@ class HttpServer;
 class JournalReader;
 class Metrics;
 class RealProcessSpawner;
+class Reload;
 class SourceSupervisor;
 
 struct ApiParts {
@@ -33,6 +34,7 @@ struct ApiParts {
   Now started;
   const RealProcessSpawner& processes;
   const std::optional<Error>& listener_fault;  // why the TCP listener could not begin
+  Reload& reload;
   std::function<void()> stop;  // begins the drain
 };
 

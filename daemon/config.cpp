@@ -27,7 +27,7 @@ ConfigRequest config_request_from_process() {
 ConfigOutcome load_config(const ConfigRequest& request) {
   ConfigReport report;
   ConfigOutcome outcome;
-  std::optional<LayeredConfig> layered = load_layers(request, report);
+  std::optional<LayeredConfig> layered = load_layers(request, report, outcome.files);
   if (layered) {
     expand_tree(layered->root, request.environment, report);
     Settings settings = map_settings(layered->root, *layered->file, request, report);

@@ -71,6 +71,7 @@ struct ConfigOutcome {
   std::size_t more_errors = 0;         // that are not among them
   // Known also where other things are wrong, for commands that only look for the journal or the daemon's socket. Empty: not known.
   std::filesystem::path journal_file;
+  std::vector<std::filesystem::path> files;  // that were read, the one asked for first; also where they are wrong
 };
 
 ConfigOutcome load_config(const ConfigRequest& request);

@@ -21,7 +21,7 @@ std::string name_of(const path& file, const path& working_directory) {
 // One file names at most one other, so the layers are a chain; it is walked from the top one down.
 class LayerLoader {
  public:
-  LayerLoader(const ConfigRequest& request, ConfigReport& report) : request_(request), report_(report) {}
+  LayerLoader(const ConfigRequest& request, ConfigReport& report, std::vector<path>& files) : request_(request), report_(report), files_(files) {}
 
   std::optional<LayeredConfig> run() {
     auto found = find_config(request_);
@@ -46,6 +46,7 @@ class LayerLoader {
     file->order = static_cast<int>(chain_.size());
     if (!first_) first_ = file;
     chain_.push_back(file);
+    files_.push_back(file->path);
 
     auto parsed = parse_toml(found.text, file);
     if (const auto* fault = std::get_if<TomlFault>(&parsed)) {
@@ -104,14 +105,15 @@ class LayerLoader {
 
   const ConfigRequest& request_;
   ConfigReport& report_;
+  std::vector<path>& files_;
   std::shared_ptr<const ConfigFile> first_;
   std::vector<std::shared_ptr<const ConfigFile>> chain_;
 };
 
 }  // namespace
 
-std::optional<LayeredConfig> load_layers(const ConfigRequest& request, ConfigReport& report) {
-  return LayerLoader(request, report).run();
+std::optional<LayeredConfig> load_layers(const ConfigRequest& request, ConfigReport& report, std::vector<path>& files) {
+  return LayerLoader(request, report, files).run();
 }
 
 }  // namespace hark

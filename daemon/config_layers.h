@@ -25,8 +25,8 @@ struct LayeredConfig {
   ConfigNode root;
   std::shared_ptr<const ConfigFile> file;  // the one that was asked for
 };
-// nullopt: errors were reported.
-std::optional<LayeredConfig> load_layers(const ConfigRequest& request, ConfigReport& report);
+// nullopt: errors were reported. `files` gets those that were read, in either case.
+std::optional<LayeredConfig> load_layers(const ConfigRequest& request, ConfigReport& report, std::vector<std::filesystem::path>& files);
 
 // `over` laid on `base`: tables merge key by key; arrays whose tables all have a `name` merge by name; other values are replaced.
 ConfigNode merge_config(ConfigNode base, ConfigNode over, ConfigReport& report);

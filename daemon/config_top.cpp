@@ -69,6 +69,7 @@ void read_top(TableReader& reader, MappingContext& context) {
   to.log_format = reader.choice("log_format", {"text", "json"}, "text");
   to.log_file = reader.file_path("log_file", "", context.base);
   to.drain_timeout = reader.duration("drain_timeout", "30s", kNoTime);
+  to.reload_automatically = reader.choice("reload", {"manual", "auto"}, "manual") == "auto";
   check_own_files(reader, to);
 }
 

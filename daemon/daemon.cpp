@@ -1,7 +1,7 @@
 #include "daemon/daemon.h"
 
-#include <algorithm>
 #include <csignal>
+#include <map>
 #include <memory>
 #include <optional>
 #include <random>
@@ -12,6 +12,7 @@
 #include "daemon/api.h"
 #include "daemon/engine.h"
 #include "daemon/places.h"
+#include "daemon/reload.h"
 #include "daemon/source_supervisor.h"
 #include "daemon/sources.h"
 #include "executor/pool_runner.h"
@@ -47,8 +48,9 @@ std::uint64_t random_seed() {
 
 class Daemon {
  public:
-  Daemon(const Settings& settings, std::unique_ptr<Log> log, std::unique_ptr<Journal> journal, LastRun last_run)
+  Daemon(const Settings& settings, const DaemonOptions& options, std::unique_ptr<Log> log, std::unique_ptr<Journal> journal, LastRun last_run)
       : settings_(settings),
+        options_(options),
         log_(std::move(log)),
         journal_(std::move(journal)),
         log_thread_([this](const lifecycle::Any& event) { return log_->wants(event); }, [this](const lifecycle::Any& event) { log_->report(event); },
@@ -61,7 +63,8 @@ class Daemon {
         server_(loop_),
         sources_(loop_, clock_, engine_, emitter_),
         signals_(loop_, kSignals, [this](int signal) { on_signal(signal); }),
-        api_{settings_, server_, engine_, *journal_, sources_, metrics_, clock_, clock_.now(), processes_, listener_fault_, [this] { stop("hark daemon stop"); }} {
+        reload_({loop_, clock_, emitter_, settings_, options_.load, [this](Settings wanted) { return apply(std::move(wanted)); }}, options_.files),
+        api_{settings_, server_, engine_, *journal_, sources_, metrics_, clock_, clock_.now(), processes_, listener_fault_, reload_, [this] { stop("hark daemon stop"); }} {
     emitter_.subscribe("metrics", [this](const lifecycle::Any& event) { metrics_.report(event); });
     emitter_.subscribe("log", [this](const lifecycle::Any& event) { log_thread_(event); });
     emitter_.subscribe("start", [this](const lifecycle::Any& event) { note_warning(event); });
@@ -69,8 +72,8 @@ class Daemon {
     add_api_routes(api_);
   }
 
-  Result<int> run(const DaemonOptions& options) {
-    const auto socket = options.socket.empty() ? socket_path(settings_.journal_file) : options.socket;
+  Result<int> run() {
+    const auto socket = options_.socket.empty() ? socket_path(settings_.journal_file) : options_.socket;
     if (auto prepared = prepare_socket_folder(socket); !prepared) return prepared.error();
     if (auto listening = server_.listen_unix(socket); !listening) return listening.error();
     if (auto recovered = engine_.recover([this](const std::string& run_id) { return processes_.end_marked(run_id); }); !recovered) {
@@ -83,16 +86,11 @@ class Daemon {
         say("warn", "no HTTP over TCP: " + listening.error().text());
       }
     }
-    const SourceParts parts{loop_, clock_, background_, server_, engine_.last_run()};
-    for (const auto& source : settings_.sources) {
-      const bool wanted = options.only_sources.empty() || std::find(options.only_sources.begin(), options.only_sources.end(), source.name) != options.only_sources.end();
-      if (!wanted) continue;
-      if (auto made = make_source(source, parts)) sources_.add(source.name, source.type, std::move(made));
-    }
-    sources_.start();
+    sources_.run(wanted_sources(settings_, nullptr, options_.only_sources, source_parts()));
+    reload_.watch();
     say("info", "hark is ready: " + counted(settings_.sources.size(), "source") + ", " + counted(settings_.handlers.size(), "handler") + ", " +
                     address());
-    if (options.ready) options.ready(start_warnings_);
+    if (options_.ready) options_.ready(start_warnings_);
     starting_ = false;
     loop_.run();
     say("info", exit_code_ == 0 ? "hark has stopped" : "hark was ended");
@@ -102,6 +100,34 @@ class Daemon {
   void say(std::string_view level, std::string message) { emitter_.emit(lifecycle::Note{level, std::move(message)}); }
 
  private:
+  SourceParts source_parts() { return {loop_, clock_, background_, server_, engine_.last_run(), schedules_since_}; }
+
+  // First what may fail, which is one thing; then all the rest, in one go.
+  Status apply(Settings wanted) {
+    if (engine_.draining()) return Error{"hark is shutting down", ""};
+    if (auto listening = listen_as(wanted); !listening) return listening;
+    const auto before = std::exchange(settings_, std::move(wanted));
+    log_->set_level(settings_.log_level);
+    runner_.set_threads(std::size_t(settings_.max_concurrent_handlers));
+    engine_.reconfigure(settings_);
+    sources_.run(wanted_sources(settings_, &before, options_.only_sources, source_parts()));
+    return {};
+  }
+
+  Status listen_as(const Settings& wanted) {
+    const bool as_before = wanted.listen == settings_.listen && wanted.webhook_host == settings_.webhook_host && wanted.webhook_port == settings_.webhook_port;
+    if (as_before) return {};
+    if (wanted.listen) {
+      // Only host or port may be new, and it may have failed until now.
+      const bool there = server_.port() != 0 && wanted.webhook_host == settings_.webhook_host && wanted.webhook_port == server_.port();
+      if (auto moved = there ? Status{} : server_.move_to(wanted.webhook_host, wanted.webhook_port); !moved) return moved;
+    } else {
+      server_.stop_listening();
+    }
+    listener_fault_.reset();
+    return {};
+  }
+
   std::string address() const {
     return server_.port() == 0 ? "control socket only" : "http://" + settings_.webhook_host + ":" + std::to_string(server_.port());
   }
@@ -118,7 +144,10 @@ class Daemon {
 
   void on_signal(int signal) {
     if (signal == SIGCHLD) return processes_.reap_orphans();
-    if (signal == SIGHUP) return say("warn", "SIGHUP: this version reads its configuration only at the start; restart it to change");
+    if (signal == SIGHUP) {
+      reload_.run("SIGHUP");
+      return;
+    }
     if (engine_.draining()) {
       exit_code_ = 128 + signal;
       return engine_.drain({}, [this] { close(); });  // ends what runs; it goes on at the next start
@@ -145,7 +174,8 @@ class Daemon {
     server_.stop_accepting([this] { loop_.stop(); });
   }
 
-  const Settings& settings_;
+  Settings settings_;
+  const DaemonOptions& options_;
   std::unique_ptr<Log> log_;
   Loop loop_;
   SystemClock clock_;
@@ -163,6 +193,8 @@ class Daemon {
   SourceSupervisor sources_;
   Signals signals_;
   std::optional<Error> listener_fault_;
+  std::map<std::string, WallTime> schedules_since_;  // SourceParts
+  Reload reload_;
   ApiParts api_;
   bool starting_ = true;
   std::vector<std::string> start_warnings_;
@@ -190,10 +222,10 @@ Result<int> run_daemon(const Settings& settings, const DaemonOptions& options) {
     warning = std::move(loaded->warning);
     last_run = std::move(loaded->state);
   }
-  Daemon daemon(settings, std::move(*log), std::move(*journal), std::move(last_run));
+  Daemon daemon(settings, options, std::move(*log), std::move(*journal), std::move(last_run));
   if (!warning.empty()) daemon.say("warn", std::move(warning));
   if (auto open = open_folder_warning(settings); !open.empty()) daemon.say("warn", std::move(open));
-  return daemon.run(options);
+  return daemon.run();
 }
 
 }  // namespace hark

@@ -45,6 +45,24 @@ Engine::Engine(Settings settings, EngineParts parts, LastRun last_run, std::uint
 
 Engine::~Engine() { *alive_ = false; }
 
+void Engine::reconfigure(Settings settings) {
+  // A breaker counts for the options it was made with.
+  std::erase_if(breakers_, [&](const auto& entry) {
+    const auto* before = handler(entry.first);
+    const auto now = std::find_if(settings.handlers.begin(), settings.handlers.end(), [&](const Handler& each) { return each.name == entry.first; });
+    if (before != nullptr && now != settings.handlers.end() && before->breaker == now->breaker) return false;
+    queue_.set_flow(entry.first, RunQueue::Flow::open);
+    return true;
+  });
+  settings_ = std::move(settings);
+  router_.set_rules(rules_of(settings_));
+  executor_.set_handlers(handlers_of(settings_));
+  queue_.slots().set_cap(settings_.max_concurrent_handlers);
+  queue_.set_runs_in_memory(settings_.queue_limit);
+  queue_.caps_changed();
+  schedule_turn();  // more may run than before
+}
+
 RunReports Engine::reports() {
   RunReports reports;
   reports.step_finished = [this](const Run& run, std::size_t index, const StepResult& step) {

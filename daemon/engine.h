@@ -57,6 +57,9 @@ class Engine final : public EventSink {
 
   // Before the first turn: where runs are carried out. (The runner reports back to this engine.)
   void set_runner(Runner& runner) { runner_ = &runner; }
+  // From now on by these settings; what runs keeps the handler it began with, what waits goes by the new ones. journal_file, state_file
+  // and persist_last_run are those of before.
+  void reconfigure(Settings settings);
   RunReports reports();
 
   // Last runs that state.json lacks (cut off, or put aside) are read from the journal. recover() does so, too.
@@ -168,7 +171,7 @@ class Engine final : public EventSink {
   void check_drained();
   void say(std::string_view level, std::string message);
 
-  const Settings settings_;
+  Settings settings_;
   EngineParts parts_;
   Runner* runner_ = nullptr;
   IdGenerator ids_;

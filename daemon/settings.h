@@ -19,6 +19,7 @@ namespace hark {
 
 struct ManualOptions {
   std::string name;
+  friend bool operator==(const ManualOptions&, const ManualOptions&) = default;
 };
 
 struct SourceSettings {
@@ -26,6 +27,7 @@ struct SourceSettings {
   std::string type;  // "file_change", "git_push", "webhook", "schedule", "manual"
   std::variant<FileWatcherOptions, GitRefsOptions, WebhookOptions, ScheduleOptions, ManualOptions> options;
   Rule rule;
+  friend bool operator==(const SourceSettings&, const SourceSettings&) = default;
 };
 
 enum class QueueOverflow { queue, drop, error };
@@ -48,6 +50,7 @@ struct Settings {
   std::string log_level = "info";
   std::string log_format = "text";
   std::filesystem::path log_file;      // empty: standard error
+  bool reload_automatically = false;   // when a file of the configuration changes
 
   std::vector<SourceSettings> sources;
   std::vector<Handler> handlers;

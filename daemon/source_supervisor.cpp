@@ -1,5 +1,6 @@
 #include "daemon/source_supervisor.h"
 
+#include <cassert>
 #include <utility>
 
 #include "core/backoff.h"
@@ -19,7 +20,8 @@ std::string_view to_string(SourceStatus::State state) {
   return {};
 }
 
-class SourceSupervisor::Supervised final : public SourceHost {
+// Shared with the answers to its offers, which may come when it is gone from the configuration.
+class SourceSupervisor::Supervised final : public SourceHost, public std::enable_shared_from_this<Supervised> {
  public:
   Supervised(SourceSupervisor& owner, std::string name, std::string type, std::unique_ptr<Source> source)
       : owner_(owner), source_(std::move(source)), retry_(owner.loop_.timer()) {
@@ -44,10 +46,22 @@ class SourceSupervisor::Supervised final : public SourceHost {
     owner_.emitter_.emit(lifecycle::SourceStopped{status_.name});
   }
 
+  // For good, while the daemon goes on. The source's own things go now, whoever still holds this.
+  void retire() {
+    if (status_.state == SourceStatus::State::running || status_.working) source_->hand_over();
+    end();
+  }
+  void end() {
+    stop();
+    source_.reset();
+  }
+
   const SourceStatus& status() const { return status_; }
+  void take_over_count(const Supervised& before) { status_.accepted = before.status_.accepted; }
   void count_accepted() { ++status_.accepted; }
 
   void offer(Event event, Answer answer) override {
+    if (answer) answer = [self = shared_from_this(), answer = std::move(answer)](const Acceptance& acceptance) { answer(acceptance); };
     owner_.sink_.offer(std::move(event), std::move(answer));
   }
 
@@ -120,15 +134,32 @@ SourceSupervisor::SourceSupervisor(Loop& loop, const Clock& clock, EventSink& si
     if (const auto source = by_name_.find(received->event->source); source != by_name_.end()) source->second->count_accepted();
   });
 }
-SourceSupervisor::~SourceSupervisor() { stop(); }
-
-void SourceSupervisor::add(std::string name, std::string type, std::unique_ptr<Source> source) {
-  auto& supervised = sources_.emplace_back(std::make_unique<Supervised>(*this, name, std::move(type), std::move(source)));
-  by_name_.emplace(std::move(name), supervised.get());
+SourceSupervisor::~SourceSupervisor() {
+  for (auto& source : sources_) source->end();
 }
 
-void SourceSupervisor::start() {
-  for (auto& source : sources_) source->start();
+void SourceSupervisor::run(std::vector<Wanted> wanted) {
+  std::unordered_map<std::string, std::shared_ptr<Supervised>> before;
+  for (auto& source : std::exchange(sources_, {})) before.emplace(source->status().name, source);
+  by_name_.clear();
+  std::vector<std::shared_ptr<Supervised>> fresh;
+  for (auto& each : wanted) {
+    auto old = before.extract(each.name);
+    auto& now = sources_.emplace_back();
+    if (!each.source) {
+      assert(!old.empty());
+      now = std::move(old.mapped());
+    } else {
+      now = fresh.emplace_back(std::make_shared<Supervised>(*this, each.name, std::move(each.type), std::move(each.source)));
+      if (!old.empty()) {
+        now->take_over_count(*old.mapped());
+        old.mapped()->retire();
+      }
+    }
+    by_name_.emplace(std::move(each.name), now.get());
+  }
+  for (auto& [name, source] : before) source->retire();
+  for (auto& source : fresh) source->start();
 }
 
 void SourceSupervisor::stop() {

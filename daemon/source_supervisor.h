@@ -38,8 +38,14 @@ class SourceSupervisor {
   SourceSupervisor(Loop& loop, const Clock& clock, EventSink& sink, lifecycle::Emitter& emitter);
   ~SourceSupervisor();
 
-  void add(std::string name, std::string type, std::unique_ptr<Source> source);
-  void start();  // all of them; those that fail are degraded and tried again
+  struct Wanted {
+    std::string name;
+    std::string type;
+    std::unique_ptr<Source> source;  // null: the one that runs under this name goes on, untouched
+  };
+  // From now on these, in this order. What goes is stopped before what comes is started, which may want its place (a webhook's path).
+  // Those that fail are degraded and tried again.
+  void run(std::vector<Wanted> wanted);
   void stop();
 
   std::vector<SourceStatus> status() const;
@@ -51,7 +57,7 @@ class SourceSupervisor {
   const Clock& clock_;
   EventSink& sink_;
   lifecycle::Emitter& emitter_;
-  std::vector<std::unique_ptr<Supervised>> sources_;
+  std::vector<std::shared_ptr<Supervised>> sources_;
   std::unordered_map<std::string, Supervised*> by_name_;
   Refusals refusals_;
 };

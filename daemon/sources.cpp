@@ -1,7 +1,9 @@
 #include "daemon/sources.h"
 
-#include <type_traits>
+#include <algorithm>
 
+#include "core/time_zone.h"
+#include "platform/clock.h"
 #include "state/last_run.h"
 
 namespace hark {
@@ -18,17 +20,52 @@ std::unique_ptr<Source> make(const WebhookOptions& options, const std::string&, 
   return make_webhook(options, parts.server, parts.clock);
 }
 std::unique_ptr<Source> make(const ScheduleOptions& options, const std::string& name, const SourceParts& parts) {
-  return make_schedule(options, parts.loop, parts.clock, [&last_run = parts.last_run, name]() -> std::optional<WallTime> {
+  return make_schedule(options, parts.loop, parts.clock, [&last_run = parts.last_run, &all_since = parts.schedules_since, name]() -> std::optional<WallTime> {
     const auto known = last_run.schedules.find(name);
-    return known == last_run.schedules.end() ? std::nullopt : std::optional(known->second);
+    const auto since = all_since.find(name);
+    if (known == last_run.schedules.end()) return since == all_since.end() ? std::nullopt : std::optional(since->second);
+    return since == all_since.end() ? known->second : std::max(known->second, since->second);
   });
 }
 std::unique_ptr<Source> make(const ManualOptions&, const std::string&, const SourceParts&) { return nullptr; }
+
+const SourceSettings* source_named(const Settings& settings, const std::string& name) {
+  const auto found = std::find_if(settings.sources.begin(), settings.sources.end(), [&](const SourceSettings& each) { return each.name == name; });
+  return found == settings.sources.end() ? nullptr : &*found;
+}
+
+// From when on slots are wanted. One that is already planned goes on from its last slot, whatever else about it is new; a new plan
+// begins with this very second, so that a slot which falls together with the change is not lost, and is no judge of the past.
+void note_since(const SourceSettings& source, const SourceSettings* before, bool at_start, const SourceParts& parts) {
+  const auto* schedule = std::get_if<ScheduleOptions>(&source.options);
+  if (schedule == nullptr) return;
+  const auto now = parts.clock.now().wall;
+  if (at_start) {
+    if (!parts.last_run.schedules.contains(source.name)) parts.schedules_since[source.name] = now;
+    return;
+  }
+  const auto* old = before == nullptr ? nullptr : std::get_if<ScheduleOptions>(&before->options);
+  const bool same_plan = old != nullptr && old->cron == schedule->cron && old->timezone == schedule->timezone;
+  if (!same_plan) parts.schedules_since[source.name] = WallTime(whole_seconds(now)) - std::chrono::microseconds(1);
+}
 
 }  // namespace
 
 std::unique_ptr<Source> make_source(const SourceSettings& settings, const SourceParts& parts) {
   return std::visit([&](const auto& options) { return make(options, settings.name, parts); }, settings.options);
+}
+
+std::vector<SourceSupervisor::Wanted> wanted_sources(const Settings& settings, const Settings* running, const std::vector<std::string>& only, const SourceParts& parts) {
+  std::vector<SourceSupervisor::Wanted> wanted;
+  for (const auto& source : settings.sources) {
+    if (std::holds_alternative<ManualOptions>(source.options)) continue;  // only a person offers to it
+    if (!only.empty() && std::find(only.begin(), only.end(), source.name) == only.end()) continue;
+    const auto* before = running == nullptr ? nullptr : source_named(*running, source.name);
+    const bool as_before = before != nullptr && before->options == source.options;
+    if (!as_before) note_since(source, before, running == nullptr, parts);
+    wanted.push_back({source.name, source.type, as_before ? nullptr : make_source(source, parts)});
+  }
+  return wanted;
 }
 
 }  // namespace hark

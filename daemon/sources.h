@@ -1,9 +1,14 @@
 // Makes the sources a configuration names, an overload a type (docs/adding-a-source.md).
 #pragma once
 
+#include <map>
 #include <memory>
+#include <string>
+#include <vector>
 
+#include "core/time.h"
 #include "daemon/settings.h"
+#include "daemon/source_supervisor.h"
 #include "sources/source.h"
 
 namespace hark {
@@ -20,9 +25,14 @@ struct SourceParts {
   Workers& workers;
   HttpServer& server;
   const LastRun& last_run;
+  std::map<std::string, WallTime>& schedules_since;  // by name: no slot before is wanted, as nobody had asked for it then
 };
 
 // nullptr: a source that only a person offers to (`manual`).
 std::unique_ptr<Source> make_source(const SourceSettings& settings, const SourceParts& parts);
+
+// Those of `settings` that are to run, with a new object for each that `running` does not have just so. `running`: null at the start.
+// `only`: names; empty: all. Starts nothing.
+std::vector<SourceSupervisor::Wanted> wanted_sources(const Settings& settings, const Settings* running, const std::vector<std::string>& only, const SourceParts& parts);
 
 }  // namespace hark

@@ -15,6 +15,7 @@ class PoolRunner final : public Runner {
   ~PoolRunner() override;  // waits for what runs; nothing is reported from then on
 
   void start(Assignment assignment) override;
+  void set_threads(std::size_t most) { workers_.set_limit(most); }
 
  private:
   struct Shared {

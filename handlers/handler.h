@@ -20,6 +20,7 @@ struct RunStepOptions {
   bool shell = true;                 // `run` as a string: /bin/sh -c; as a list: no shell
   Template script;                   // shell
   std::vector<Template> arguments;   // no shell
+  friend bool operator==(const RunStepOptions&, const RunStepOptions&) = default;
 };
 
 // A JSON document whose strings are templates.
@@ -30,6 +31,7 @@ struct HttpStepOptions {
   std::optional<nlohmann::json> json;    // strings inside are templates, parsed when rendered
   std::optional<Template> body;
   std::vector<int> expect;               // statuses that are a success; empty: 200 to 299
+  friend bool operator==(const HttpStepOptions&, const HttpStepOptions&) = default;
 };
 
 // Another attempt after one that failed. Empty lists: what is worth another one as a rule (handlers/retry.h).
@@ -39,6 +41,7 @@ struct Retry {
   std::vector<int> exit_codes{};  // of commands: only these
   std::vector<int> statuses{};    // of http steps: only these
   bool timeouts = true;
+  friend bool operator==(const Retry&, const Retry&) = default;
 };
 
 // What becomes of a run whose daemon ended before it did.
@@ -59,6 +62,7 @@ enum class OnBusy {
 struct BreakerOptions {
   int failures = 0;      // attempts in a row that failed, after which the handler is left alone; 0: never
   Duration cooldown = std::chrono::minutes(1);
+  friend bool operator==(const BreakerOptions&, const BreakerOptions&) = default;
 };
 
 struct StepOptions {
@@ -67,6 +71,7 @@ struct StepOptions {
   std::optional<Duration> timeout;                          // of one attempt
   Retry retry;
   Filter condition;                                         // `if`: not met: skipped
+  friend bool operator==(const StepOptions&, const StepOptions&) = default;
 };
 
 struct Handler {
@@ -82,6 +87,7 @@ struct Handler {
   std::optional<Duration> timeout;                          // of the whole run
   std::string working_directory;                            // absolute
   std::vector<std::pair<std::string, Template>> environment;
+  friend bool operator==(const Handler&, const Handler&) = default;
 };
 
 }  // namespace hark

@@ -254,8 +254,9 @@ void HttpConnection::dispatch() {
   request.control = control_;
   head_only_ = request.method == "HEAD";
   answering_ = true;
-  const auto entry = std::exchange(route_, nullptr);
-  if (entry->removed) return respond(turn_, problem(404, {}, {}));
+  auto entry = std::exchange(route_, nullptr);
+  if (entry->removed) entry = host_->routes().find(request.method, request.path, control_).entry;  // another has its path by now
+  if (!entry) return respond(turn_, problem(404, {}, {}));
   auto pending = std::make_shared<PendingAnswer>(weak_from_this(), turn_);
   HttpResponder responder = [pending = std::move(pending)](const HttpResponse& response) { pending->answer(response); };
   try {

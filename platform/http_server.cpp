@@ -50,7 +50,8 @@ std::string address_text(const sockaddr_storage& address) {
 }  // namespace
 
 struct HttpServer::State final : HttpConnectionHost, std::enable_shared_from_this<HttpServer::State> {
-  struct Listener {
+  // Shared with nobody; weak in its callbacks, which may be queued when it goes.
+  struct Listener : std::enable_shared_from_this<Listener> {
     Listener(asio::io_context& context, int fd, bool is_unix) : descriptor(context, fd), retry(context), unix_socket(is_unix) {}
     StreamDescriptor descriptor;
     asio::steady_timer retry;  // while there is no free descriptor
@@ -146,9 +147,10 @@ struct HttpServer::State final : HttpConnectionHost, std::enable_shared_from_thi
 
   void accept_later(Listener& listener) {
     listener.descriptor.async_wait(asio::posix::descriptor_base::wait_read,
-                                   [weak = weak_from_this(), &listener](boost::system::error_code error) {
+                                   [weak = weak_from_this(), waiting = listener.weak_from_this()](boost::system::error_code error) {
                                      const auto self = weak.lock();
-                                     if (!error && self) self->accept(listener);
+                                     const auto it = waiting.lock();
+                                     if (!error && self && it) self->accept(*it);
                                    });
   }
 
@@ -173,9 +175,10 @@ struct HttpServer::State final : HttpConnectionHost, std::enable_shared_from_thi
   // The listening socket stays readable, so that waiting on it would turn the loop without end.
   void pause(Listener& listener) {
     listener.retry.expires_after(limits::kHttpAcceptPause);
-    listener.retry.async_wait([weak = weak_from_this(), &listener](boost::system::error_code error) {
+    listener.retry.async_wait([weak = weak_from_this(), waiting = listener.weak_from_this()](boost::system::error_code error) {
       const auto self = weak.lock();
-      if (!error && self) self->accept(listener);
+      const auto it = waiting.lock();
+      if (!error && self && it) self->accept(*it);
     });
   }
 
@@ -200,14 +203,16 @@ struct HttpServer::State final : HttpConnectionHost, std::enable_shared_from_thi
     if (taken > options_.max_connections) connection->turn_away();
   }
 
-  // Listeners are destroyed by the server, on the loop, never inside their own callbacks; those that are queued find an error.
+  static void close_listener(Listener* listener) {
+    if (listener == nullptr) return;
+    boost::system::error_code ignored;
+    listener->descriptor.close(ignored);
+    listener->retry.cancel();
+  }
+
   void stop_listening() {
-    for (auto* listener : {tcp.get(), unix_listener.get()}) {
-      if (listener == nullptr) continue;
-      boost::system::error_code ignored;
-      listener->descriptor.close(ignored);
-      listener->retry.cancel();
-    }
+    close_listener(tcp.get());
+    close_listener(unix_listener.get());
     if (unix_file) remove_socket_file(*unix_file);
     unix_file.reset();
     port = 0;
@@ -232,8 +237,8 @@ struct HttpServer::State final : HttpConnectionHost, std::enable_shared_from_thi
   std::size_t tcp_connections = 0;
   std::size_t control_connections = 0;
   std::function<void()> on_closed;  // wanted by stop_accepting()
-  std::unique_ptr<Listener> tcp;
-  std::unique_ptr<Listener> unix_listener;
+  std::shared_ptr<Listener> tcp;
+  std::shared_ptr<Listener> unix_listener;
   std::optional<UnixListenSocket> unix_file;
   std::string host;
   std::uint16_t port = 0;
@@ -254,16 +259,35 @@ Status HttpServer::listen(const std::string& host, std::uint16_t port) {
   if (state.stopping_) return Error{"the listener is closing down", "start the daemon again"};
   if (state.tcp) {
     if (host == state.host && (port == state.port || port == 0)) return {};
-    return Error{"already listening on " + state.host + ":" + std::to_string(state.port) + ", there is one listener",
-                 "restart the daemon to change webhook_host or webhook_port"};
+    return Error{"already listening on " + state.host + ":" + std::to_string(state.port) + ", there is one listener", "name the same webhook_host and webhook_port"};
   }
+  return move_to(host, port);
+}
+
+Status HttpServer::move_to(const std::string& host, std::uint16_t port) {
+  auto& state = *state_;
+  if (state.stopping_) return Error{"the listener is closing down", "start the daemon again"};
   auto socket = listen_tcp(host, port);
-  if (!socket) return socket.error();
-  state.tcp = std::make_unique<State::Listener>(state.context, socket->fd, false);
+  if (!socket) {
+    auto error = socket.error();
+    if (state.tcp && port == state.port) error.cure = "take another webhook_port as well, or restart the daemon: it holds this port itself, on " + state.host;
+    return error;
+  }
+  stop_listening();
+  state.tcp = std::make_shared<State::Listener>(state.context, socket->fd, false);
   state.host = host;
   state.port = socket->port;
   state.accept_later(*state.tcp);
   return {};
+}
+
+void HttpServer::stop_listening() {
+  auto& state = *state_;
+  if (!state.tcp) return;
+  state.accept(*state.tcp);  // whoever has connected already is served
+  State::close_listener(state.tcp.get());
+  state.tcp.reset();
+  state.port = 0;
 }
 
 std::uint16_t HttpServer::port() const { return state_->port; }
@@ -277,7 +301,7 @@ Status HttpServer::listen_unix(const std::filesystem::path& path) {
   }
   auto socket = listen_unix_socket(path);
   if (!socket) return socket.error();
-  state.unix_listener = std::make_unique<State::Listener>(state.context, socket->fd, true);
+  state.unix_listener = std::make_shared<State::Listener>(state.context, socket->fd, true);
   state.unix_file = std::move(*socket);
   state.accept_later(*state.unix_listener);
   return {};

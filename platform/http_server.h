@@ -40,6 +40,9 @@ class HttpServer {
 
   // Starts to listen; fine when it already does on this host and port. Port 0 takes a free one: see port().
   Status listen(const std::string& host, std::uint16_t port);
+  // Listens there instead; the old listener goes when the new one is bound, an Error leaves all as it was. Connections stay.
+  Status move_to(const std::string& host, std::uint16_t port);
+  void stop_listening();       // on TCP; connections stay, and it may listen again
   std::uint16_t port() const;  // 0: not listening on TCP
   // Owner only (0600), peer's uid checked against this process's and root's. A socket file nobody listens on is replaced.
   Status listen_unix(const std::filesystem::path& path);

@@ -156,13 +156,21 @@ void RunQueue::let_next(std::uint64_t number) {
   const auto key = keys_.find(number);
   if (key == keys_.end()) return;
   --key->second.admitted;
-  if (auto& behind = key->second.behind) {
-    ++key->second.admitted;
-    line_up(behind->front());
-    behind->pop_front();
-    if (behind->empty()) behind.reset();
-  }
+  admit(key->second);
   if (key->second.admitted == 0) keys_.erase(key);
+}
+
+void RunQueue::admit(Key& key) {
+  while (key.behind && key.admitted < key_cap(key.behind->front().place->handler)) {
+    ++key.admitted;
+    line_up(key.behind->front());
+    key.behind->pop_front();
+    if (key.behind->empty()) key.behind.reset();
+  }
+}
+
+void RunQueue::caps_changed() {
+  for (auto& [number, key] : keys_) admit(key);
 }
 
 void RunQueue::keep_key(const std::string& handler, const std::optional<std::string>& key) {

@@ -56,6 +56,7 @@ class RunQueue {
   std::optional<Ready> take(SteadyTime now);  // the first that may run
   // One that was taken is over, or will never be: the next of its key may go.
   void done(const std::string& handler, const std::optional<std::string>& key);
+  void caps_changed();  // of slots(): as many of each key go as now may
 
   bool remove(const Run& run);  // cancelled before it began; false: it does not wait here
   void clear();                 // all are about to be read again from the journal
@@ -113,6 +114,7 @@ class RunQueue {
   void line_up(const Late& late);
   void release_late();
   void let_next(std::uint64_t key);
+  void admit(Key& key);
   int key_cap(const std::string& handler) const;
   bool may_run(const Place& place) const;
   void shorten(Place& place, Line::iterator line);  // one of it was taken out

@@ -192,6 +192,8 @@ spdlog::level::level_enum severity(std::string_view level) { return spdlog::leve
 
 bool Log::wants(const lifecycle::Any& event) const { return state_->logger->should_log(severity(level(event))); }
 
+void Log::set_level(const std::string& level) { state_->logger->set_level(spdlog::level::from_str(level)); }
+
 void Log::report(const lifecycle::Any& event) {
   if (!wants(event)) return;
   const auto said = std::visit([](const auto& e) { return line(e); }, event);

@@ -30,6 +30,7 @@ class Log {
 
   bool wants(const lifecycle::Any& event) const;  // any thread: is its level one that is written?
   void report(const lifecycle::Any& event);       // a subscriber
+  void set_level(const std::string& level);       // any thread
 
  private:
   struct State;

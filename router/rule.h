@@ -24,10 +24,12 @@ struct Rule {
   struct Batch {
     std::size_t max = 100;
     Duration within{};
+    friend bool operator==(const Batch&, const Batch&) = default;
   };
   std::optional<Batch> batch;            // one event for so many, or for those that came within that time of the first
   std::optional<Rate> throttle;          // of starts; the others wait until their time comes
   int priority = 0;
+  friend bool operator==(const Rule&, const Rule&) = default;
 };
 
 }  // namespace hark

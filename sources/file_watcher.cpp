@@ -52,6 +52,7 @@ class FileWatcher final : public Source {
   ~FileWatcher() override { stop(); }
 
   Status start(SourceHost& host) override;
+  void hand_over() override;
   void stop() override;
 
  private:
@@ -119,6 +120,13 @@ Status FileWatcher::start(SourceHost& host) {
   offers_.start(host);
   report_health();
   return {};
+}
+
+void FileWatcher::hand_over() {
+  if (host_ == nullptr || tree_->lost()) return;
+  on_readable();
+  tree_->settle(clock_.now().steady + limits::kOpenFileWait, offers_.changes());
+  offers_.flush();
 }
 
 void FileWatcher::stop() {

@@ -30,6 +30,7 @@ struct FileWatcherOptions {
   bool ignore_vcs = true;                     // .git, .hg, .svn, .jj, CVS are not entered
   std::vector<std::filesystem::path> ignore;  // never entered nor reported: hark's own journal and state files
   Duration gather{};                          // how long to collect before offering; 0: offer what each read brought
+  friend bool operator==(const FileWatcherOptions&, const FileWatcherOptions&) = default;
 };
 
 std::unique_ptr<Source> make_file_watcher(FileWatcherOptions options, Loop& loop, const Clock& clock);

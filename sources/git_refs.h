@@ -44,6 +44,7 @@ struct GitRefsOptions {
   std::filesystem::path repository;  // absolute: a work tree, its .git, or a bare repository
   std::vector<std::string>
       branches;  // patterns over the branch's name: `*` and `?` cross slashes ("release/*"); empty: every branch
+  friend bool operator==(const GitRefsOptions&, const GitRefsOptions&) = default;
 };
 
 // The loop outlives the workers' last job: a reading under way at stop() still ends with a post to it, which then does nothing.

@@ -30,6 +30,7 @@ struct ScheduleOptions {
   enum class CatchUp { none, one, all } catch_up = CatchUp::none;  // slots missed while the daemon was down
   int catch_up_limit = 100;         // for `all`, 1 to limits::kCatchUpSlots
   Duration jitter{};                // each slot is late by a share of it that is stable per name
+  friend bool operator==(const ScheduleOptions&, const ScheduleOptions&) = default;
 };
 
 // `last_slot` answers which slot of this schedule was accepted last, from the state kept across restarts; nullopt: never. It is

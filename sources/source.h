@@ -31,6 +31,9 @@ class Source {
   // Called again after stop(), or after an Error (which leaves it as if stop() had been called): the retry is the supervisor's.
   // The error says what is wrong and, in its cure, what to do.
   virtual Status start(SourceHost& host) = 0;
+  // Before the last stop(), when the configuration has another in its place or none: what it has seen and not offered yet is offered
+  // now, as nobody will find it later.
+  virtual void hand_over() {}
   // After it returns the source offers nothing more, and nothing it posted comes back to touch it. Fine when not started.
   virtual void stop() = 0;
 };

@@ -37,6 +37,7 @@ struct WebhookOptions {
   std::optional<Rate> rate_limit;                // none: no limit
   std::string host;  // of the listener
   std::uint16_t port = 0;
+  friend bool operator==(const WebhookOptions&, const WebhookOptions&) = default;
 };
 
 std::unique_ptr<Source> make_webhook(WebhookOptions options, HttpServer& server, const Clock& clock);

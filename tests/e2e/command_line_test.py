@@ -222,8 +222,8 @@ class Words(TestCase):
         return subprocess.run([HARK, *words], capture_output=True, text=True, cwd=self.folder)
 
     def test_every_command_has_help_with_an_example(self):
-        commands = ["daemon", "daemon status", "daemon stop", "daemon trigger", "daemon history", "daemon pause", "daemon resume", "event", "history", "explain",
-                    "daemon cancel", "dead-letters", "dead-letters list", "dead-letters show", "dead-letters retry", "dead-letters discard", "replay", "config check", "config show", "cron next"]
+        commands = ["daemon", "daemon status", "daemon stop", "daemon trigger", "daemon history", "daemon pause", "daemon resume", "daemon reload", "event", "history", "explain",
+                    "daemon cancel", "dead-letters", "dead-letters list", "dead-letters show", "dead-letters retry", "dead-letters discard", "replay", "config check", "config show", "config plan", "cron next"]
         for command in commands:
             done = self.run_hark(*command.split(), "--help")
             self.assertEqual(done.returncode, 0, command)
@@ -240,7 +240,7 @@ class Words(TestCase):
                 named[command] = self.options_of_page(text)
         common = self.options_of_page(common)
         helped = {command: self.options_of_help(self.run_hark(*command.split(), "--help").stdout) for command in named}
-        self.assertEqual(len(named), 20)
+        self.assertEqual(len(named), 22)
         for command, options in helped.items():
             self.assertEqual(options - common, named[command], command)
         self.assertEqual(common, self.options_of_help(self.run_hark("--help").stdout) | (common & set.union(*helped.values())))

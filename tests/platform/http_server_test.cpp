@@ -565,6 +565,59 @@ TEST_CASE("http server: routes come and go; the same one twice is refused") {
   CHECK(client.read().status == 404);
 }
 
+TEST_CASE("http server: a request on its way in meets the route that has its path by the time it is all there") {
+  Served served;
+  auto client = served.client();
+  client.send("POST /echo HTTP/1.1\r\nHost: x\r\nContent-Length: 3\r\n\r\nab");
+  CHECK(served.client().ask(get("/who")).status == 200);
+  served.thread.run([&] {
+    served.server->remove("POST", "/echo");
+    served.server->add({"POST", "/echo", 10, [](HttpRequest request, HttpResponder answer) { answer(text("now " + request.body)); }});
+  });
+  client.send("c");
+  CHECK(client.read().body == "now abc");
+}
+
+TEST_CASE("http server: it moves to another port, and stays where it is when that is taken") {
+  Served served;
+  Served other;
+  auto before = served.client();
+  CHECK(before.ask(get("/hello")).status == 200);
+  const auto old = served.port;
+  served.thread.run([&] {
+    const auto taken = served.server->move_to("127.0.0.1", other.port);
+    CHECK_FALSE(taken.ok());
+    CHECK(served.server->port() == old);
+    CHECK_FALSE(served.server->listen("127.0.0.1", other.port).ok());
+  });
+  CHECK(served.client().ask(get("/hello")).status == 200);
+  served.thread.run([&] {
+    const auto overlapping = served.server->move_to("0.0.0.0", old);
+    REQUIRE_FALSE(overlapping.ok());
+    CHECK(overlapping.error().cure.find("restart the daemon") != std::string::npos);
+    REQUIRE(served.server->move_to("127.0.0.1", 0).ok());
+    served.port = served.server->port();
+  });
+  CHECK(served.port != old);
+  CHECK(served.client().ask(get("/hello")).status == 200);
+  CHECK(before.ask(get("/hello")).status == 200);
+  CHECK_THROWS(RawClient(old));
+  served.thread.run([&] { served.server->stop_listening(); });
+  CHECK_THROWS(served.client());
+  served.thread.run([&] { REQUIRE(served.server->listen("127.0.0.1", old).ok()); });
+  CHECK(before.ask(get("/hello")).status == 200);
+}
+
+TEST_CASE("http server: whoever connected before it moved is served") {
+  Served served;
+  std::optional<RawClient> early;
+  served.thread.run([&] {
+    early.emplace(served.port);  // waits in the backlog: the loop is here
+    REQUIRE(served.server->move_to("127.0.0.1", 0).ok());
+  });
+  CHECK(early->ask(get("/hello")).status == 200);
+}
+
 TEST_CASE("http server: a handler may take its own route away") {
   Served served;
   served.thread.run([&] {

@@ -314,3 +314,23 @@ TEST_CASE("slot: moved over another gives the other back") {
   b = Slot();
   CHECK(slots.running() == 0);
 }
+
+TEST_CASE("queue: as many of a key go as its handler may run at once, from when that is changed") {
+  RunQueue queue(10, 10);
+  queue.slots().set_handler_caps({{"h", 1}});
+  for (std::uint64_t sequence = 1; sequence <= 5; ++sequence) queue.push(waiting(sequence, "h", 0, "k"), kNow);
+  auto running = take_all(queue);
+  CHECK(running.size() == 1);
+  queue.slots().set_handler_caps({{"h", 3}});
+  queue.caps_changed();
+  for (auto& each : take_all(queue)) running.push_back(std::move(each));
+  REQUIRE(running.size() == 3);
+  CHECK(running[2].sequence == 3);
+  queue.slots().set_handler_caps({{"h", 1}});
+  queue.caps_changed();
+  queue.done("h", "k");
+  queue.done("h", "k");
+  CHECK(take_all(queue).empty());  // one is under way still
+  queue.done("h", "k");
+  CHECK(take_all(queue).size() == 1);
+}
