@@ -139,6 +139,7 @@ class Engine final : public EventSink {
   Status make_room(Turn& turn, const Router::Start& start, const Handler& handler, bool& drop);
   Status supersede(Turn& turn, Run run, const Router::Start& start, const Handler& handler);
   void ask(std::function<Status(Turn&, Status& outcome)> act, Done done);
+  void ask_about(const std::string& run_id, std::function<Status(Turn&, Run&, Status& outcome)> act, Done done);
   const Handler* handler(const std::string& name) const;
   void note_outcome(const std::string& handler, bool success, SteadyTime now);
   void wake_breakers(SteadyTime now);

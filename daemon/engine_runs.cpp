@@ -248,7 +248,7 @@ std::string Engine::why_waiting(const Run& run) const {
     return "the breaker of '" + run.handler + "' is " + (open ? "open" : "half open: one run is tried") + " after " +
            counted(std::size_t(breaker->second.failures()), "failure") + " in a row";
   }
-  if (run.not_before && *run.not_before > now) return "it waits until " + to_rfc3339(*run.not_before) + (run.failures > 0 ? " (retry)" : " (throttle)");
+  if (run.not_before && *run.not_before > now) return "not before " + to_rfc3339(*run.not_before) + (run.failures > 0 ? " (retry)" : " (throttle)");
   if (!slots.any_free()) return "all slots are taken: " + counted(std::size_t(slots.running()), "run") + " under way (max_concurrent_handlers)";
   if (run.key && queue_.busy(run.handler, run.key)) return "others of its key '" + printable(*run.key, limits::kShownValue) + "' are before it";
   if (!run.key && cap > 0 && slots.running(run.handler) >= cap) return "as many of '" + run.handler + "' run as may: " + std::to_string(cap) + " (max_concurrent)";
@@ -258,6 +258,17 @@ std::string Engine::why_waiting(const Run& run) const {
 void Engine::ask(std::function<Status(Turn&, Status& outcome)> act, Done done) {
   asked_.push_back({std::move(act), std::move(done), {}});
   schedule_turn();
+}
+
+void Engine::ask_about(const std::string& run_id, std::function<Status(Turn&, Run&, Status& outcome)> act, Done done) {
+  ask(
+      [this, run_id, act = std::move(act)](Turn& turn, Status& outcome) -> Status {
+        auto found = parts_.journal.run(run_id);
+        if (found && *found) return act(turn, **found, outcome);
+        outcome = found ? Error{"no such run", {}} : found.error();
+        return {};
+      },
+      std::move(done));
 }
 
 void Engine::pause(const std::string& name, Done done) {
@@ -279,14 +290,9 @@ void Engine::resume(const std::string& name, Done done) {
 }
 
 void Engine::retry(const std::string& run_id, Done done) {
-  ask(
-      [this, run_id](Turn& turn, Status& outcome) -> Status {
-        auto found = parts_.journal.run(run_id);
-        if (!found || !*found) {
-          outcome = found ? Error{"no such run", {}} : found.error();
-          return {};
-        }
-        auto& run = **found;
+  ask_about(
+      run_id,
+      [this](Turn& turn, Run& run, Status& outcome) -> Status {
         if (!is_final(run.state)) {
           outcome = Error{"run " + run.id + " is " + std::string(to_string(run.state)) + ": it has not ended", {}};
           return {};
@@ -316,14 +322,13 @@ void Engine::retry(const std::string& run_id, Done done) {
 }
 
 void Engine::discard(const std::string& run_id, Done done) {
-  ask(
-      [this, run_id](Turn& turn, Status& outcome) -> Status {
-        auto found = parts_.journal.run(run_id);
-        if (!found || !*found || !(*found)->dead_since) {
-          outcome = found ? Error{"no such dead letter", {}} : found.error();
+  ask_about(
+      run_id,
+      [this](Turn& turn, Run& run, Status& outcome) -> Status {
+        if (!run.dead_since) {
+          outcome = Error{"no such dead letter", {}};
           return {};
         }
-        auto& run = **found;
         run.dead_since.reset();
         if (auto written = parts_.journal.update_run(run, owner_); !written) return written;
         return decide(run, turn.now.wall, Verdict::dropped, "a person took it out of the dead letters");
@@ -332,14 +337,9 @@ void Engine::discard(const std::string& run_id, Done done) {
 }
 
 void Engine::cancel(const std::string& run_id, Done done) {
-  ask(
-      [this, run_id](Turn& turn, Status& outcome) -> Status {
-        auto found = parts_.journal.run(run_id);
-        if (!found || !*found) {
-          outcome = found ? Error{"no such run", {}} : found.error();
-          return {};
-        }
-        auto& run = **found;
+  ask_about(
+      run_id,
+      [this](Turn& turn, Run& run, Status& outcome) -> Status {
         if (executor_.cancel(run.id)) return {};
         if (!queue_.remove(run)) {
           outcome = Error{"run " + run.id + " is not under way: it is " + std::string(to_string(run.state)), {}};
