@@ -44,6 +44,17 @@ double milliseconds(Duration duration) { return double(std::chrono::duration_cas
 
 }  // namespace
 
+Attempt attempt_of(const Run& run) { return {run.attempt, run.state, run.started, run.finished, run.exit_code, run.error, {}}; }
+
+void begin_next_attempt(Run& run) {
+  run.attempt += 1;
+  run.state = RunState::queued;
+  run.started.reset();
+  run.finished.reset();
+  run.exit_code.reset();
+  run.steps.clear();
+}
+
 std::string_view to_string(RunState state) { return name_of(kRunStates, state); }
 std::optional<RunState> run_state_from(std::string_view text) { return find_state(kRunStates, text); }
 std::string_view to_string(StepState state) { return name_of(kStepStates, state); }

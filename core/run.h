@@ -90,6 +90,10 @@ struct Run {
   std::vector<Attempt> attempts;    // the earlier ones; the same
 };
 
+Attempt attempt_of(const Run& run);  // without its steps
+// The run as it waits for its next attempt. Its error stays: it is why there is another one.
+void begin_next_attempt(Run& run);
+
 // A run that waits, as little of it as the queue needs: a million of them are read at a start.
 struct WaitingRun {
   std::uint64_t sequence = 0;

@@ -57,7 +57,7 @@ class Daemon {
                     [this](std::uint64_t count) {
                       log_->report(lifecycle::Note{"warn", std::to_string(count) + " lines of the log were left out: it does not keep up"});
                     }),
-        engine_(settings_, {loop_, clock_, *journal_, files_, background_, emitter_, descendants_ran}, std::move(last_run), random_seed()),
+        engine_(settings_, {loop_, clock_, *journal_, files_, background_, emitter_, [this] { return activity_.any(); }}, std::move(last_run), random_seed()),
         runner_(loop_, std::size_t(settings_.max_concurrent_handlers), PipelineTools{processes_, http_client_, clock_, output_folder(settings_)},
                 engine_.reports()),
         server_(loop_),
@@ -185,6 +185,7 @@ class Daemon {
   Metrics metrics_;
   Detached log_thread_;
   Workers background_{"hark-background", kBackgroundThreads};
+  ProcessActivity activity_;
   RealProcessSpawner processes_;
   RealHttpClient http_client_;
   Engine engine_;

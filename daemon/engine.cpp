@@ -24,6 +24,18 @@ Handlers handlers_of(const Settings& settings) {
   return handlers;
 }
 
+// Handlers that could start themselves by what they write, and do not want to.
+std::set<std::string> watching_of(const Settings& settings) {
+  std::set<std::string> names;
+  for (const auto& source : settings.sources) {
+    if (source.type == "file_change" || source.type == "git_push") names.insert(source.rule.handlers.begin(), source.rule.handlers.end());
+  }
+  for (const auto& handler : settings.handlers) {
+    if (handler.allow_self_trigger) names.erase(handler.name);
+  }
+  return names;
+}
+
 }  // namespace
 
 Engine::Engine(Settings settings, EngineParts parts, LastRun last_run, std::uint64_t seed)
@@ -32,13 +44,15 @@ Engine::Engine(Settings settings, EngineParts parts, LastRun last_run, std::uint
       ids_(seed),
       owner_(this_process()),
       router_(rules_of(settings_)),
+      watching_(watching_of(settings_)),
       queue_(settings_.max_concurrent_handlers, settings_.queue_limit),
       executor_(queue_, parts_.journal, owner_),
       last_run_(std::move(last_run)),
       timer_(parts_.loop.timer()),
       prune_timer_(parts_.loop.timer()),
       state_timer_(parts_.loop.timer()),
-      drain_timer_(parts_.loop.timer()) {
+      drain_timer_(parts_.loop.timer()),
+      activity_timer_(parts_.loop.timer()) {
   executor_.set_handlers(handlers_of(settings_));
   prune_timer_->at(parts_.clock.now().steady + limits::kPruneInterval, [this] { prune_and_go_on(); });
 }
@@ -56,6 +70,7 @@ void Engine::reconfigure(Settings settings) {
   });
   settings_ = std::move(settings);
   router_.set_rules(rules_of(settings_));
+  watching_ = watching_of(settings_);
   executor_.set_handlers(handlers_of(settings_));
   queue_.slots().set_cap(settings_.max_concurrent_handlers);
   queue_.set_runs_in_memory(settings_.queue_limit);
@@ -220,9 +235,8 @@ Status Engine::tag_own_changes(Offered& offered) {
   if (rule == nullptr || offered.target.direct || !event.replay_of.empty()) return {};
   std::string cause, perhaps;
   for (const auto& name : rule->handlers) {
-    const auto* its = handler(name);
-    if (its == nullptr || its->allow_self_trigger) continue;  // whoever made it
-    const auto verdict = own_changes_.judge(name, event, [this] { return !parts_.runs_were_active || parts_.runs_were_active(limits::kOwnChangeGrace); });
+    if (!watching_.contains(name)) continue;  // whoever made it
+    const auto verdict = own_changes_.judge(name, event, [this] { return runs_are_active(); });
     if (!verdict.own) {
       perhaps = verdict.run_id;
       continue;
@@ -242,6 +256,26 @@ Status Engine::tag_own_changes(Offered& offered) {
   }
   event.hops = (*trigger ? (*trigger)->hops : 0) + 1;
   return {};
+}
+
+void Engine::begin_watching(const Run& run, WallTime now) {
+  const bool first = !own_changes_.any_under_way();
+  own_changes_.begin(run.handler, run.id, now);
+  if (first) watch_activity();
+}
+
+// Looked at all the time while something runs that changes of files or branches start: when one of them comes it is too late to begin.
+void Engine::watch_activity() {
+  (void)runs_are_active();
+  if (!own_changes_.any_under_way()) return activity_timer_->cancel();
+  activity_timer_->at(parts_.clock.now().steady + limits::kOwnChangeGrace, [this] { watch_activity(); });
+}
+
+bool Engine::runs_are_active() {
+  if (!parts_.runs_did_anything) return true;
+  const auto now = parts_.clock.now().steady;
+  if (parts_.runs_did_anything()) last_active_ = now;
+  return now <= last_active_ + limits::kOwnChangeGrace;
 }
 
 // Asked and remembered in the transaction that stores the event. A replay is meant to be another one.
@@ -352,7 +386,7 @@ Status Engine::start_run(Turn& turn, const Router::Start& start) {
 void Engine::committed(Turn& turn) {
   // First of all the runs: everything below can happen while the first of them is already starting.
   for (const auto& planned : turn.launches) {
-    own_changes_.begin(planned.assignment.run.handler, planned.assignment.run.id, turn.now.wall);
+    if (watching_.contains(planned.assignment.run.handler)) begin_watching(planned.assignment.run, turn.now.wall);
     const auto run = std::make_shared<const Run>(planned.assignment.run);
     turn.notices.emplace_back(lifecycle::RunStarted{run});
     turn.notices.emplace_back(lifecycle::HandlerStart{run});

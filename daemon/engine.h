@@ -13,6 +13,7 @@
 #include <map>
 #include <memory>
 #include <optional>
+#include <set>
 #include <string>
 #include <variant>
 #include <vector>
@@ -44,7 +45,7 @@ struct EngineParts {
   FileSystem& files;
   Workers& background;                  // for writing state.json
   lifecycle::Emitter& emitter;
-  std::function<bool(Duration within)> runs_were_active{};  // did any process of a run do anything lately? Empty: not known, perhaps
+  std::function<bool()> runs_did_anything{};  // their processes, since it was asked last? Empty: not known, perhaps
 };
 
 class Engine final : public EventSink {
@@ -146,6 +147,9 @@ class Engine final : public EventSink {
   void apply_breaker(const std::string& handler, const Breaker& breaker);
   Status take_offer(Turn& turn, Offered& offered);
   Status tag_own_changes(Offered& offered);
+  bool runs_are_active();
+  void begin_watching(const Run& run, WallTime now);
+  void watch_activity();
   Result<bool> is_duplicate(Turn& turn, Offered& offered);
   Result<EventPtr> add(Turn& turn, Event event);
   Status fire_debounces(Turn& turn);
@@ -178,7 +182,9 @@ class Engine final : public EventSink {
   IdGenerator ids_;
   Owner owner_;
   Router router_;
+  std::set<std::string> watching_;    // handlers whose own changes are told apart
   OwnChanges own_changes_;
+  SteadyTime last_active_{};          // when a process of a run was last seen to do something
   RunQueue queue_;
   Executor executor_;
   LastRun last_run_;
@@ -196,6 +202,7 @@ class Engine final : public EventSink {
   std::unique_ptr<Timer> prune_timer_;
   std::unique_ptr<Timer> state_timer_;
   std::unique_ptr<Timer> drain_timer_;
+  std::unique_ptr<Timer> activity_timer_;
 
   struct Watch {
     std::size_t open_runs = 0;

@@ -19,10 +19,6 @@ Status Engine::learn_last_runs() {
 
 Status Engine::recover(const std::function<std::size_t(const std::string& run_id)>& end_leftovers) {
   if (auto learned = learn_last_runs(); !learned) return learned;
-  auto paused = parts_.journal.paused();
-  if (!paused) return paused.error();
-  for (const auto& handler : *paused) queue_.pause(handler);
-
   auto running = parts_.journal.running_runs();
   if (!running) return running.error();
   Turn turn;
@@ -52,6 +48,9 @@ Status Engine::recover(const std::function<std::size_t(const std::string& run_id
 
 // Fills debounces and queue from the journal.
 Status Engine::reload_waiting(Now now) {
+  auto paused = parts_.journal.paused();
+  if (!paused) return paused.error();
+  queue_.set_paused({paused->begin(), paused->end()});
   router_.forget_held();
   auto routed = route_unrouted(now);
   // Also what was routed just now stands in the journal; where that failed, what the queue has of it does not.

@@ -5,74 +5,76 @@
 #include <unistd.h>
 
 #include <algorithm>
-#include <array>
-#include <charconv>
-#include <cmath>
-#include <map>
 #include <memory>
-#include <set>
+#include <sstream>
 #include <string>
-#include <string_view>
+#include <utility>
 #include <vector>
 
 #include "platform/descriptor.h"
-#include "platform/process_table.h"
 
 namespace hark {
 namespace {
 
-std::vector<pid_t> descendants(const ProcessTable& table) {
-  std::multimap<pid_t, pid_t> children;
-  for (const auto& entry : table.entries) {
-    if (entry.state != 'Z') children.emplace(entry.parent, entry.pid);
+std::vector<std::string> threads(pid_t pid) {
+  const std::string tasks = "/proc/" + std::to_string(pid) + "/task/";
+  const std::unique_ptr<DIR, int (*)(DIR*)> folder(::opendir(tasks.c_str()), ::closedir);
+  std::vector<std::string> found;
+  while (const auto* entry = folder ? ::readdir(folder.get()) : nullptr) {
+    if (entry->d_name[0] != '.') found.push_back(tasks + entry->d_name);
   }
-  std::vector<pid_t> found{::getpid()};
-  std::set<pid_t> seen{::getpid()};  // the table is read while it changes, and may show a circle
-  for (std::size_t next = 0; next < found.size(); ++next) {
-    const auto [first, last] = children.equal_range(found[next]);
-    for (auto child = first; child != last; ++child) {
-      if (seen.insert(child->second).second) found.push_back(child->second);
-    }
-  }
-  found.erase(found.begin());
   return found;
 }
 
-// Milliseconds; negative: it does not say.
-double last_ran(const std::string& task) {
-  const Descriptor file(::open((task + "/sched").c_str(), O_RDONLY | O_CLOEXEC));
-  std::array<char, 1024> buffer;  // it is the third line
-  const ssize_t got = file ? ::read(file.get(), buffer.data(), buffer.size()) : 0;
-  if (got <= 0) return -1;
-  const std::string_view text(buffer.data(), static_cast<std::size_t>(got));
-  auto at = text.find("se.exec_start");
-  if (at == text.npos) return -1;
-  at = text.find_first_of("0123456789", at);
-  double milliseconds = -1;
-  if (at != text.npos) (void)std::from_chars(text.data() + at, text.data() + text.size(), milliseconds);
-  return milliseconds;
-}
-
-bool ran_since(pid_t pid, double milliseconds) {
-  const std::string tasks = "/proc/" + std::to_string(pid) + "/task";
-  const std::unique_ptr<DIR, int (*)(DIR*)> folder(::opendir(tasks.c_str()), ::closedir);
-  if (!folder) return true;  // it has just ended
-  while (const auto* entry = ::readdir(folder.get())) {
-    if (entry->d_name[0] == '.') continue;
-    const double ran = last_ran(tasks + "/" + entry->d_name);
-    if (ran < 0 || ran >= milliseconds) return true;
-  }
-  return false;
+// The numbers in a file of /proc; nullopt: it cannot be read.
+std::optional<std::vector<std::uint64_t>> numbers_in(const std::string& path) {
+  const Descriptor file(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
+  if (!file) return std::nullopt;
+  std::string text;
+  char buffer[4096];
+  for (ssize_t got; (got = ::read(file.get(), buffer, sizeof buffer)) > 0;) text.append(buffer, std::size_t(got));
+  std::vector<std::uint64_t> numbers;
+  std::istringstream words(text);
+  for (std::uint64_t number = 0; words >> number;) numbers.push_back(number);
+  return numbers;
 }
 
 }  // namespace
 
-bool descendants_ran(Duration within) {
-  const double now = last_ran("/proc/thread-self");  // it runs, and so tells the time of the scheduler's own clock
-  if (now < 0) return true;
-  const double since = now - std::chrono::duration<double, std::milli>(within).count();
-  const auto pids = descendants(read_process_table());
-  return std::any_of(pids.begin(), pids.end(), [since](pid_t pid) { return ran_since(pid, since); });
+ProcessActivity::Ran ProcessActivity::ran(pid_t pid) {
+  Ran sum;
+  for (const auto& thread : threads(pid)) {
+    const auto numbers = numbers_in(thread + "/schedstat");  // run time, time spent waiting for a CPU, slices
+    if (!numbers || numbers->size() < 3) continue;           // it has just ended
+    sum.nanoseconds += (*numbers)[0];
+    sum.slices += (*numbers)[2];
+  }
+  return sum;
+}
+
+std::optional<ProcessActivity::Sample> ProcessActivity::sample() {
+  Sample found;
+  std::vector<pid_t> parents{::getpid()};
+  while (!parents.empty()) {
+    const auto parent = parents.back();
+    parents.pop_back();
+    for (const auto& thread : threads(parent)) {
+      const auto children = numbers_in(thread + "/children");
+      if (!children && parent == ::getpid()) return std::nullopt;
+      for (const auto child : children.value_or(std::vector<std::uint64_t>{})) {
+        if (found.try_emplace(pid_t(child), ran(pid_t(child))).second) parents.push_back(pid_t(child));
+      }
+    }
+  }
+  return found;
+}
+
+bool ProcessActivity::any() {
+  auto now = sample();
+  const bool told = now && std::none_of(now->begin(), now->end(), [](const auto& each) { return each.second == Ran{}; });
+  const bool changed = now != last_;
+  last_ = std::move(now);
+  return !told || changed;
 }
 
 }  // namespace hark

@@ -68,6 +68,7 @@ class RunQueue {
 
   void pause(const std::string& handler) { paused_.insert(handler); }   // empty name: every handler
   void resume(const std::string& handler);
+  void set_paused(std::set<std::string> handlers) { paused_ = std::move(handlers); }
   bool paused(const std::string& handler) const { return paused_.contains("") || paused_.contains(handler); }
   const std::set<std::string>& paused_by_name() const { return paused_; }
 

@@ -9,12 +9,17 @@
 namespace hark {
 
 void OwnChanges::begin(const std::string& handler, const std::string& run_id, WallTime now) {
-  handlers_[handler].runs.insert_or_assign(run_id, Span{now, std::nullopt});
+  if (handlers_[handler].runs.insert_or_assign(run_id, Span{now, std::nullopt}).second) ++under_way_;
 }
 
 void OwnChanges::end(const std::string& handler, const std::string& run_id, WallTime now) {
-  auto& runs = handlers_[handler].runs;
-  if (const auto run = runs.find(run_id); run != runs.end()) run->second.ended = now;
+  const auto known = handlers_.find(handler);
+  if (known == handlers_.end()) return;
+  auto& runs = known->second.runs;
+  if (const auto run = runs.find(run_id); run != runs.end() && !run->second.ended) {
+    run->second.ended = now;
+    --under_way_;
+  }
   std::erase_if(runs, [now](const auto& each) { return each.second.ended && *each.second.ended + limits::kOwnCommitGrace < now; });
 }
 

@@ -26,7 +26,8 @@ namespace hark {
 class OwnChanges {
  public:
   void begin(const std::string& handler, const std::string& run_id, WallTime now);
-  void end(const std::string& handler, const std::string& run_id, WallTime now);
+  void end(const std::string& handler, const std::string& run_id, WallTime now);  // of one that did not begin: nothing
+  bool any_under_way() const { return under_way_ > 0; }
 
   struct Verdict {
     std::string run_id;  // a run of the handler that was under way; empty: there was none
@@ -54,6 +55,7 @@ class OwnChanges {
   static bool is_own(Known& known, const std::string& path, const std::string& run_id, const std::function<bool()>& active);
 
   std::unordered_map<std::string, Known> handlers_;
+  std::size_t under_way_ = 0;
 };
 
 }  // namespace hark

@@ -574,12 +574,27 @@ TEST_CASE_FIXTURE(Fixture, "process: waiting for the machine ends with the deadl
 }
 
 TEST_CASE_FIXTURE(Fixture, "process activity: what sleeps is told from what works") {
+  ProcessActivity activity;
+  CHECK_FALSE(activity.any());
   std::stop_source stop;
   std::jthread sleeper([&] { (void)spawner.run(shell("sleep 1000; :"), in(60s), stop.get_token()); });
-  CHECK(eventually([] { return !descendants_ran(100ms); }));
-  std::jthread worker([&] { (void)spawner.run(shell("while :; do :; done"), in(60s), stop.get_token()); });
-  CHECK(eventually([] { return descendants_ran(100ms); }));
+  CHECK(eventually([&] { return activity.any(); }));
+  CHECK(eventually([&] { return !activity.any(); }));
+  std::jthread busy([&] { (void)spawner.run(shell("while :; do :; done"), in(60s), stop.get_token()); });
+  for (int round = 0; round < 3; ++round) CHECK(eventually([&] { return activity.any(); }));  // the first is its beginning
   stop.request_stop();
+  busy.join();
+  sleeper.join();
+  (void)activity.any();
+  CHECK_FALSE(activity.any());
+  // What works for moments only is found by what it did, not by being met at it.
+  std::stop_source stop_too;
+  std::jthread pulse([&] { (void)spawner.run(shell("while :; do sleep 0.2; done"), in(60s), stop_too.get_token()); });
+  for (int round = 0; round < 3; ++round) {
+    CHECK(eventually([&] { return activity.any(); }));
+    CHECK(eventually([&] { return !activity.any(); }));
+  }
+  stop_too.request_stop();
 }
 
 TEST_CASE("process table: a name may hold brackets, and marks match whole entries only") {

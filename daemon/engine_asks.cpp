@@ -1,0 +1,132 @@
+// What a person asks of runs and handlers: pause, retry, discard, cancel; and why a run waits.
+#include <utility>
+
+#include "core/limits.h"
+#include "core/printable.h"
+#include "daemon/engine_turn.h"
+#include "platform/clock.h"
+
+namespace hark {
+
+std::string Engine::why_waiting(const Run& run) const {
+  const auto now = parts_.clock.now().wall;
+  const auto& slots = queue_.slots();
+  const auto cap = slots.handler_cap(run.handler);
+  if (draining_) return "hark is stopping: it begins at the next start";
+  if (journal_fault_) return "the journal cannot be written: " + *journal_fault_;
+  if (queue_.paused("")) return "all handlers are paused (`hark daemon resume`)";
+  if (queue_.paused(run.handler)) return "handler '" + run.handler + "' is paused (`hark daemon resume --handler " + run.handler + "`)";
+  if (const auto breaker = breakers_.find(run.handler); breaker != breakers_.end() && breaker->second.state() != Breaker::State::closed) {
+    const bool open = breaker->second.state() == Breaker::State::open;
+    return "the breaker of '" + run.handler + "' is " + (open ? "open" : "half open: one run is tried") + " after " +
+           counted(std::size_t(breaker->second.failures()), "failure") + " in a row";
+  }
+  if (run.not_before && *run.not_before > now) return "not before " + to_rfc3339(*run.not_before) + (run.failures > 0 ? " (retry)" : " (throttle)");
+  if (!slots.any_free()) return "all slots are taken: " + counted(std::size_t(slots.running()), "run") + " under way (max_concurrent_handlers)";
+  if (run.key && queue_.busy(run.handler, run.key)) return "others of its key '" + printable(*run.key, limits::kShownValue) + "' are before it";
+  if (!run.key && cap > 0 && slots.running(run.handler) >= cap) return "as many of '" + run.handler + "' run as may: " + std::to_string(cap) + " (max_concurrent)";
+  return "it is next";
+}
+
+void Engine::ask(std::function<Status(Turn&, Status& outcome)> act, Done done) {
+  asked_.push_back({std::move(act), std::move(done), {}});
+  schedule_turn();
+}
+
+void Engine::ask_about(const std::string& run_id, std::function<Status(Turn&, Run&, Status& outcome)> act, Done done) {
+  ask(
+      [this, run_id, act = std::move(act)](Turn& turn, Status& outcome) -> Status {
+        auto found = parts_.journal.run(run_id);
+        if (found && *found) return act(turn, **found, outcome);
+        outcome = found ? Error{"no such run", {}} : found.error();
+        return {};
+      },
+      std::move(done));
+}
+
+void Engine::pause(const std::string& name, Done done) {
+  ask(
+      [this, name](Turn&, Status&) {
+        queue_.pause(name);
+        return parts_.journal.set_paused(name, true);
+      },
+      std::move(done));
+}
+
+void Engine::resume(const std::string& name, Done done) {
+  ask(
+      [this, name](Turn&, Status&) {
+        queue_.resume(name);
+        return parts_.journal.set_paused(name, false);
+      },
+      std::move(done));
+}
+
+void Engine::retry(const std::string& run_id, Done done) {
+  ask_about(
+      run_id,
+      [this](Turn& turn, Run& run, Status& outcome) -> Status {
+        if (!is_final(run.state)) {
+          outcome = Error{"run " + run.id + " is " + std::string(to_string(run.state)) + ": it has not ended", {}};
+          return {};
+        }
+        if (handler(run.handler) == nullptr) {
+          outcome = Error{"handler '" + run.handler + "' is not in the configuration", {}};
+          return {};
+        }
+        if (auto written = parts_.journal.add_attempt(run.sequence, attempt_of(run)); !written) return written;
+        if (auto written = decide(run, turn.now.wall, Verdict::passed, "attempt " + std::to_string(run.attempt) + " ended as " + std::string(to_string(run.state)) +
+                                                                           "; a person asked for another one"); !written) {
+          return written;
+        }
+        begin_next_attempt(run);
+        run.failures = 0;
+        run.interruptions = 0;
+        run.dead_since.reset();
+        run.error.clear();
+        if (auto written = parts_.journal.update_run(run, owner_); !written) return written;
+        auto event = parts_.journal.event_at(run.event_sequence);
+        if (!event) return event.error();
+        turn.notices.emplace_back(lifecycle::RunRetry{std::make_shared<const Run>(run)});
+        queue_.push({std::move(run), *event ? std::make_shared<const Event>(std::move(**event)) : nullptr}, turn.now);
+        return {};
+      },
+      std::move(done));
+}
+
+void Engine::discard(const std::string& run_id, Done done) {
+  ask_about(
+      run_id,
+      [this](Turn& turn, Run& run, Status& outcome) -> Status {
+        if (!run.dead_since) {
+          outcome = Error{"no such dead letter", {}};
+          return {};
+        }
+        run.dead_since.reset();
+        if (auto written = parts_.journal.update_run(run, owner_); !written) return written;
+        return decide(run, turn.now.wall, Verdict::dropped, "a person took it out of the dead letters");
+      },
+      std::move(done));
+}
+
+void Engine::cancel(const std::string& run_id, Done done) {
+  ask_about(
+      run_id,
+      [this](Turn& turn, Run& run, Status& outcome) -> Status {
+        if (executor_.cancel(run.id)) return {};
+        if (!queue_.remove(run)) {
+          outcome = Error{"run " + run.id + " is not under way: it is " + std::string(to_string(run.state)), {}};
+          return {};
+        }
+        run.state = RunState::cancelled;
+        run.finished = turn.now.wall;
+        run.error = "cancelled before it began";
+        run.steps.clear();
+        if (auto written = parts_.journal.update_run(run, owner_); !written) return written;
+        run_ended(turn, std::move(run));
+        return {};
+      },
+      std::move(done));
+}
+
+}  // namespace hark
