@@ -56,7 +56,9 @@ std::optional<int> find_all(RunSource& source, const Filter& filter, json& runs)
   RunQuery query;
   query.dead = true;
   query.after = 0;
-  return find_runs(source, query, filter, std::numeric_limits<std::size_t>::max(), runs);
+  query.filter = filter;
+  query.limit = std::numeric_limits<std::size_t>::max();
+  return source.runs(query, runs);
 }
 
 // Asks for each in turn; what could not be done does not hold up the others.
@@ -92,8 +94,10 @@ int list_dead_letters_command(const DeadLettersCommand& command) {
   RunQuery query;
   query.dead = true;
   query.handler = command.handler;
+  query.filter = *filter;
+  query.limit = command.limit;
   json runs;
-  if (const auto ended = find_runs(*source, query, *filter, command.limit, runs)) return *ended;
+  if (const auto ended = source->runs(query, runs)) return *ended;
   if (runs.empty()) {
     const auto known = command.handler.empty() ? std::vector<std::string>{} : source->handlers();
     const bool unknown = !command.handler.empty() && std::find(known.begin(), known.end(), command.handler) == known.end();

@@ -17,20 +17,16 @@ namespace {
 
 // The explanations of what matches, newest first.
 Result<json> collect(JournalReader& journal, const HistoryCommand& command, const Filter& filter) {
-  json shown = json::array();
   EventQuery query;
-  while (shown.size() < command.limit) {
-    query.limit = std::min(filter.empty() ? command.limit - shown.size() : kJournalPage, kJournalPage);
-    auto events = journal.events(query);
-    if (!events) return events.error();
-    for (const auto& event : *events) {
-      query.before = event.sequence;
-      if (shown.size() == command.limit || !filter.evaluate(event).matches) continue;
-      auto explained = explanation(journal, event);
-      if (!explained) return explained.error();
-      shown.push_back(std::move(*explained));
-    }
-    if (events->size() < query.limit) break;
+  query.limit = command.limit;
+  query.filter = filter;
+  auto events = journal.events(query);
+  if (!events) return events.error();
+  json shown = json::array();
+  for (const auto& event : *events) {
+    auto explained = explanation(journal, event);
+    if (!explained) return explained.error();
+    shown.push_back(std::move(*explained));
   }
   return shown;
 }

@@ -80,7 +80,9 @@ int history_command(const HistoryCommand& command) {
   json runs;
   RunQuery query;
   query.handler = command.handler;
-  if (const auto ended = find_runs(*source, query, *filter, command.limit, runs)) return *ended;
+  query.filter = *filter;
+  query.limit = command.limit;
+  if (const auto ended = source->runs(query, runs)) return *ended;
   if (runs.empty()) say_that_none_matches(*source, command, *filter);
   print_list(*source, runs, command.common.json);
   return exit_code::kOk;

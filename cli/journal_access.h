@@ -15,7 +15,7 @@
 
 namespace hark {
 
-inline constexpr std::size_t kJournalPage = 500;  // rows read at once while a filter looks for its matches
+inline constexpr std::size_t kJournalPage = 500;  // rows that a command which goes through them asks for at once
 
 // Prints what went wrong and returns the exit status; nullopt: it is open, or `journal` is null because nothing was ever written.
 std::optional<int> open_for_reading(const CommonOptions& common, std::unique_ptr<JournalReader>& journal);

@@ -62,7 +62,7 @@ struct Wanted {
 
   bool operator()(const Event& event) const {
     const bool from_outside = event.members == 0 && event.causation_id.empty() && event.replay_of.empty();
-    return from_outside && event.time >= since && event.time < until && (source.empty() || event.source == source) && filter.evaluate(event).matches;
+    return from_outside && event.time >= since && event.time < until && (source.empty() || event.source == source);
   }
 };
 
@@ -71,6 +71,7 @@ Result<std::vector<std::string>> find(JournalReader& journal, const Wanted& want
   std::vector<std::string> ids;
   EventQuery query;
   query.limit = kJournalPage;
+  query.filter = wanted.filter;
   while (true) {
     const auto events = journal.events(query);
     if (!events) return events.error();

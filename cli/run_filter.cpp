@@ -10,11 +10,6 @@ namespace hark {
 
 namespace {
 
-// The names of to_json(Run), without the steps: lists do not have them.
-const std::vector<std::string> kFields = {"id",    "sequence", "handler",  "event",  "event.id", "event.sequence", "event.type",  "event.source", "correlation_id",
-                                          "state", "attempt",  "priority", "queued", "started",  "finished",       "duration_ms", "exit_code",    "error",
-                                          "key",   "not_before", "dead_since"};
-
 std::vector<std::string> states() {
   std::vector<std::string> names;
   for (int value = 0; value <= int(RunState::interrupted); ++value) names.emplace_back(to_string(RunState(value)));
@@ -32,7 +27,7 @@ Status check(const std::string& word, const std::vector<std::string>& known, con
 
 Status check_run_filter(const Filter& filter) {
   for (const auto& field : filter.fields()) {
-    if (auto known = check(field, kFields, "a run has no field '" + field + "'", "it has "); !known) return known;
+    if (auto known = check(field, run_fields(), "a run has no field '" + field + "'", "it has "); !known) return known;
   }
   for (const auto& state : filter.values("state")) {
     if (auto known = check(state, states(), "no run's state is '" + state + "'", "it is one of "); !known) return known;

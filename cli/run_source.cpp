@@ -9,6 +9,7 @@
 #include "cli/exit_codes.h"
 #include "cli/journal_access.h"
 #include "cli/output.h"
+#include "cli/run_filter.h"
 #include "core/payload.h"
 #include "platform/http_url.h"
 
@@ -76,14 +77,20 @@ class DaemonRuns final : public RunSource {
  public:
   explicit DaemonRuns(CommonOptions common) : common_(std::move(common)) {}
 
+  // The daemon answers in pages, whole ones: it has more to do than to search. So the filter is applied here.
   std::optional<int> runs(const RunQuery& query, json& shown) override {
-    auto target = std::string(query.dead ? "/api/dead-letters" : "/api/runs") + "?limit=" + std::to_string(query.limit);
-    if (query.before) target += "&before=" + std::to_string(*query.before);
-    if (query.after) target += "&after=" + std::to_string(*query.after);
-    if (!query.handler.empty()) target += "&handler=" + percent_encoded(query.handler);
-    json answer;
-    if (const auto ended = ask_daemon_json(common_, "GET", target, {}, kPatience, answer)) return ended;
-    shown = std::move(answer[query.dead ? "dead_letters" : "runs"]);
+    shown = json::array();
+    auto page = query;
+    while (shown.size() < query.limit) {
+      page.limit = std::min(query.filter.empty() ? query.limit - shown.size() : kPage, kPage);
+      json got;
+      if (const auto ended = one_page(page, got)) return ended;
+      for (auto& run : got) {
+        (query.after ? page.after : page.before) = run["sequence"].get<std::uint64_t>();
+        if (shown.size() < query.limit && matches(query.filter, run)) shown.push_back(std::move(run));
+      }
+      if (got.size() < page.limit) break;
+    }
     return std::nullopt;
   }
 
@@ -102,6 +109,18 @@ class DaemonRuns final : public RunSource {
 
  private:
   static constexpr auto kPatience = std::chrono::seconds(30);
+  static constexpr std::size_t kPage = 500;
+
+  std::optional<int> one_page(const RunQuery& query, json& shown) {
+    auto target = std::string(query.dead ? "/api/dead-letters" : "/api/runs") + "?limit=" + std::to_string(query.limit);
+    if (query.before) target += "&before=" + std::to_string(*query.before);
+    if (query.after) target += "&after=" + std::to_string(*query.after);
+    if (!query.handler.empty()) target += "&handler=" + percent_encoded(query.handler);
+    json answer;
+    if (const auto ended = ask_daemon_json(common_, "GET", target, {}, kPatience, answer)) return ended;
+    shown = std::move(answer[query.dead ? "dead_letters" : "runs"]);
+    return std::nullopt;
+  }
 
   std::optional<int> find(const std::string& before, const std::string& id, const std::string& behind, json& shown) {
     shown = nullptr;
@@ -116,22 +135,6 @@ class DaemonRuns final : public RunSource {
 };
 
 }  // namespace
-
-std::optional<int> find_runs(RunSource& source, RunQuery query, const Filter& filter, std::size_t limit, json& runs) {
-  runs = json::array();
-  while (runs.size() < limit) {
-    query.limit = std::min(filter.empty() ? limit - runs.size() : kJournalPage, kJournalPage);
-    json got;
-    if (const auto ended = source.runs(query, got)) return ended;
-    for (auto& run : got) {
-      (query.after ? query.after : query.before) = run["sequence"].get<std::uint64_t>();
-      const bool matches = filter.evaluate([&](std::string_view field) { return json_at(run, field); }).matches;
-      if (runs.size() < limit && matches) runs.push_back(std::move(run));
-    }
-    if (got.size() < query.limit) break;
-  }
-  return std::nullopt;
-}
 
 std::optional<int> open_run_source(const CommonOptions& common, bool from_daemon, std::unique_ptr<RunSource>& source) {
   if (from_daemon) {

@@ -10,7 +10,6 @@
 
 #include "cli/commands.h"
 #include "cli/run_table.h"
-#include "core/filter.h"
 #include "state/journal.h"
 
 namespace hark {
@@ -28,9 +27,5 @@ class RunSource {
 
 // Prints and returns as above.
 std::optional<int> open_run_source(const CommonOptions& common, bool from_daemon, std::unique_ptr<RunSource>& source);
-
-// The first `limit` runs of `query` that match, in its order, a page at a time. The fields are those of a run: "state", "event.source".
-// Prints and returns as above.
-std::optional<int> find_runs(RunSource& source, RunQuery query, const Filter& filter, std::size_t limit, nlohmann::json& runs);
 
 }  // namespace hark

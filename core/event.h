@@ -6,6 +6,8 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <utility>
+#include <vector>
 
 #include "core/payload.h"
 #include "core/time.h"
@@ -30,6 +32,9 @@ struct Event {
   std::string replay_of;       // the event this one is a replay of
   int members = 0;             // it stands for so many events (a merge, a batch), and did not arrive itself; 0: it did
   std::uint64_t sequence = 0;  // the journal's number, strictly rising; 0: not in the journal yet
+
+  // Not part of the fact: what its source is to have told with it, kept beside it (sources/marks.h). An empty value: nothing any more.
+  std::vector<std::pair<std::string, std::string>> marks;
 };
 
 // Once journaled an event never changes; router, queue, executor and subscribers share it.

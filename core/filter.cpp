@@ -78,6 +78,7 @@ struct Filter::Node {
   bool holds(const Lookup& lookup, bool negated, std::string& why) const;
   void collect(std::vector<std::string>& into) const;
   void collect_values(std::string_view of, std::vector<std::string>& into) const;
+  std::optional<std::vector<std::string>> required(std::string_view of) const;
 
  private:
   bool group_holds(const Lookup& lookup, bool negated, std::string& why) const;
@@ -153,6 +154,19 @@ void Filter::Node::collect(std::vector<std::string>& into) const {
 void Filter::Node::collect_values(std::string_view of, std::vector<std::string>& into) const {
   for (const Node& child : children) child.collect_values(of, into);
   if (kind == Kind::equality && field == of && !is_glob) into.push_back(wanted);
+}
+
+std::optional<std::vector<std::string>> Filter::Node::required(std::string_view of) const {
+  if (kind == Kind::equality && field == of && !is_glob) return std::vector<std::string>{wanted};
+  if (kind != Kind::all && kind != Kind::any) return std::nullopt;
+  std::vector<std::string> values;
+  for (const Node& child : children) {
+    const auto one = child.required(of);
+    if (kind == Kind::all && one) return one;
+    if (kind == Kind::any && !one) return std::nullopt;
+    if (one) values.insert(values.end(), one->begin(), one->end());
+  }
+  return kind == Kind::any ? std::optional(std::move(values)) : std::nullopt;
 }
 
 class Filter::Parser {
@@ -337,6 +351,8 @@ std::vector<std::string> Filter::values(std::string_view field) const {
   if (root_) root_->collect_values(field, wanted);
   return wanted;
 }
+
+std::optional<std::vector<std::string>> Filter::required(std::string_view field) const { return root_ ? root_->required(field) : std::nullopt; }
 
 Filter::Verdict Filter::evaluate(const Lookup& lookup) const {
   Verdict verdict;

@@ -43,6 +43,8 @@ class Filter {
   const std::string& text() const;          // as written
   std::vector<std::string> fields() const;  // the fields it looks at, for a check of names
   std::vector<std::string> values(std::string_view field) const;  // what `field:value` wants of one, globs left out: for the same
+  // Values one of which `field` must equal wherever the filter matches: for an index to narrow the search. nullopt: it may have any.
+  std::optional<std::vector<std::string>> required(std::string_view field) const;
   Verdict evaluate(const Lookup& lookup) const;
   // Fields of an event, as core/event_field.h names them: `event.x`, `payload.x`; without a prefix the envelope, then the data.
   Verdict evaluate(const Event& event) const;

@@ -232,6 +232,8 @@ inline constexpr int kCatchUpSlots = 10'000;
 inline constexpr int kMissedCounted = 1000;
 // Characters of an id that may stand for the whole: shorter ones of a ULID are the same for all that happened within months.
 inline constexpr std::size_t kIdPrefix = 6;
+// Rows read at once, in one transaction, while a filter looks for its matches: some milliseconds.
+inline constexpr std::size_t kFilterPage = 1000;
 // Characters that a shortened id keeps at least: those of its time, in which whatever comes later differs.
 inline constexpr std::size_t kShownId = 10;
 

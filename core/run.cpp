@@ -5,6 +5,8 @@
 
 #include <nlohmann/json.hpp>
 
+#include "core/event_field.h"
+
 namespace hark {
 
 using nlohmann::json;
@@ -79,46 +81,106 @@ json to_json(const StepResult& step) {
 
 namespace {
 
+void add_steps(json& object, const std::vector<StepResult>& results) {
+  if (results.empty()) return;
+  auto& steps = object["steps"] = json::array();
+  for (const auto& step : results) steps.push_back(to_json(step));
+}
+
+// A field of the JSON form and how it is had; discarded: there is none.
+template <class Tried>
+struct Field {
+  std::string_view name;
+  json (*get)(const Tried&);
+};
+
+json absent() { return json(json::value_t::discarded); }
+json text_or_absent(const std::string& text) { return text.empty() ? absent() : json(text); }
+json time_or_absent(const std::optional<WallTime>& time) { return time ? json(to_rfc3339(*time)) : absent(); }
+
 // What a run and an attempt have in common.
 template <class Tried>
-void add_outcome(json& object, const Tried& tried) {
-  object["state"] = to_string(tried.state);
-  if (tried.started) object["started"] = to_rfc3339(*tried.started);
-  if (tried.finished) object["finished"] = to_rfc3339(*tried.finished);
-  if (tried.started && tried.finished) object["duration_ms"] = milliseconds(*tried.finished - *tried.started);
-  if (tried.exit_code) object["exit_code"] = *tried.exit_code;
-  if (!tried.error.empty()) object["error"] = tried.error;
-  if (tried.steps.empty()) return;
-  auto& steps = object["steps"] = json::array();
-  for (const auto& step : tried.steps) steps.push_back(to_json(step));
+constexpr std::array<Field<Tried>, 6> kOutcome = {{
+    {"state", [](const Tried& tried) -> json { return to_string(tried.state); }},
+    {"started", [](const Tried& tried) { return time_or_absent(tried.started); }},
+    {"finished", [](const Tried& tried) { return time_or_absent(tried.finished); }},
+    {"duration_ms", [](const Tried& tried) { return tried.started && tried.finished ? json(milliseconds(*tried.finished - *tried.started)) : absent(); }},
+    {"exit_code", [](const Tried& tried) { return tried.exit_code ? json(*tried.exit_code) : absent(); }},
+    {"error", [](const Tried& tried) { return text_or_absent(tried.error); }},
+}};
+
+json event_of(const Run& run) {
+  return {{"id", run.event_id}, {"sequence", run.event_sequence}, {"type", run.event_type}, {"source", run.source}};
+}
+
+constexpr std::array<Field<Run>, 11> kRun = {{
+    {"id", [](const Run& run) -> json { return run.id; }},
+    {"sequence", [](const Run& run) -> json { return run.sequence; }},
+    {"handler", [](const Run& run) -> json { return run.handler; }},
+    {"event", event_of},
+    {"correlation_id", [](const Run& run) -> json { return run.correlation_id; }},
+    {"attempt", [](const Run& run) -> json { return run.attempt; }},
+    {"queued", [](const Run& run) -> json { return to_rfc3339(run.queued); }},
+    {"priority", [](const Run& run) { return run.priority != 0 ? json(run.priority) : absent(); }},
+    {"key", [](const Run& run) { return run.key ? json(*run.key) : absent(); }},
+    {"not_before", [](const Run& run) { return run.state == RunState::queued ? time_or_absent(run.not_before) : absent(); }},
+    {"dead_since", [](const Run& run) { return time_or_absent(run.dead_since); }},
+}};
+
+template <class Tried, std::size_t N>
+void add(json& object, const std::array<Field<Tried>, N>& fields, const Tried& tried) {
+  for (const auto& [name, get] : fields) {
+    if (auto value = get(tried); !value.is_discarded()) object.emplace(name, std::move(value));
+  }
+}
+
+const Field<Run>* find_field(std::string_view name) {
+  for (const auto& field : kRun) {
+    if (field.name == name) return &field;
+  }
+  for (const auto& field : kOutcome<Run>) {
+    if (field.name == name) return &field;
+  }
+  return nullptr;
 }
 
 }  // namespace
 
 json to_json(const Attempt& attempt) {
   json object = {{"attempt", attempt.number}};
-  add_outcome(object, attempt);
+  add(object, kOutcome<Attempt>, attempt);
+  add_steps(object, attempt.steps);
   return object;
 }
 
 json to_json(const Run& run) {
-  json object = {{"id", run.id},
-                 {"sequence", run.sequence},
-                 {"handler", run.handler},
-                 {"event", {{"id", run.event_id}, {"sequence", run.event_sequence}, {"type", run.event_type}, {"source", run.source}}},
-                 {"correlation_id", run.correlation_id},
-                 {"attempt", run.attempt},
-                 {"queued", to_rfc3339(run.queued)}};
-  if (run.priority != 0) object["priority"] = run.priority;
-  if (run.key) object["key"] = *run.key;
-  if (run.not_before && run.state == RunState::queued) object["not_before"] = to_rfc3339(*run.not_before);
-  if (run.dead_since) object["dead_since"] = to_rfc3339(*run.dead_since);
-  add_outcome(object, run);
+  json object = json::object();
+  add(object, kRun, run);
+  add(object, kOutcome<Run>, run);
+  add_steps(object, run.steps);
   if (!run.attempts.empty()) {
     auto& attempts = object["attempts"] = json::array();
     for (const auto& attempt : run.attempts) attempts.push_back(to_json(attempt));
   }
   return object;
+}
+
+const json* run_field(const Run& run, std::string_view name, json& scratch) {
+  const auto dot = name.find('.');
+  const auto* field = find_field(name.substr(0, dot));
+  if (field == nullptr) return nullptr;
+  scratch = field->get(run);
+  if (dot != name.npos) return json_at(scratch, name.substr(dot + 1));
+  return scratch.is_discarded() ? nullptr : &scratch;
+}
+
+std::vector<std::string> run_fields() {
+  std::vector<std::string> names;
+  for (const auto& field : kRun) names.emplace_back(field.name);
+  for (const auto& field : kOutcome<Run>) names.emplace_back(field.name);
+  const auto event = event_of({});
+  for (const auto& [key, value] : event.items()) names.push_back("event." + key);
+  return names;
 }
 
 }  // namespace hark

@@ -110,4 +110,9 @@ nlohmann::json to_json(const StepResult& step);
 nlohmann::json to_json(const Attempt& attempt);
 nlohmann::json to_json(const Run& run);
 
+// A field of that form, steps and attempts left out, as filters name it: "state", "event.type". nullptr: the run has none.
+// What the pointer leads to is good until the next call with the same `scratch`.
+const nlohmann::json* run_field(const Run& run, std::string_view field, nlohmann::json& scratch);
+std::vector<std::string> run_fields();  // that there can be
+
 }  // namespace hark

@@ -75,6 +75,7 @@ void Engine::reconfigure(Settings settings) {
   queue_.slots().set_cap(settings_.max_concurrent_handlers);
   queue_.set_runs_in_memory(settings_.queue_limit);
   queue_.caps_changed();
+  forget_marks_of_others();
   schedule_turn();  // more may run than before
 }
 
@@ -209,6 +210,7 @@ Status Engine::take_offer(Turn& turn, Offered& offered) {
     return {};
   }
   if (auto done = tag_own_changes(offered); !done) return done;
+  if (auto done = note_marks(event.source, std::exchange(event.marks, {})); !done) return done;
   const auto duplicate = is_duplicate(turn, offered);
   if (!duplicate) return duplicate.error();
   if (*duplicate) return {};
@@ -321,6 +323,29 @@ Result<EventPtr> Engine::add(Turn& turn, Event event) {
     if (auto done = parts_.journal.remember(event.dedupe_key, {event.id, event.sequence}, until); !done) return done.error();
   }
   return std::make_shared<const Event>(std::move(event));
+}
+
+Status Engine::note_marks(const std::string& source, const std::vector<std::pair<std::string, std::string>>& marks) {
+  for (const auto& [name, value] : marks) {
+    if (auto done = parts_.journal.set_mark(source, name, value); !done) return done;
+  }
+  return {};
+}
+
+void Engine::replace_marks(const std::string& source, MarkSet marks) {
+  ask(
+      [this, source, marks = std::move(marks)](Turn&, Status&) -> Status {
+        if (auto done = parts_.journal.delete_marks(source); !done) return done;
+        return note_marks(source, {marks.begin(), marks.end()});
+      },
+      nullptr);
+}
+
+// A source that comes back after a time without it begins anew.
+void Engine::forget_marks_of_others() {
+  std::vector<std::string> names;
+  for (const auto& source : settings_.sources) names.push_back(source.name);
+  ask([this, names = std::move(names)](Turn&, Status&) { return parts_.journal.keep_marks(names); }, nullptr);
 }
 
 Status Engine::fire_debounces(Turn& turn) {

@@ -27,6 +27,7 @@
 #include "queue/run_queue.h"
 #include "router/own_changes.h"
 #include "router/router.h"
+#include "sources/marks.h"
 #include "state/journal.h"
 #include "state/last_run.h"
 
@@ -48,7 +49,7 @@ struct EngineParts {
   std::function<bool()> runs_did_anything{};  // their processes, since it was asked last? Empty: not known, perhaps
 };
 
-class Engine final : public EventSink {
+class Engine final : public EventSink, public Marks {
   struct Turn;
 
  public:
@@ -72,6 +73,9 @@ class Engine final : public EventSink {
 
   void offer(Event event, Answer answer) override { offer_to({}, std::move(event), std::move(answer)); }
   void offer_to(Router::Target target, Event event, Answer answer);
+
+  Result<MarkSet> marks_of(const std::string& source) override { return parts_.journal.marks(source); }
+  void replace_marks(const std::string& source, MarkSet marks) override;
 
   // Calls back once, durable, when every run of that event has ended; with none, at once.
   using RunsEnded = std::function<void(const std::vector<Run>&)>;
@@ -152,6 +156,8 @@ class Engine final : public EventSink {
   void watch_activity();
   Result<bool> is_duplicate(Turn& turn, Offered& offered);
   Result<EventPtr> add(Turn& turn, Event event);
+  Status note_marks(const std::string& source, const std::vector<std::pair<std::string, std::string>>& marks);
+  void forget_marks_of_others();
   Status fire_debounces(Turn& turn);
   Status store(Turn& turn, const Router::Routed& routed, const std::vector<EventPtr>& about);
   Status start_run(Turn& turn, const Router::Start& start);

@@ -43,6 +43,7 @@ Status Engine::recover(const std::function<std::size_t(const std::string& run_id
     return done;
   }
   committed(turn);
+  forget_marks_of_others();
   return reload_waiting(turn.now);
 }
 

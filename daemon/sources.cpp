@@ -14,7 +14,7 @@ std::unique_ptr<Source> make(const FileWatcherOptions& options, const std::strin
   return make_file_watcher(options, parts.loop, parts.clock);
 }
 std::unique_ptr<Source> make(const GitRefsOptions& options, const std::string&, const SourceParts& parts) {
-  return make_git_refs(options, parts.loop, parts.clock, parts.workers);
+  return make_git_refs(options, parts.loop, parts.clock, parts.workers, parts.marks);
 }
 std::unique_ptr<Source> make(const WebhookOptions& options, const std::string&, const SourceParts& parts) {
   return make_webhook(options, parts.server, parts.clock);

@@ -17,6 +17,7 @@ class Clock;
 class HttpServer;
 class Loop;
 class Workers;
+class Marks;
 struct LastRun;
 
 struct SourceParts {
@@ -24,6 +25,7 @@ struct SourceParts {
   const Clock& clock;
   Workers& workers;
   HttpServer& server;
+  Marks& marks;
   const LastRun& last_run;
   std::map<std::string, WallTime>& schedules_since;  // by name: no slot before is wanted, as nobody had asked for it then
 };

@@ -14,12 +14,7 @@ using nlohmann::json;
 
 constexpr std::string_view kHeads = "refs/heads/";
 
-bool wanted(const GitReadRequest& request, const std::string& ref) {
-  if (request.held.contains(ref)) return false;
-  const std::string_view branch = std::string_view(ref).substr(kHeads.size());
-  return request.branches.empty() || std::any_of(request.branches.begin(), request.branches.end(),
-                                                 [&](const std::string& pattern) { return wildcard_match(pattern, branch); });
-}
+bool wanted(const GitReadRequest& request, const std::string& ref) { return !request.held.contains(ref) && branch_matches(request.branches, ref); }
 
 // A reference's name is bytes; as a subject it must be text.
 std::string to_text(const std::string& bytes) { return Payload(json(bytes)).json().get<std::string>(); }
@@ -77,6 +72,11 @@ std::vector<GitMovement> compare(const GitReadRequest& request, const BranchTips
 }
 
 }  // namespace
+
+bool branch_matches(const std::vector<std::string>& patterns, const std::string& ref) {
+  const std::string_view branch = std::string_view(ref).substr(std::min(kHeads.size(), ref.size()));
+  return patterns.empty() || std::any_of(patterns.begin(), patterns.end(), [&](const std::string& pattern) { return wildcard_match(pattern, branch); });
+}
 
 Result<GitReading> read_movements(const GitReadRequest& request) {
   auto repository = GitRepository::open(request.repository);

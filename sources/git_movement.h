@@ -38,4 +38,7 @@ struct GitReadRequest {
 
 Result<GitReading> read_movements(const GitReadRequest& request);
 
+// Does one of the patterns fit the branch of this reference? Without any: always.
+bool branch_matches(const std::vector<std::string>& patterns, const std::string& ref);
+
 }  // namespace hark

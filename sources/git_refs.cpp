@@ -1,16 +1,20 @@
 #include "sources/git_refs.h"
 
 #include <algorithm>
+#include <charconv>
 #include <exception>
 #include <map>
 #include <optional>
 #include <set>
+
+#include <nlohmann/json.hpp>
 
 #include "core/limits.h"
 #include "platform/clock.h"
 #include "platform/loop.h"
 #include "platform/workers.h"
 #include "sources/git_movement.h"
+#include "sources/marks.h"
 #include "sources/ref_watch.h"
 
 namespace hark {
@@ -27,10 +31,21 @@ Result<GitReading> read_on_worker(const GitReadRequest& request) {
   }
 }
 
+// Where a branch stood when it was told last, and the number of its next movement.
+std::string mark(const std::string& tip, std::uint64_t number) { return tip + " " + std::to_string(number); }
+
+std::optional<std::pair<std::string, std::uint64_t>> read_mark(const std::string& text) {
+  const auto blank = std::min(text.find(' '), text.size());
+  std::uint64_t number = 0;
+  const char* end = text.data() + text.size();
+  if (blank == text.size() || std::from_chars(text.data() + blank + 1, end, number).ptr != end) return std::nullopt;
+  return std::pair(text.substr(0, blank), number);
+}
+
 class GitRefs final : public Source {
  public:
-  GitRefs(GitRefsOptions options, Loop& loop, const Clock& clock, Workers& workers)
-      : options_(std::move(options)), loop_(loop), clock_(clock), workers_(workers) {
+  GitRefs(GitRefsOptions options, Loop& loop, const Clock& clock, Workers& workers, Marks& marks)
+      : options_(std::move(options)), loop_(loop), clock_(clock), workers_(workers), marks_(marks) {
     prepare_libgit2();
   }
   ~GitRefs() override { stop(); }
@@ -46,13 +61,9 @@ class GitRefs final : public Source {
   // believed.
   using Life = std::shared_ptr<bool>;
 
-  // A movement that was offered and not yet taken: the same one keeps its number.
-  struct Offered {
-    std::string before, after;
-    std::uint64_t number = 0;
-  };
-
   Status open();
+  Status take_up(const BranchTips& now);
+  std::uint64_t number_of(const std::string& ref);
   Status watch(const GitFolders& folders);
   void changed(RefWatch::Change change);
   void gather(Duration pause);
@@ -71,12 +82,12 @@ class GitRefs final : public Source {
   Loop& loop_;
   const Clock& clock_;
   Workers& workers_;
+  Marks& marks_;
 
   // Kept across stop() and start().
   std::shared_ptr<BranchTips> known_;  // null: never started; changed only while no reading is under way
-  WallTime first_start_{};
-  std::uint64_t movements_ = 0;
-  std::map<std::string, Offered> offered_;
+  std::map<std::string, std::uint64_t> numbers_;  // by reference: that of its next movement
+  std::set<std::string> offered_;                 // not known to be taken: the same movement keeps its number
 
   // Of one start.
   State state_ = State::stopped;
@@ -123,9 +134,42 @@ Status GitRefs::open() {
   }
   auto read = repository->branches({});
   if (!read) return read.error();
-  known_ = std::make_shared<BranchTips>(std::move(read->tips));
-  first_start_ = clock_.now().wall;
+  return take_up(read->tips);
+}
+
+// The first start of this object: what an earlier one told last is known, of the branches that it wanted; of the others the place where
+// they stand. The mark without a name says of which repository and branches the rest is told.
+Status GitRefs::take_up(const BranchTips& now) {
+  const auto marks = marks_.marks_of(options_.name);
+  if (!marks) return marks.error();
+  const auto as_text = [](const nlohmann::json& json) { return json.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace); };
+  const auto whose = as_text({{"repository", options_.repository.string()}, {"branches", options_.branches}});
+  const auto told = marks->find("");
+  const auto before = told == marks->end() ? nlohmann::json() : nlohmann::json::parse(told->second, nullptr, false);
+  known_ = std::make_shared<BranchTips>(now);
+  if (before.is_object() && as_text(before.value("repository", nlohmann::json())) == as_text(options_.repository.string())) {
+    const auto branches = before.value("branches", std::vector<std::string>{});
+    std::erase_if(*known_, [&](const auto& branch) { return branch_matches(branches, branch.first); });
+    for (const auto& [ref, value] : *marks) {
+      const auto known = read_mark(value);
+      if (ref.empty() || !known || !branch_matches(options_.branches, ref)) continue;
+      (*known_)[ref] = known->first;
+      numbers_[ref] = known->second;
+    }
+    changed_again_ = true;
+    if (told->second == whose) return {};
+  }
+  MarkSet all = {{"", whose}};
+  for (const auto& [ref, tip] : *known_) {
+    if (branch_matches(options_.branches, ref)) all[ref] = mark(tip, number_of(ref));
+  }
+  marks_.replace_marks(options_.name, std::move(all));
   return {};
+}
+
+// From the time it was first met, so that a branch which is deleted and made again does not begin with numbers it had before.
+std::uint64_t GitRefs::number_of(const std::string& ref) {
+  return numbers_.try_emplace(ref, std::uint64_t(clock_.now().wall.time_since_epoch().count())).first->second;
 }
 
 Status GitRefs::watch(const GitFolders& folders) {
@@ -233,18 +277,16 @@ void GitRefs::tell_health(const std::vector<std::string>& unreadable) {
 }
 
 void GitRefs::offer(const GitMovement& movement) {
-  Offered& offered = offered_[movement.ref];
-  if (offered.number == 0 || offered.before != movement.before || offered.after != movement.after) {
-    offered = {movement.before, movement.after, ++movements_};
-  }
+  const auto number = number_of(movement.ref);
+  offered_.insert(movement.ref);
   Event event;
   event.type = "git_push";
   event.source = options_.name;
   event.subject = movement.subject;
   event.time = clock_.now().wall;
   event.data = movement.data;
-  event.dedupe_key = "git/" + options_.name + "/" + movement.subject + "/" + movement.before + "/" + movement.after + "/" +
-                     std::to_string(first_start_.time_since_epoch().count()) + "-" + std::to_string(offered.number);
+  event.dedupe_key = "git/" + options_.name + "/" + movement.subject + "/" + movement.before + "/" + movement.after + "/" + std::to_string(number);
+  event.marks = {{movement.ref, movement.after == kNoCommit ? std::string{} : mark(movement.after, number + 1)}};
   host_->offer(std::move(event), [this, life = life_, ref = movement.ref, after = movement.after](const Acceptance& acceptance) {
     if (*life) answered(ref, after, acceptance.taken());
   });
@@ -255,10 +297,13 @@ void GitRefs::answered(const std::string& ref, const std::string& after, bool ta
     held_.insert(ref);
   } else {
     offered_.erase(ref);
-    if (after == kNoCommit)
+    if (after == kNoCommit) {
       known_->erase(ref);
-    else
+      numbers_.erase(ref);
+    } else {
       (*known_)[ref] = after;
+      ++numbers_[ref];
+    }
   }
   if (--unanswered_ == 0) settle();
 }
@@ -286,9 +331,11 @@ void GitRefs::release_held() {
 // A branch that is back where it is known to be: should it move again, that is another movement.
 void GitRefs::forget_unmoved(const GitReading& reading) {
   if (reading.more) return;
-  std::erase_if(offered_, [&](const auto& entry) {
-    const auto is_it = [&](const GitMovement& movement) { return movement.ref == entry.first; };
-    return !held_.contains(entry.first) && std::none_of(reading.movements.begin(), reading.movements.end(), is_it);
+  std::erase_if(offered_, [&](const std::string& ref) {
+    const auto is_it = [&](const GitMovement& movement) { return movement.ref == ref; };
+    if (held_.contains(ref) || std::any_of(reading.movements.begin(), reading.movements.end(), is_it)) return false;
+    ++numbers_[ref];
+    return true;
   });
 }
 
@@ -300,8 +347,8 @@ void GitRefs::fail(Error error) {
 
 }  // namespace
 
-std::unique_ptr<Source> make_git_refs(GitRefsOptions options, Loop& loop, const Clock& clock, Workers& workers) {
-  return std::make_unique<GitRefs>(std::move(options), loop, clock, workers);
+std::unique_ptr<Source> make_git_refs(GitRefsOptions options, Loop& loop, const Clock& clock, Workers& workers, Marks& marks) {
+  return std::make_unique<GitRefs>(std::move(options), loop, clock, workers, marks);
 }
 
 }  // namespace hark

@@ -8,16 +8,15 @@
 // "files_truncated" and "message_truncated" are true where a bound was met; "incomplete" says what a damaged or partial
 // repository could not tell.
 //
-// Known are, at the first start, the branches as they stand then: no event for them. Afterwards what differs from the known is an
-// event, also what moved between stop() and a later start(); a branch counts as known at its new place only once the event was
-// taken, a refused one is offered again. A branch that moved twice before it was looked at is one movement.
+// Known are, when a source first meets a repository, the branches as they stand then: no event for them. Afterwards what differs from
+// the known is an event, also what moved while nobody looked, hark itself being down (sources/marks.h keeps the known); a branch counts
+// as known at its new place only once the event was taken, a refused one is offered again. A branch that moved twice before it was
+// looked at is one movement. With other `branches` than before, those that were not wanted then are known as they stand now.
 //
-// dedupe_key: "git/<name>/<ref>/<before>/<after>/<start>-<n>". The first four do not make it unique: a branch may go from A to B,
-// back, and to B again within the window, and each time is a push. n numbers the movements this source has seen; a movement whose
-// answer got lost (stop() while it was offered) keeps its number when it is offered again, so it runs once. `start` is when this
-// source was first started: numbers begin anew with each process, and what stands still across restarts of the daemon is not
-// reported twice, because the known begin anew as well. The reflog would be no better: bare repositories keep none, and its times
-// are whole seconds.
+// dedupe_key: "git/<name>/<ref>/<before>/<after>/<n>". The first four do not make it unique: a branch may go from A to B, back, and to
+// B again within the window, and each time is a push. n numbers the movements of one branch, from the time it was first met; it is kept
+// with the known, so that a movement whose answer got lost (stop() or the process's end while it was offered) has the same key when it
+// is offered again, and runs once. The reflog would be no better: bare repositories keep none, and its times are whole seconds.
 //
 // Reading and comparing happen on a worker, with a repository opened for it; what is known belongs to the loop. One reading at a
 // time: what changes meanwhile is read once more. start() reads the repository once on the loop's own thread (well under a
@@ -37,6 +36,7 @@ namespace hark {
 
 class Clock;
 class Loop;
+class Marks;
 class Workers;
 
 struct GitRefsOptions {
@@ -48,6 +48,6 @@ struct GitRefsOptions {
 };
 
 // The loop outlives the workers' last job: a reading under way at stop() still ends with a post to it, which then does nothing.
-std::unique_ptr<Source> make_git_refs(GitRefsOptions options, Loop& loop, const Clock& clock, Workers& workers);
+std::unique_ptr<Source> make_git_refs(GitRefsOptions options, Loop& loop, const Clock& clock, Workers& workers, Marks& marks);
 
 }  // namespace hark

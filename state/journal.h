@@ -7,6 +7,7 @@
 #include <cstdint>
 #include <filesystem>
 #include <functional>
+#include <map>
 #include <memory>
 #include <optional>
 #include <string>
@@ -15,6 +16,7 @@
 
 #include "core/decision.h"
 #include "core/event.h"
+#include "core/filter.h"
 #include "core/result.h"
 #include "core/run.h"
 
@@ -34,6 +36,7 @@ struct RunQuery {
   std::string handler{};                 // empty: all
   std::string event_id{};                // or a prefix of one; empty: all
   bool dead = false;                     // only what stands in the dead letters
+  Filter filter{};                       // fields as run_field() names them
 };
 
 // What may go: finished events older than `before` or beyond the newest `keep`. One with a dead letter stays until that is older than
@@ -47,6 +50,7 @@ struct Retention {
 struct EventQuery {
   std::size_t limit = 20;
   std::optional<std::uint64_t> before{};  // sequence: the page before
+  Filter filter{};
 };
 
 // Any thread may have one of its own; short transactions, so that the writer's checkpoints are not held up.
@@ -90,6 +94,12 @@ class Journal : public JournalReader {
   // Handlers that a person paused; "" stands for all of them. It outlives the process.
   virtual Status set_paused(const std::string& handler, bool paused) = 0;  // "" and false: none is
   virtual Result<std::vector<std::string>> paused() = 0;
+
+  // What sources told last (sources/marks.h). keep_marks() deletes those of sources that have gone.
+  virtual Status set_mark(const std::string& source, const std::string& name, const std::string& value) = 0;  // empty value: none any more
+  virtual Status delete_marks(const std::string& source) = 0;
+  virtual Status keep_marks(const std::vector<std::string>& kept) = 0;
+  virtual Result<std::map<std::string, std::string>> marks(const std::string& source) = 0;
 
   // Dedupe, inside the same transaction as add_event: who holds the key at `now`, if anybody.
   struct Seen {

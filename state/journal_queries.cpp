@@ -4,7 +4,10 @@
 #include <cctype>
 #include <limits>
 
+#include <nlohmann/json.hpp>
+
 #include "core/limits.h"
+#include "state/journal_schema.h"
 
 namespace hark {
 namespace {
@@ -164,6 +167,32 @@ std::int64_t clamped(std::uint64_t sequence) {
   return static_cast<std::int64_t>(std::min<std::uint64_t>(sequence, std::numeric_limits<std::int64_t>::max()));
 }
 
+// What a filter asks of a column at least, as a condition: so the rows that cannot match are not even read.
+using Values = std::optional<std::vector<std::string>>;
+
+std::optional<std::string> list(const Values& values) {
+  if (!values) return std::nullopt;
+  return nlohmann::json(*values).dump(-1, ' ', false, nlohmann::json::error_handler_t::replace);
+}
+
+std::string one_of(const char* column, const char* parameter, const Values& values) {
+  return values ? std::string(" AND ") + column + " IN (SELECT value FROM json_each(" + parameter + "))" : std::string(" AND ") + parameter + " IS NULL";
+}
+
+// In the text of the statement, and with the condition of the index (journal_schema.cpp) as it stands there where it covers them: so
+// SQLite knows that it may be used.
+std::string in_states(const std::vector<std::string>& states) {
+  std::string literals;
+  bool unhappy = true;
+  for (const auto& state : states) {
+    const auto known = run_state_from(state);
+    if (!known) continue;
+    literals += (literals.empty() ? "'" : ", '") + std::string(to_string(*known)) + "'";
+    unhappy = unhappy && is_final(*known) && *known != RunState::succeeded;
+  }
+  return " AND r.state IN (" + literals + ")" + (unhappy ? std::string(" AND r.") + kUnhappy : "");
+}
+
 }  // namespace
 
 JournalQueries::JournalQueries(sqlite::Connection& connection)
@@ -225,17 +254,35 @@ Result<std::vector<Run>> JournalQueries::runs(const RunQuery& query) {
     if (!*found) return std::vector<Run>();
     event_sequence = **found;
   }
+  const auto states = query.filter.required("state");
+  const auto handlers = query.filter.required("handler");
+  const auto sources = query.filter.required("event.source");
   std::string sql = kRuns;
   sql += "WHERE r.seq > ?1 AND r.seq < ?2";
   // A condition that is not wanted is said as one on its parameter alone, so that the parameters are always the same.
   sql += query.handler.empty() ? " AND ?4 = ''" : " AND r.handler = ?4";
   sql += event_sequence ? " AND r.event_seq = ?5" : " AND ?5 IS NULL";
+  sql += one_of("r.handler", "?6", handlers) + one_of("r.source", "?7", sources);
   if (query.dead) sql += " AND r.dead_since IS NOT NULL";
+  if (states) sql += in_states(*states);
   sql += query.after ? " ORDER BY r.seq ASC LIMIT ?3" : " ORDER BY r.seq DESC LIMIT ?3";
   Statement statement(connection_, sql);
-  const auto after = clamped(query.after.value_or(0));
-  const auto before = clamped(query.before.value_or(std::numeric_limits<std::uint64_t>::max()));
-  return collect<Run>(statement.query(after, before, clamped(query.limit), query.handler, event_sequence), read_run);
+  auto after = clamped(query.after.value_or(0));
+  auto before = clamped(query.before.value_or(std::numeric_limits<std::uint64_t>::max()));
+  nlohmann::json scratch;
+  std::vector<Run> found;
+  while (found.size() < query.limit) {
+    const auto page = query.filter.empty() ? std::min(query.limit - found.size(), limits::kFilterPage) : limits::kFilterPage;
+    auto runs = collect<Run>(statement.query(after, before, clamped(page), query.handler, event_sequence, list(handlers), list(sources)), read_run);
+    if (!runs) return runs;
+    for (auto& run : *runs) {
+      (query.after ? after : before) = clamped(run.sequence);
+      const bool matches = query.filter.evaluate([&](std::string_view field) { return run_field(run, field, scratch); }).matches;
+      if (matches && found.size() < query.limit) found.push_back(std::move(run));
+    }
+    if (runs->size() < page) break;
+  }
+  return found;
 }
 
 Result<std::optional<Run>> JournalQueries::run(std::string_view id_or_prefix) {
@@ -284,9 +331,23 @@ Result<std::optional<Event>> JournalQueries::event(std::string_view id_or_prefix
 Result<std::optional<Event>> JournalQueries::event_at(std::uint64_t sequence) { return first<Event>(event_.query(sequence), read_event); }
 
 Result<std::vector<Event>> JournalQueries::events(const EventQuery& query) {
-  Statement statement(connection_, std::string("SELECT ") + kEventColumns + " FROM events WHERE seq < ?1 ORDER BY seq DESC LIMIT ?2");
-  const auto before = clamped(query.before.value_or(std::numeric_limits<std::uint64_t>::max()));
-  return collect<Event>(statement.query(before, clamped(query.limit)), read_event);
+  const auto types = query.filter.required("type");
+  const auto sources = query.filter.required("source");
+  Statement statement(connection_, std::string("SELECT ") + kEventColumns + " FROM events WHERE seq < ?1" + one_of("type", "?3", types) +
+                                       one_of("source", "?4", sources) + " ORDER BY seq DESC LIMIT ?2");
+  auto before = clamped(query.before.value_or(std::numeric_limits<std::uint64_t>::max()));
+  std::vector<Event> found;
+  while (found.size() < query.limit) {
+    const auto page = query.filter.empty() ? std::min(query.limit - found.size(), limits::kFilterPage) : limits::kFilterPage;
+    auto events = collect<Event>(statement.query(before, clamped(page), list(types), list(sources)), read_event);
+    if (!events) return events;
+    for (auto& event : *events) {
+      before = clamped(event.sequence);
+      if (found.size() < query.limit && query.filter.evaluate(event).matches) found.push_back(std::move(event));
+    }
+    if (events->size() < page) break;
+  }
+  return found;
 }
 
 Result<std::vector<std::string>> JournalQueries::handlers() {
@@ -348,6 +409,14 @@ Status JournalQueries::each_waiting_run(const std::function<void(const WaitingRu
 Result<std::vector<std::string>> JournalQueries::paused() {
   Statement statement(connection_, "SELECT handler FROM paused");
   return collect<std::string>(statement.query(), [](const Rows& row) -> Result<std::string> { return string_at(row, 0); });
+}
+
+Result<std::map<std::string, std::string>> JournalQueries::marks(const std::string& source) {
+  Statement statement(connection_, "SELECT name, value FROM marks WHERE source = ?1");
+  using Mark = std::pair<std::string, std::string>;
+  auto rows = collect<Mark>(statement.query(source), [](const Rows& row) -> Result<Mark> { return Mark(string_at(row, 0), string_at(row, 1)); });
+  if (!rows) return rows.error();
+  return std::map<std::string, std::string>(std::make_move_iterator(rows->begin()), std::make_move_iterator(rows->end()));
 }
 
 Result<std::vector<std::pair<std::string, WallTime>>> JournalQueries::last_successes() {

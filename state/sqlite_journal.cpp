@@ -10,6 +10,8 @@
 #include <chrono>
 #include <utility>
 
+#include <nlohmann/json.hpp>
+
 #include "core/limits.h"
 #include "platform/descriptor.h"
 #include "platform/errno_text.h"
@@ -50,6 +52,9 @@ class SqliteJournal final : public Journal {
   Status add_attempt(std::uint64_t run_sequence, const Attempt& attempt) override;
   Status carry_steps(std::uint64_t run_sequence, int from, int to) override;
   Status set_paused(const std::string& handler, bool paused) override;
+  Status set_mark(const std::string& source, const std::string& name, const std::string& value) override;
+  Status delete_marks(const std::string& source) override;
+  Status keep_marks(const std::vector<std::string>& kept) override;
 
   Result<std::optional<Seen>> seen(std::string_view key, WallTime now) override;
   Status remember(std::string_view key, const Seen& seen, WallTime until) override;
@@ -68,6 +73,7 @@ class SqliteJournal final : public Journal {
   Result<std::optional<Run>> run_at(std::uint64_t sequence) override { return queries_.run_at(sequence); }
   Result<std::optional<Event>> event_at(std::uint64_t sequence) override { return queries_.event_at(sequence); }
   Result<std::vector<std::string>> paused() override { return queries_.paused(); }
+  Result<std::map<std::string, std::string>> marks(const std::string& source) override { return queries_.marks(source); }
   Result<std::vector<std::pair<std::string, WallTime>>> last_successes() override { return queries_.last_successes(); }
 
   Result<std::size_t> prune(const Retention& retention, std::size_t batch) override {
@@ -147,6 +153,10 @@ class SqliteJournal final : public Journal {
                          "WHERE run_seq = ?1 AND attempt = ?2 AND state IN ('succeeded', 'skipped')"};
   Statement pause_{*connection_, "INSERT OR REPLACE INTO paused (handler) VALUES (?1)"};
   Statement resume_{*connection_, "DELETE FROM paused WHERE handler = ?1 OR ?1 = ''"};
+  Statement set_mark_{*connection_, "INSERT OR REPLACE INTO marks (source, name, value) VALUES (?1, ?2, ?3)"};
+  Statement delete_mark_{*connection_, "DELETE FROM marks WHERE source = ?1 AND name = ?2"};
+  Statement delete_marks_{*connection_, "DELETE FROM marks WHERE source = ?1"};
+  Statement keep_marks_{*connection_, "DELETE FROM marks WHERE source NOT IN (SELECT value FROM json_each(?1))"};
   Statement seen_{*connection_, "SELECT event_id, event_seq FROM dedupe WHERE key = ?1 AND until > ?2"};
   Statement remember_{*connection_, "INSERT OR REPLACE INTO dedupe (key, event_id, event_seq, until) VALUES (?1, ?2, ?3, ?4)"};
 
@@ -268,6 +278,21 @@ Status SqliteJournal::carry_steps(std::uint64_t run_sequence, int from, int to) 
 Status SqliteJournal::set_paused(const std::string& handler, bool paused) {
   if (auto status = wants_transaction(); !status) return status;
   return paused ? pause_.execute(handler) : resume_.execute(handler);
+}
+
+Status SqliteJournal::set_mark(const std::string& source, const std::string& name, const std::string& value) {
+  if (auto status = wants_transaction(); !status) return status;
+  return value.empty() ? delete_mark_.execute(source, name) : set_mark_.execute(source, name, value);
+}
+
+Status SqliteJournal::delete_marks(const std::string& source) {
+  if (auto status = wants_transaction(); !status) return status;
+  return delete_marks_.execute(source);
+}
+
+Status SqliteJournal::keep_marks(const std::vector<std::string>& kept) {
+  if (auto status = wants_transaction(); !status) return status;
+  return keep_marks_.execute(nlohmann::json(kept).dump());
 }
 
 Result<std::optional<Journal::Seen>> SqliteJournal::seen(std::string_view key, WallTime now) {

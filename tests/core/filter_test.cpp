@@ -2,8 +2,10 @@
 
 #include <doctest/doctest.h>
 
-#include <nlohmann/json.hpp>
+#include <algorithm>
 #include <random>
+
+#include <nlohmann/json.hpp>
 
 #include "core/limits.h"
 
@@ -167,7 +169,22 @@ TEST_CASE("filter: every formula of three variables agrees with its truth table"
       const Filter::Verdict verdict = filter.evaluate([&](std::string_view field) { return hark::json_at(values, field); });
       CHECK_MESSAGE(verdict.matches == ((mask >> row & 1) != 0), text, " row ", row);
       CHECK(verdict.why.empty() == verdict.matches);
+      for (const char* field : {"a", "b", "c"}) {
+        const auto required = filter.required(field);
+        const bool has_it = !required || std::find(required->begin(), required->end(), values[field].dump()) != required->end();
+        CHECK_MESSAGE((!verdict.matches || has_it), text, " requires of ", field, " what row ", row, " does without");
+      }
     }
+  }
+}
+
+TEST_CASE("filter: what it requires of a field is known where every way to match asks for it") {
+  using Values = std::vector<std::string>;
+  CHECK(parsed("state:failed").required("state") == Values{"failed"});
+  CHECK(parsed("(state:failed|state:timed_out),error:*disk*").required("state") == Values{"failed", "timed_out"});
+  CHECK(parsed("a:1,state:failed|state:timed_out,!b:2").required("state") == Values{"failed", "timed_out"});
+  for (const char* any : {"", "state:f*", "!state:failed", "state:", "state:failed|error:x", "state:>1", "event.state:failed"}) {
+    CHECK_MESSAGE(!parsed(any).required("state"), any);
   }
 }
 

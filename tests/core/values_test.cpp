@@ -6,9 +6,11 @@
 #include <nlohmann/json.hpp>
 
 #include "core/backoff.h"
+#include "core/event_field.h"
 #include "core/event_json.h"
 #include "core/ids.h"
 #include "core/limits.h"
+#include "core/run.h"
 #include "core/time.h"
 
 using namespace hark;
@@ -142,6 +144,33 @@ TEST_CASE("event: one JSON form, there and back") {
   CHECK(!event_from_json(nlohmann::json::parse(R"({"id":"x"})")));
   CHECK(!event_from_json(nlohmann::json::parse(R"({"type":5})")));
   CHECK(!event_from_json(nlohmann::json::parse(R"({"type":"a","time":"yesterday"})")));
+}
+
+TEST_CASE("run: a field by itself is what the whole form has") {
+  Run run;
+  run.id = "r";
+  run.handler = "h";
+  run.event_type = "webhook";
+  run.key = "k";
+  run.state = RunState::failed;
+  run.started = WallTime(5s);
+  run.finished = WallTime(7s);
+  run.error = "gone";
+  run.dead_since = WallTime(8s);
+  const auto whole = to_json(run);
+  nlohmann::json scratch;
+  std::size_t there = 0;
+  for (const auto& field : run_fields()) {
+    CAPTURE(field);
+    const auto* expected = json_at(whole, field);
+    const auto* got = run_field(run, field, scratch);
+    REQUIRE((expected == nullptr) == (got == nullptr));
+    if (got == nullptr) continue;
+    ++there;
+    CHECK(*got == *expected);
+  }
+  CHECK(there == run_fields().size() - 3);  // priority, not_before, exit_code
+  for (const char* none : {"stat", "state.x", "event.tpye", "", "steps"}) CHECK(run_field(run, none, scratch) == nullptr);
 }
 
 TEST_CASE("backoff: doubles up to the most, and jitter takes away at most half") {

@@ -5,6 +5,7 @@
 #include "platform/http_server.h"
 #include "platform/loop.h"
 #include "platform/workers.h"
+#include "sources/marks.h"
 #include "state/last_run.h"
 #include "tests/support/fake_clock.h"
 
@@ -13,12 +14,18 @@ using namespace hark::test;
 
 namespace {
 
+struct NoMarks final : Marks {
+  Result<MarkSet> marks_of(const std::string&) override { return MarkSet{}; }
+  void replace_marks(const std::string&, MarkSet) override {}
+};
+
 // One schedule "s", replaced by others.
 struct Replacing {
   Loop loop;
   FakeClock clock;
   Workers workers{"test", 1};
   HttpServer server{loop};
+  NoMarks marks;
   LastRun last_run;
   std::map<std::string, WallTime> since;
   Settings running;
@@ -33,7 +40,7 @@ struct Replacing {
     options.catch_up_limit = limit;
     Settings wanted;
     wanted.sources.push_back({"s", "schedule", options, {}});
-    const auto made = wanted_sources(wanted, running.sources.empty() ? nullptr : &running, {}, {loop, clock, workers, server, last_run, since});
+    const auto made = wanted_sources(wanted, running.sources.empty() ? nullptr : &running, {}, {loop, clock, workers, server, marks, last_run, since});
     running = std::move(wanted);
     REQUIRE(made.size() == 1);
     return made[0].source != nullptr;

@@ -109,6 +109,25 @@ class Answers(TestCase):
             for odd in ("../x", "rec?wait=true"):
                 self.assertIn(f"'{odd}' is no handler's name", project.hark("daemon", command, "--handler", odd, status=2).stderr)
 
+    def test_a_trigger_that_is_sent_again_with_its_key_runs_once(self):
+        project = self.project('webhook_port = 0\n[handlers.one]\nrun = "true"\n[handlers.two]\nrun = "true"')
+        daemon = self.daemon(project)
+
+        def trigger(handler, key):
+            status, _, body = daemon.request("POST", f"/api/handlers/{handler}/trigger?wait=true", b"{}", {"Idempotency-Key": key})
+            return status, json.loads(body)
+
+        first = trigger("one", "k")
+        self.assertEqual(first[0], 200)
+        self.assertEqual(trigger("one", "k")[1]["event_id"], first[1]["event_id"])
+        daemon.kill()
+        daemon = self.daemon(project)
+        self.assertEqual(trigger("one", "k")[1]["event_id"], first[1]["event_id"])
+        others = {trigger("one", "K")[1]["event_id"], trigger("two", "k")[1]["event_id"]}
+        self.assertEqual(len(others | {first[1]["event_id"]}), 3)
+        self.assertEqual(len(project.runs()), 3)
+        self.assertEqual(trigger("one", "x" * 256)[0], 400)
+
     def test_pause_and_resume_say_what_they_did(self):
         project = self.project(handler("h", "true"))
         self.daemon(project)

@@ -97,6 +97,38 @@ run = "echo {payload.branch} {payload.created} {payload.after}"
         self.assertEqual(project.run_output(run["run"]).split()[0], "release/1.0")
 
 
+    def test_what_is_pushed_while_the_daemon_is_away_runs_once_at_its_next_start(self):
+        project = self.project("""
+[[sources]]
+name = "bare"
+type = "git_push"
+repository = "bare.git"
+handler = "show"
+[handlers.show]
+run = "echo {payload.branch} {payload.before} {payload.after}"
+""")
+        project.git("init", "-q", "-b", "main", "tree")
+        project.git("init", "-q", "--bare", "-b", "main", "bare.git")
+
+        def push():
+            project.git("-C", "tree", "commit", "-q", "--allow-empty", "-m", "another")
+            project.git("-C", "tree", "push", "-q", "../bare.git", "main")
+            return project.git("-C", "tree", "rev-parse", "HEAD")
+
+        commits = [push()]
+        daemon = self.daemon(project)
+        commits.append(push())
+        daemon.wait_run("show")
+        daemon.kill()
+        commits.append(push())
+        again = self.daemon(project)
+        run = again.wait_run("show")
+        self.assertEqual(project.run_output(run["run"]).split(), ["main", commits[1], commits[2]])
+        again.stop()
+        self.daemon(project)
+        self.assertEqual(len(project.runs()), 2)
+
+
 class Webhook(TestCase):
     CONFIG = """
 webhook_port = 0

@@ -18,6 +18,7 @@
 #include "platform/loop.h"
 #include "platform/workers.h"
 #include "sources/commit_text.h"
+#include "sources/marks.h"
 #include "sources/repository_owner.h"
 #include "tests/support/git_folder.h"
 
@@ -30,6 +31,13 @@ namespace {
 
 const std::string kZeros(40, '0');
 
+// The engine's: kept with what is taken.
+struct KeptMarks final : Marks {
+  Result<MarkSet> marks_of(const std::string&) override { return kept; }
+  void replace_marks(const std::string&, MarkSet marks) override { kept = std::move(marks); }
+  MarkSet kept;
+};
+
 class RecordingHost final : public SourceHost {
  public:
   explicit RecordingHost(Loop& loop) : loop_(loop) {}
@@ -38,7 +46,13 @@ class RecordingHost final : public SourceHost {
     const bool take = refusals_left == 0 || (!refuse_only.empty() && event.subject != refuse_only);
     if (!take) --refusals_left;
     offered.push_back(event);
-    if (take) taken.push_back(std::move(event));
+    if (take) {
+      for (const auto& [name, value] : event.marks) {
+        if (value.empty()) marks.kept.erase(name);
+        else marks.kept[name] = value;
+      }
+      taken.push_back(std::move(event));
+    }
     if (hold_answers) return held_answers.push_back(std::move(answer));
     Acceptance acceptance;
     acceptance.outcome = take ? Acceptance::Outcome::accepted : Acceptance::Outcome::refused;
@@ -54,6 +68,7 @@ class RecordingHost final : public SourceHost {
   bool hold_answers = false;
   int refusals_left = 0;
   std::string refuse_only;  // a subject
+  KeptMarks marks;
   std::vector<Error> failures, degradations;
   int recoveries = 0;
 
@@ -74,7 +89,7 @@ struct Bench {
   ~Bench() { source.reset(); }
 
   Status start(const std::string& repository = "work", std::vector<std::string> branches = {}) {
-    source = make_git_refs({"pushes", folder / repository, std::move(branches)}, loop, clock, workers);
+    source = make_git_refs({"pushes", folder / repository, std::move(branches)}, loop, clock, workers, host.marks);
     return source->start(host);
   }
   void must_start(const std::string& repository = "work", std::vector<std::string> branches = {}) {
@@ -412,6 +427,65 @@ TEST_CASE("git_push: each movement has its own key, and keeps it when its answer
   CHECK(again.dedupe_key == first.dedupe_key);
   bench.folder.git("work", "update-ref refs/heads/main " + two);
   CHECK(bench.next().dedupe_key != keys[1]);
+}
+
+TEST_CASE("git_push: what moves while hark is away is told once at its next start, and nothing else") {
+  Bench bench;
+  const auto one = bench.folder.commit("work", "a", "one");
+  for (const char* branch : {"still", "goes", "moves"}) bench.folder.git("work", std::string("branch ") + branch);
+  bench.must_start();
+  CHECK(bench.quiet());
+  bench.source.reset();
+  const auto two = bench.folder.commit("work", "a", "two");
+  bench.folder.git("work", "branch -f moves main");
+  bench.folder.git("work", "branch -D goes");
+  bench.folder.git("work", "branch comes main");
+  bench.must_start();
+  std::map<std::string, json> told;
+  for (int i = 0; i < 4; ++i) {
+    auto data = bench.next_data();
+    told[data["branch"]] = data;
+  }
+  CHECK(told["main"]["before"] == one);
+  CHECK(told["main"]["after"] == two);
+  CHECK(told["moves"]["before"] == one);
+  CHECK(told["goes"]["deleted"] == true);
+  CHECK(told["comes"]["created"] == true);
+  CHECK(bench.quiet());
+  bench.source.reset();
+  bench.must_start();
+  CHECK(bench.quiet());
+}
+
+TEST_CASE("git_push: a movement whose answer the process did not live to hear keeps its key") {
+  Bench bench;
+  bench.folder.commit("work", "a", "one");
+  bench.must_start();
+  bench.host.refusals_left = 1;  // stored by nobody, as when the power goes
+  bench.folder.commit("work", "a", "two");
+  bench.until([&] { return !bench.host.offered.empty(); });
+  const auto key = bench.host.offered.front().dedupe_key;
+  bench.source.reset();
+  bench.must_start();
+  CHECK(bench.next().dedupe_key == key);
+}
+
+TEST_CASE("git_push: branches that were not wanted before are known as they stand, and so is another repository") {
+  Bench bench;
+  bench.folder.commit("work", "a", "one");
+  bench.folder.git("work", "branch side");
+  bench.must_start("work", {"main"});
+  bench.source.reset();
+  bench.folder.git("work", "update-ref refs/heads/side " + bench.folder.commit("work", "a", "two"));
+  bench.must_start("work", {"side", "marker-*"});
+  CHECK(bench.quiet());
+  bench.source.reset();
+  bench.must_start();
+  CHECK(bench.quiet());
+  bench.source.reset();
+  bench.folder.git(".", "clone -q work other");
+  bench.must_start("other");
+  CHECK(bench.quiet("other"));
 }
 
 TEST_CASE("git_push: stop ends everything, and what moves before the next start is told then") {

@@ -205,6 +205,52 @@ TEST_CASE("journal: events are listed newest first, page by page, and handlers b
   CHECK(journal->handlers().value() == std::vector<std::string>{"deploy", "test"});
 }
 
+TEST_CASE("journal: what a filter matches is found in pages of any size, in the order asked for") {
+  const TemporaryFolder folder;
+  auto journal = opened(folder / "journal.db");
+  const std::size_t many = limits::kFilterPage + 10;
+  in_transaction(*journal, [&] {
+    for (std::size_t i = 1; i <= many; ++i) {
+      auto event = make_event("event-" + std::to_string(i));
+      event.type = i % 2 == 0 ? "even" : "odd";
+      const auto sequence = *journal->add_event(event);
+      auto run = make_run("run-" + std::to_string(i), sequence, i % 500 == 0 ? "rare" : "usual");
+      run.sequence = *journal->add_run(run, kOwner);
+      run.state = i == 3 ? RunState::timed_out : i == 5 || i == 900 ? RunState::failed : RunState::succeeded;
+      run.error = i == 900 ? "the disk is full" : "";
+      REQUIRE(journal->update_run(run, kOwner).ok());
+    }
+  });
+  const auto found = [&](const char* filter, std::size_t limit, bool oldest_first = false) {
+    RunQuery query;
+    query.filter = *Filter::parse(filter);
+    query.limit = limit;
+    if (oldest_first) query.after = 0;
+    std::vector<std::string> ids;
+    const auto runs = journal->runs(query);
+    REQUIRE(runs.ok());
+    for (const auto& run : *runs) ids.push_back(run.id);
+    return ids;
+  };
+  using Ids = std::vector<std::string>;
+  CHECK(found("state:failed", 10) == Ids{"run-900", "run-5"});
+  CHECK(found("state:failed", 1) == Ids{"run-900"});
+  CHECK(found("state:failed|state:timed_out", 10, true) == Ids{"run-3", "run-5", "run-900"});
+  CHECK(found("state:failed,!error:*disk*", 10) == Ids{"run-5"});
+  CHECK(found("error:*disk*", 10) == Ids{"run-900"});  // beyond the first page of rows
+  CHECK(found("event.id:event-3", 10) == Ids{"run-3"});
+  CHECK(found("handler:rare", 10) == Ids{"run-1000", "run-500"});
+  CHECK(found("handler:rare,handler:usual", 10).empty());
+  CHECK(found("state:queued", 10).empty());
+  CHECK(found("state:nonsense", 10).empty());
+  CHECK(found("attempt:1", 2) == Ids{"run-" + std::to_string(many), "run-" + std::to_string(many - 1)});
+  CHECK(found("attempt:1", 5000).size() == many);
+  CHECK(journal->events({5000, {}, *Filter::parse("type:odd")}).value().size() == many / 2);
+  const auto one = journal->events({5, {}, *Filter::parse("id:event-1,source:" + make_event("e").source)}).value();
+  REQUIRE(one.size() == 1);
+  CHECK(one[0].id == "event-1");
+}
+
 TEST_CASE("journal: an event counts as unrouted until it is said to be routed, across transactions and restarts") {
   const TemporaryFolder folder;
   std::uint64_t second = 0;
