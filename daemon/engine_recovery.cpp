@@ -63,7 +63,7 @@ Status Engine::reload_waiting(Now now) {
   }
   Owner last;
   bool last_lives = false;
-  const auto read = parts_.journal.each_waiting_run([&](const WaitingRun& waiting, const Owner& owner) {
+  const auto read = parts_.journal.each_waiting_run(now.wall, [&](const WaitingRun& waiting, const Owner& owner) {
     if (owner.pid != last.pid || owner.start_time != last.start_time || owner.boot_id != last.boot_id) {
       last = owner;
       last_lives = owner.pid != owner_.pid && is_alive(owner);

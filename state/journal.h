@@ -112,7 +112,9 @@ class Journal : public JournalReader {
   // After a start: what a dead process left.
   virtual Result<std::vector<EventPtr>> unrouted_events() = 0;  // in order
   virtual Result<std::vector<std::pair<Run, Owner>>> running_runs() = 0;  // in order
-  virtual Status each_waiting_run(const std::function<void(const WaitingRun&, const Owner&)>& take) = 0;  // in order
+  // In order. One that was queued after `now` was queued by a clock that has been set back since: its not_before goes back with it, so that
+  // it does not wait for years.
+  virtual Status each_waiting_run(WallTime now, const std::function<void(const WaitingRun&, const Owner&)>& take) = 0;
   // When each handler last succeeded, from finished runs: makes good what a lost state.json would know.
   virtual Result<std::vector<std::pair<std::string, WallTime>>> last_successes() = 0;
 

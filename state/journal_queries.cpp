@@ -391,11 +391,11 @@ Result<std::vector<std::pair<Run, Owner>>> JournalQueries::running_runs() {
   });
 }
 
-Status JournalQueries::each_waiting_run(const std::function<void(const WaitingRun&, const Owner&)>& take) {
+Status JournalQueries::each_waiting_run(WallTime now, const std::function<void(const WaitingRun&, const Owner&)>& take) {
   Statement statement(connection_,
-                      "SELECT seq, handler, source, key, priority, not_before, owner_boot, owner_pid, owner_start FROM runs "
+                      "SELECT seq, handler, source, key, priority, not_before - max(queued - ?1, 0), owner_boot, owner_pid, owner_start FROM runs "
                       "WHERE state = 'queued' ORDER BY seq");
-  auto rows = statement.query();
+  auto rows = statement.query(now);
   while (true) {
     const auto more = rows.next();
     if (!more) return more.error();

@@ -68,7 +68,9 @@ class SqliteJournal final : public Journal {
   Result<std::string> short_id(std::string_view id) override { return queries_.short_id(id); }
   Result<std::vector<EventPtr>> unrouted_events() override { return queries_.unrouted_events(); }
   Result<std::vector<std::pair<Run, Owner>>> running_runs() override { return queries_.running_runs(); }
-  Status each_waiting_run(const std::function<void(const WaitingRun&, const Owner&)>& take) override { return queries_.each_waiting_run(take); }
+  Status each_waiting_run(WallTime now, const std::function<void(const WaitingRun&, const Owner&)>& take) override {
+    return queries_.each_waiting_run(now, take);
+  }
   Result<std::vector<StepResult>> steps(std::uint64_t run_sequence, int attempt) override { return queries_.steps(run_sequence, attempt); }
   Result<std::optional<Run>> run_at(std::uint64_t sequence) override { return queries_.run_at(sequence); }
   Result<std::optional<Event>> event_at(std::uint64_t sequence) override { return queries_.event_at(sequence); }

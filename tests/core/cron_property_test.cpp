@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "core/cron.h"
+#include "tests/support/rounds.h"
 
 using namespace hark;
 using namespace std::chrono;
@@ -117,7 +118,7 @@ TEST_CASE("cron: random expressions in UTC agree with going through every minute
   const auto seed = std::random_device{}();
   MESSAGE("seed " << seed);
   Maker maker(seed);
-  for (int i = 0; i < 200; ++i) {
+  for (int i = 0; i < hark::test::rounds(200); ++i) {
     const auto made = maker.make(60);
     const auto cron = Cron::parse(made.text);
     INFO(made.text);
@@ -169,7 +170,7 @@ TEST_CASE("cron: random expressions over daylight saving agree with a simulation
       for (auto time = from - minutes{1}; time <= to; time += minutes{1}) {
         clocks.push_back(floor<minutes>(zone->to_local(time).time_since_epoch()).count());
       }
-      for (int i = 0; i < 100; ++i) {
+      for (int i = 0; i < hark::test::rounds(100); ++i) {
         const auto made = maker.make(i % 2 == 0 ? 70 : 20);
         const auto cron = Cron::parse(made.text);
         if (!cron.ok()) continue;

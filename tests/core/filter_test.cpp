@@ -8,6 +8,7 @@
 #include <nlohmann/json.hpp>
 
 #include "core/limits.h"
+#include "tests/support/rounds.h"
 
 using hark::Filter;
 using Json = nlohmann::json;
@@ -254,7 +255,7 @@ TEST_CASE("filter: random text never crashes, and what parses can be evaluated")
   std::mt19937 random(seed);
   const std::string signs = "ab.:,|!()*?\"\\<>= 19\n\xc3\xbc";
   int valid = 0;
-  for (int round = 0; round < 20000; ++round) {
+  for (int round = 0; round < hark::test::rounds(20000); ++round) {
     std::string text;
     for (unsigned length = random() % 24; length > 0; --length) text += signs[random() % signs.size()];
     const hark::Result<Filter> filter = Filter::parse(text);
@@ -269,7 +270,7 @@ TEST_CASE("filter: any text survives being quoted") {
   const unsigned seed = std::random_device{}();
   CAPTURE(seed);
   std::mt19937 random(seed);
-  for (int round = 0; round < 2000; ++round) {
+  for (int round = 0; round < hark::test::rounds(2000); ++round) {
     std::string value;
     for (unsigned length = random() % 20; length > 0; --length) value += "a\"\\*?,|()! \n<"[random() % 13];
     const Json values = {{"v", value}, {"w", value + "x"}};

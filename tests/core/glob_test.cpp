@@ -3,6 +3,7 @@
 #include <doctest/doctest.h>
 
 #include <random>
+#include "tests/support/rounds.h"
 
 using hark::Glob;
 using hark::GlobSet;
@@ -224,7 +225,7 @@ TEST_CASE("glob: agrees with the plain recursive definition on random patterns")
     return text;
   };
   int matched = 0;
-  for (int round = 0; round < 40000; ++round) {
+  for (int round = 0; round < hark::test::rounds(40000); ++round) {
     const std::string pattern = "a/" + make("ab*?/**", 8) + "b";  // anchored, no '/' at the end
     const std::string path = "a/" + make("ab/", 9);
     const bool expected = reference(pattern, path, true);
@@ -239,7 +240,7 @@ TEST_CASE("glob: random text never crashes the parser") {
   CAPTURE(seed);
   std::mt19937 random(seed);
   const std::string signs = "a/*?[]{},!\\-^:\xff";
-  for (int round = 0; round < 20000; ++round) {
+  for (int round = 0; round < hark::test::rounds(20000); ++round) {
     std::string pattern;
     for (unsigned length = random() % 20; length > 0; --length) pattern += signs[random() % signs.size()];
     if (const hark::Result<Glob> glob = Glob::parse(pattern)) (void)glob->covers("a/]{b");

@@ -5,6 +5,7 @@
 #include <chrono>
 #include <random>
 #include <string>
+#include "tests/support/rounds.h"
 
 using namespace hark;
 using namespace std::chrono;
@@ -125,7 +126,7 @@ TEST_CASE("posix zone: no text is a crash, and stretches hold what they were ask
   std::mt19937_64 random(seed);
   const std::string alphabet = "CETST<>+-0123456789,./:JM";
   const std::string valid = "CET-1CEST,M3.5.0,M10.5.0/3";
-  for (int i = 0; i < 20'000; ++i) {
+  for (int i = 0; i < test::rounds(20'000); ++i) {
     std::string text = valid;
     for (auto changes = random() % 4; changes-- > 0;) text[random() % text.size()] = alphabet[random() % alphabet.size()];
     const auto zone = PosixTz::parse(text);

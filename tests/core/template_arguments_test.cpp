@@ -6,6 +6,7 @@
 
 #include "core/event_field.h"
 #include "core/template.h"
+#include "tests/support/rounds.h"
 
 using hark::Template;
 using Json = nlohmann::json;
@@ -136,7 +137,7 @@ TEST_CASE("arguments: in random lists a value is refused or is part of an argume
   const std::string value = "VALUE";
   const Json values = {{"x", value}, {"l", {value, value}}};
   int accepted = 0;
-  for (int round = 0; round < 40000; ++round) {
+  for (int round = 0; round < hark::test::rounds(40000); ++round) {
     Words words;
     for (unsigned count = 1 + random() % 7; count > 0; --count) words.push_back(pieces[random() % pieces.size()]);
     CAPTURE(shown(words));

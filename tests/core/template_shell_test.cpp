@@ -17,6 +17,7 @@
 #include "core/shell_lexer.h"
 #include "core/template.h"
 #include "tests/support/temporary_folder.h"
+#include "tests/support/rounds.h"
 
 using hark::Template;
 using Json = nlohmann::json;
@@ -517,7 +518,7 @@ TEST_CASE("shell: hostile values come out of /bin/sh byte for byte, and nothing 
     for (unsigned count = random() % 7; count > 0; --count) text += pieces[random() % pieces.size()];
     return text;
   };
-  for (int round = 0; round < 150; ++round) {
+  for (int round = 0; round < hark::test::rounds(150); ++round) {
     const std::string a = value();
     const std::string b = value();
     std::vector<std::string> list;
@@ -598,7 +599,7 @@ TEST_CASE("shell: in random scripts a value stays one word and is never run, wha
   const std::string prologue = "p() { printf '<%s>' \"$@\" >>log; }; c() { cat >>log; }\np ";
   int accepted = 0;
   int shown = 0;
-  for (int round = 0; round < 200000 && accepted < 1000; ++round) {
+  for (int round = 0; round < 200000 && accepted < hark::test::rounds(1000); ++round) {
     std::string script = prologue;
     for (unsigned count = 1 + random() % 14; count > 0; --count) script += pieces[random() % pieces.size()];
     if (Template::parse(script).constant()) continue;
@@ -628,7 +629,7 @@ TEST_CASE("shell: random bytes never crash the lexer, and places and templates a
   CAPTURE(seed);
   std::mt19937 random(seed);
   const std::string signs = std::string("'\"\\`$(){};&|<>#\n\t =aE-!") + '\0' + '\0';
-  for (int round = 0; round < 60000; ++round) {
+  for (int round = 0; round < hark::test::rounds(60000); ++round) {
     std::string script;
     for (unsigned length = random() % 30; length > 0; --length) script += signs[random() % signs.size()];
     const hark::ShellReading reading = hark::read_shell(script);

@@ -6,6 +6,7 @@
 #include <random>
 
 #include "core/event_field.h"
+#include "tests/support/rounds.h"
 
 using hark::Template;
 using Json = nlohmann::json;
@@ -96,7 +97,7 @@ TEST_CASE("template: random text never crashes, and text without names changes o
   CAPTURE(seed);
   std::mt19937 random(seed);
   const std::string signs = "{}{}ab.$-1 \"";
-  for (int round = 0; round < 20000; ++round) {
+  for (int round = 0; round < hark::test::rounds(20000); ++round) {
     std::string text;
     for (unsigned length = random() % 20; length > 0; --length) text += signs[random() % signs.size()];
     const Template parsed = Template::parse(text);

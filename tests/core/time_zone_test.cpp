@@ -7,6 +7,7 @@
 #include <string>
 #include <utility>
 #include <vector>
+#include "tests/support/rounds.h"
 
 using namespace hark;
 using namespace std::chrono;
@@ -147,7 +148,7 @@ TEST_CASE("time zone: every moment is among those of its own reading") {
   for (const char* rule :
        {"CET-1CEST,M3.5.0,M10.5.0/3", "EST5EDT,M3.2.0,M11.1.0", "<+1030>-10:30<+11>-11,M10.1.0,M4.1.0", "<+14>-14"}) {
     const auto zone = TimeZone::from_rule("rule", rule);
-    for (int i = 0; i < 20'000; ++i) {
+    for (int i = 0; i < test::rounds(20'000); ++i) {
       const WallTime time{seconds{static_cast<std::int64_t>(random() % 4'000'000'000ull)}};
       const auto moments = zone->to_moments(zone->to_local(time));
       INFO(rule << " " << to_rfc3339(time));
@@ -226,7 +227,7 @@ TEST_CASE("time zone: flipped bytes are an error or some zone, never a crash or 
       use(hostile);
     }
   }
-  for (int i = 0; i < 20'000; ++i) {
+  for (int i = 0; i < test::rounds(20'000); ++i) {
     auto hostile = bytes;
     for (auto flips = 1 + random() % 6; flips-- > 0;) hostile[random() % hostile.size()] = static_cast<char>(random());
     use(hostile);

@@ -12,6 +12,7 @@
 #include "core/limits.h"
 #include "core/run.h"
 #include "core/time.h"
+#include "tests/support/rounds.h"
 
 using namespace hark;
 using namespace std::chrono_literals;
@@ -104,7 +105,7 @@ TEST_CASE("payload: what is taken is what nlohmann reads, whatever bytes come") 
       R"(["", "\u0000", "caf\u00e9 é 漢", {"k": {}}, [], [[]], -1.0, 0.1e+5])", "\"text\"", " 12 ", "\xef\xbb\xbf{}", "{\"a\":1,\"a\":2}"};
   const std::string bytes = "{}[]\",:\\ue+-.0123456789tfnrlsa \n\t\x01\x7f\x80\xc3\xed\xa0\xef\xf4\xff";
   int taken = 0;
-  for (int round = 0; round < 40'000; ++round) {
+  for (int round = 0; round < test::rounds(40'000); ++round) {
     std::string text = sound[random() % sound.size()];
     for (auto changes = random() % 4; changes > 0 && !text.empty(); --changes) {
       const auto at = random() % text.size();

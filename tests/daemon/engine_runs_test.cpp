@@ -1,6 +1,10 @@
 #include <doctest/doctest.h>
 
+#include <sys/resource.h>
+
 #include <algorithm>
+#include <csignal>
+#include <filesystem>
 
 #include <nlohmann/json.hpp>
 
@@ -82,6 +86,74 @@ TEST_CASE("engine: a retry's pause survives a restart") {
   CHECK(world.runner.started.empty());
   world.clock.advance(1ms);
   world.turn();
+  CHECK(world.runner.started.size() == 1);
+}
+
+TEST_CASE("engine: a clock that is set, back or forward, moves no pause of a run that waits") {
+  for (const auto jump : {-std::chrono::hours(24 * 365), std::chrono::hours(24 * 365)}) {
+    Runs world;
+    world.handler().retry = {2, {10s, 1min, 0}};
+    world.open();
+    world.offer(world.event("s"));
+    world.finish(0, RunState::failed, world.exit_code(1));
+    world.clock.set_wall(world.clock.now().wall + jump);
+    world.clock.advance(9999ms);
+    world.turn();
+    CHECK(world.runner.started.size() == 1);
+    world.clock.advance(1ms);
+    world.turn();
+    CHECK(world.runner.started.size() == 2);
+  }
+}
+
+TEST_CASE("engine: a clock that is set back between two starts keeps no run waiting for it to come round again") {
+  Runs world;
+  world.handler().retry = {2, {10s, 1min, 0}};
+  world.open();
+  world.offer(world.event("s"));
+  world.finish(0, RunState::failed, world.exit_code(1));
+  world.close();
+  world.clock.set_wall(world.clock.now().wall - std::chrono::hours(24 * 365));
+  world.open();
+  world.clock.advance(9999ms);
+  world.turn();
+  CHECK(world.runner.started.empty());
+  world.clock.advance(1ms);
+  world.turn();
+  CHECK(world.runner.started.size() == 1);
+}
+
+TEST_CASE("engine: a clock that is set back does not make a throttle let more through, nor stop it") {
+  Runs world;
+  world.rule().throttle = Rate{1, 1min};
+  world.open();
+  world.offer(world.event("s"));
+  world.clock.set_wall(world.clock.now().wall - std::chrono::hours(24 * 365));
+  world.offer(world.event("s"));
+  CHECK(world.runner.started.size() == 1);
+  world.finish(0);
+  world.clock.advance(1min);
+  world.turn();
+  CHECK(world.runner.started.size() == 2);
+}
+
+TEST_CASE("engine: a pause that could not be written does not hold anything back") {
+  Runs world;
+  world.open();
+  std::signal(SIGXFSZ, SIG_IGN);
+  rlimit before{};
+  REQUIRE(getrlimit(RLIMIT_FSIZE, &before) == 0);
+  rlimit full = before;
+  full.rlim_cur = std::filesystem::file_size(world.folder / "journal.db-wal");
+  REQUIRE(setrlimit(RLIMIT_FSIZE, &full) == 0);  // as on a full disk
+  std::optional<Status> outcome;
+  world.engine->pause("h", [&](const Status& status) { outcome = status; });
+  world.until([&] { return outcome.has_value(); });
+  REQUIRE(setrlimit(RLIMIT_FSIZE, &before) == 0);
+  CHECK_FALSE(*outcome);
+  CHECK_FALSE(world.engine->queue().paused("h"));
+  world.clock.advance(limits::kJournalRetry);
+  world.offer(world.event("s"));
   CHECK(world.runner.started.size() == 1);
 }
 

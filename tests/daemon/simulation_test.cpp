@@ -23,6 +23,7 @@
 #include "state/sqlite_journal.h"
 #include "tests/state/power_cut_disk.h"
 #include "tests/support/fake_clock.h"
+#include "tests/support/rounds.h"
 #include "tests/support/temporary_folder.h"
 
 using namespace hark;
@@ -30,11 +31,7 @@ using namespace std::chrono_literals;
 
 namespace {
 
-#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
-constexpr std::uint64_t kHistories = 50;
-#else
-constexpr std::uint64_t kHistories = 300;
-#endif
+constexpr std::uint64_t kHistories = test::rounds(300u);
 
 // In memory where the system has such a folder: what survives is the disk's to decide, and it is faster.
 std::filesystem::path place() {
@@ -351,7 +348,7 @@ class History final : private Runner {
     REQUIRE((unrouted.ok() && running.ok()));
     check(unrouted->empty(), "an event was never routed");
     for (const auto& [run, owner] : *running) check(false, run.id + " is left running");
-    CHECK(journal_->each_waiting_run([&](const WaitingRun& run, const Owner&) { check(false, "run " + std::to_string(run.sequence) + " is left waiting"); }).ok());
+    CHECK(journal_->each_waiting_run(clock_.now().wall, [&](const WaitingRun& run, const Owner&) { check(false, "run " + std::to_string(run.sequence) + " is left waiting"); }).ok());
     for (const auto& [id, number] : accepted_) {
       const auto event = journal_->event(id);
       check(event.ok() && event->has_value(), id + " was accepted and is lost");

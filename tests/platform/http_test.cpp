@@ -8,6 +8,7 @@
 
 #include "platform/http_response.h"
 #include "platform/http_target.h"
+#include "tests/support/rounds.h"
 
 using namespace hark;
 
@@ -112,7 +113,7 @@ TEST_CASE("http: no accepted target decodes to a dot segment or a control charac
   std::mt19937 random(seed);
   constexpr std::string_view kPieces[] = {"/",   ".",  "%2e", "%2E",      "%",   "a",  "?",  "%00",
                                           "%2f", "..", "//",  "http://h", "%25", "\\", "%0d"};
-  for (int round = 0; round < 20'000; ++round) {
+  for (int round = 0; round < test::rounds(20'000); ++round) {
     std::string text = random() % 4 != 0 ? "/" : "";
     for (auto count = random() % 8; count > 0; --count) text += kPieces[random() % std::size(kPieces)];
     CAPTURE(text);

@@ -7,6 +7,7 @@
 
 #include "core/limits.h"
 #include "queue/run_queue.h"
+#include "tests/support/rounds.h"
 
 using namespace hark;
 using namespace std::chrono_literals;
@@ -241,7 +242,7 @@ TEST_CASE("queue: tells who is busy, and who waits") {
 
 // Against a plain model: order per key, caps, nobody lost, nobody twice.
 TEST_CASE("queue: keeps its promises over random histories") {
-  for (unsigned seed = 1; seed <= 200; ++seed) {
+  for (unsigned seed = 1; seed <= test::rounds(200u); ++seed) {
     CAPTURE(seed);
     std::mt19937 random(seed);
     const auto draw = [&](int most) { return int(random() % unsigned(most)); };

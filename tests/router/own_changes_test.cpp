@@ -116,7 +116,11 @@ TEST_CASE("own changes: a branch is the run's when all its new commits were made
 TEST_CASE("own changes: beyond the files it remembers nothing is taken for a run's") {
   OwnChanges changes;
   changes.begin("h", "r1", kStart);
-  for (std::size_t i = 0; i < limits::kOwnChangeFiles; ++i) changes.judge("h", change(kStart + 1s, {{"create", std::to_string(i).c_str()}}), busy);
+  auto many = change(kStart + 1s, {});
+  auto data = many.data.json();
+  for (std::size_t i = 0; i < limits::kOwnChangeFiles; ++i) data["changes"].push_back({{"kind", "create"}, {"path", std::to_string(i)}});
+  many.data = Payload(data);
+  changes.judge("h", many, busy);
   changes.judge("h", change(kStart + 1s, {{"create", "one more"}}), busy);
   changes.end("h", "r1", kStart + 2s);
   changes.begin("h", "r2", kStart + 3s);

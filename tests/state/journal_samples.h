@@ -71,7 +71,7 @@ inline std::uint64_t stored(Journal& journal, const Event& event) {
 
 inline std::vector<WaitingRun> waiting_runs(Journal& journal) {
   std::vector<WaitingRun> all;
-  REQUIRE(journal.each_waiting_run([&](const WaitingRun& run, const Owner&) { all.push_back(run); }).ok());
+  REQUIRE(journal.each_waiting_run(WallTime::max(), [&](const WaitingRun& run, const Owner&) { all.push_back(run); }).ok());
   return all;
 }
 

@@ -7,6 +7,7 @@
 #include "state/sqlite.h"
 #include "tests/state/journal_samples.h"
 #include "tests/state/power_cut_disk.h"
+#include "tests/support/rounds.h"
 
 namespace hark {
 namespace {
@@ -155,17 +156,17 @@ Tally cut_power(std::uint64_t seed, int rounds, bool honest) {
 
 TEST_CASE("journal: what sync() promised is there after a power cut at any moment, and the rest is whole") {
   const auto seed = printed_seed("power cut");
-  const auto tally = cut_power(seed, 300, true);
+  const auto tally = cut_power(seed, rounds(300), true);
   INFO(tally.first);
   CHECK(tally.faults == 0);
-  CHECK(tally.promised > 1000);
+  CHECK(tally.promised > rounds(1000u));
 }
 
 TEST_CASE("journal: a power cut while the file is made leaves one that opens") {
   const auto seed = printed_seed("power cut at the beginning");
   int faults = 0;
   std::string first;
-  for (std::uint64_t round = 0; round < 300; ++round) {
+  for (std::uint64_t round = 0; round < rounds(300u); ++round) {
     std::mt19937_64 random(seed + round);
     const TemporaryFolder folder;
     PowerCutDisk disk;
@@ -190,7 +191,7 @@ TEST_CASE("journal: the power cut finds a disk that lies about its syncs") {
 TEST_CASE("journal: on a full disk a transaction fails, is rolled back whole, and later ones succeed when there is space again") {
   const auto seed = printed_seed("full disk");
   int failures = 0;
-  for (std::uint64_t round = 0; round < 60; ++round) {
+  for (std::uint64_t round = 0; round < rounds(60u); ++round) {
     std::mt19937_64 random(seed + round);
     const TemporaryFolder folder;
     PowerCutDisk disk;
