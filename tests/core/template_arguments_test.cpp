@@ -163,5 +163,5 @@ TEST_CASE("arguments: in random lists a value is refused or is part of an argume
       code = code || argv[i].find('c') != std::string::npos;
     }
   }
-  CHECK(accepted >= 1000);
+  CHECK(accepted >= hark::test::rounds(1000));
 }

@@ -102,6 +102,7 @@ class Settling(Letters):
         self.assertEqual(self.letters(), [third])
         self.assertEqual(len(self.project_.runs()), 3)
         self.hark("dead-letters", "retry", "--all")
+        self.daemon_.wait_for(lambda line: line.get("name") == "run:retry")
         self.daemon_.wait_run("bad", "failed")
         self.assertEqual(self.letters(), [third])  # it failed again
         self.assertIn("no dead letter matches", self.hark("dead-letters", "retry", "--filter", "handler:good").stderr)
