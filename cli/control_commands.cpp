@@ -9,6 +9,7 @@
 #include "cli/output.h"
 #include "cli/payload_argument.h"
 #include "cli/run_table.h"
+#include "core/printable.h"
 #include "daemon/config_reader.h"
 #include "platform/clock.h"
 #include "platform/wait_for_exit.h"
@@ -48,6 +49,9 @@ void print_status(const json& status, WallTime now) {
   const auto& queue = status["queue"];
   output::print_line(std::to_string(queue["running"].get<int>()) + " running, " + std::to_string(queue["waiting"].get<std::int64_t>()) + " waiting, " +
                      std::to_string(queue["held"].get<std::int64_t>()) + " held by a debounce");
+  if (const auto dead = status.value("dead_letters", std::size_t{0}); dead > 0) {
+    output::print_line(output::painted(counted(dead, "dead letter") + " (`hark dead-letters list`)", output::Colour::yellow));
+  }
 
   std::vector<std::vector<output::Cell>> rows;
   for (const auto& source : status["sources"]) {

@@ -60,7 +60,7 @@ json to_json(const DryRun& result) {
   json shown = {{"event", to_json(result.event)}, {"decisions", json::array()}, {"handlers", json::array()}};
   for (const auto& decision : result.decisions) shown["decisions"].push_back(to_json(decision));
   for (const auto& matched : result.handlers) {
-    json handler = {{"name", matched.handler}, {"steps", json::array()}};
+    json handler = {{"name", matched.handler}, {"attempts", matched.retry.attempts}, {"steps", json::array()}};
     if (matched.timeout) handler["timeout_ms"] = milliseconds(*matched.timeout);
     for (const auto& step : matched.steps) handler["steps"].push_back(to_json(step));
     shown["handlers"].push_back(std::move(handler));
@@ -71,7 +71,7 @@ json to_json(const DryRun& result) {
 void print_dry_run(const DryRun& result) {
   for (const auto& decision : result.decisions) output::print_line(output::printable(text_of(decision)));
   for (const auto& matched : result.handlers) {
-    output::print_line(matched.handler + bounds_of(matched.timeout, {}));
+    output::print_line(matched.handler + bounds_of(matched.timeout, matched.retry));
     for (const auto& step : matched.steps) print_step(step);
   }
 }

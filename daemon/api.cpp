@@ -297,12 +297,18 @@ void reload(const ApiParts& parts, const HttpRequest& request, const HttpRespond
   respond(std::move(response));
 }
 
+std::uint64_t dead_letters(const ApiParts& parts) {
+  const auto count = parts.journal.dead_letters();
+  return count ? *count : 0;  // a journal that cannot be read is told of in the status by itself
+}
+
 Gauges gauges(const ApiParts& parts) {
   Gauges now;
   now.waiting = double(parts.engine.queue().size());
   now.running = double(parts.engine.executor().active());
   now.held = double(parts.engine.router().held());
   now.connections = double(parts.server.connections());
+  now.dead_letters = double(dead_letters(parts));
   for (const auto& source : parts.sources.status()) now.sources.emplace_back(source.name, source.state == SourceStatus::State::running);
   return now;
 }
@@ -324,6 +330,7 @@ json status_json(const ApiParts& parts) {
                  {"journal", parts.settings.journal_file.string()},
                  {"sources", sources_json(parts)},
                  {"handlers", handlers_json(parts)},
+                 {"dead_letters", dead_letters(parts)},
                  {"queue", {{"waiting", queue.size()}, {"held", parts.engine.router().held()}, {"running", parts.engine.executor().active()}}}};
   if (parts.settings.listen) status["listener"] = listener_json(parts);
   if (const auto fault = parts.engine.journal_fault()) status["journal_fault"] = *fault;

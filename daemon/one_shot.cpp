@@ -207,7 +207,7 @@ DryRun dry_run(const Settings& settings, Event wanted, const Router::Target& tar
     context.run.correlation_id = event->correlation_id;
     context.event = event;
     if (known && known->state.handlers.contains(start.handler)) context.last_run = known->state.handlers.at(start.handler).last_success;
-    result.handlers.push_back({start.handler, handler->timeout, render_pipeline(*handler, context)});
+    result.handlers.push_back({start.handler, handler->timeout, handler->retry, render_pipeline(*handler, context)});
   }
   return result;
 }

@@ -34,6 +34,7 @@ struct DryRun {
   struct Matched {
     std::string handler;
     std::optional<Duration> timeout;  // of the whole run
+    Retry retry;                      // of the whole run
     std::vector<RenderedStep> steps;
   };
   std::vector<Matched> handlers;

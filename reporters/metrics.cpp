@@ -79,6 +79,8 @@ struct Metrics::State {
   prometheus::Gauge& running = gauges_runs.Add({{"state", "running"}});
   prometheus::Gauge& held =
       prometheus::BuildGauge().Name("hark_events_held").Help("Events that wait in a debounce.").Register(registry).Add({});
+  prometheus::Gauge& dead_letters =
+      prometheus::BuildGauge().Name("hark_dead_letters").Help("Runs that failed for good and wait for somebody to decide.").Register(registry).Add({});
   prometheus::Gauge& connections =
       prometheus::BuildGauge().Name("hark_http_connections").Help("Open connections of the listener.").Register(registry).Add({});
   prometheus::Family<prometheus::Gauge>& source_up =
@@ -124,6 +126,7 @@ std::string Metrics::text(const Gauges& gauges) {
   s.running.Set(gauges.running);
   s.held.Set(gauges.held);
   s.connections.Set(gauges.connections);
+  s.dead_letters.Set(gauges.dead_letters);
   for (const auto& [name, up] : gauges.sources) s.source_up.Add({{"source", name}}).Set(up ? 1 : 0);
   return prometheus::TextSerializer().Serialize(s.registry.Collect());
 }

@@ -16,6 +16,7 @@ struct Gauges {
   double running = 0;
   double held = 0;
   double connections = 0;
+  double dead_letters = 0;
   std::vector<std::pair<std::string, bool>> sources;  // name, working as promised
 };
 

@@ -62,6 +62,7 @@ class JournalReader {
   virtual Result<std::optional<Event>> event(std::string_view id_or_prefix) = 0;
   virtual Result<std::vector<Event>> events(const EventQuery& query) = 0;            // newest first
   virtual Result<std::vector<Decision>> decisions(std::uint64_t event_sequence) = 0;  // in the order they were made
+  virtual Result<std::uint64_t> dead_letters() = 0;                                  // how many there are
   virtual Result<std::vector<std::string>> handlers() = 0;                           // that have runs, by name
   // The beginning of `id` that no other event and no other run has; with the whole time in it, so that it stays so.
   virtual Result<std::string> short_id(std::string_view id) = 0;

@@ -411,6 +411,13 @@ Result<std::vector<std::string>> JournalQueries::paused() {
   return collect<std::string>(statement.query(), [](const Rows& row) -> Result<std::string> { return string_at(row, 0); });
 }
 
+Result<std::uint64_t> JournalQueries::dead_letters() {
+  Statement statement(connection_, "SELECT count(*) FROM runs WHERE dead_since IS NOT NULL");
+  auto count = first<std::uint64_t>(statement.query(), [](const Rows& row) -> Result<std::uint64_t> { return unsigned_at(row, 0); });
+  if (!count) return count.error();
+  return count->value_or(0);
+}
+
 Result<std::map<std::string, std::string>> JournalQueries::marks(const std::string& source) {
   Statement statement(connection_, "SELECT name, value FROM marks WHERE source = ?1");
   using Mark = std::pair<std::string, std::string>;

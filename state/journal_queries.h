@@ -26,6 +26,7 @@ class JournalQueries {
   Result<std::optional<Event>> event_at(std::uint64_t sequence);
   Result<std::vector<StepResult>> steps(std::uint64_t run_sequence, int attempt);
   Result<std::vector<std::string>> paused();
+  Result<std::uint64_t> dead_letters();
   Result<std::map<std::string, std::string>> marks(const std::string& source);
   Result<std::vector<std::pair<std::string, WallTime>>> last_successes();
 

@@ -75,6 +75,7 @@ class SqliteJournal final : public Journal {
   Result<std::optional<Run>> run_at(std::uint64_t sequence) override { return queries_.run_at(sequence); }
   Result<std::optional<Event>> event_at(std::uint64_t sequence) override { return queries_.event_at(sequence); }
   Result<std::vector<std::string>> paused() override { return queries_.paused(); }
+  Result<std::uint64_t> dead_letters() override { return queries_.dead_letters(); }
   Result<std::map<std::string, std::string>> marks(const std::string& source) override { return queries_.marks(source); }
   Result<std::vector<std::pair<std::string, WallTime>>> last_successes() override { return queries_.last_successes(); }
 
@@ -321,6 +322,7 @@ class SqliteJournalReader final : public JournalReader {
   Result<std::vector<Decision>> decisions(std::uint64_t sequence) override { return queries_.decisions(sequence); }
   Result<std::vector<std::string>> handlers() override { return queries_.handlers(); }
   Result<std::string> short_id(std::string_view id) override { return queries_.short_id(id); }
+  Result<std::uint64_t> dead_letters() override { return queries_.dead_letters(); }
 
  private:
   std::unique_ptr<Connection> connection_;

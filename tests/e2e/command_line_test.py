@@ -78,6 +78,7 @@ where = "payload.ref:main"
 handler = "ship"
 [handlers.ship]
 timeout = "10m"
+retry = { attempts = 4, backoff = "2s" }
 steps = [
   { name = "build", run = "ninja {payload.ref}", timeout = "5m", retry = { attempts = 3, max_backoff = "20s" } },
   { name = "tell", http = { url = "http://localhost/{payload.ref}", json = { ref = "{payload.ref}" } }, if = "steps.build.exit_code:0" },
@@ -86,7 +87,7 @@ steps = [
         request = ("event", "--type", "webhook", "--dry-run", "--payload")
         done = project.hark(*request, '{"ref": "main"}')
         self.assertEqual(done.stderr, "")
-        self.assertEqual(done.stdout.split("\nship  ")[1], """timeout 10m
+        self.assertEqual(done.stdout.split("\nship  ")[1], """timeout 10m  4 attempts, pauses from 2s to 1m
   build (run)  timeout 5m  3 attempts, pauses from 1s to 20s
     ninja "${HARK_V0}"
     HARK_V0=main

@@ -51,6 +51,8 @@ class Letters(TestCase):
 class Looking(Letters):
     def test_the_list_needs_no_daemon(self):
         first, second = self.die(1), self.die(2)
+        self.assertIn("2 dead letters (`hark dead-letters list`)", self.hark("daemon", "status").stdout)
+        self.assertIn("\nhark_dead_letters 2\n", self.daemon_.request("GET", "/metrics")[2].decode())
         self.assertEqual(self.daemon_.stop(), 0)
         lines = self.hark("dead-letters", "list").stdout.splitlines()
         self.assertEqual(lines[0].split(), ["RUN", "DIED", "HANDLER", "EVENT", "SOURCE", "ATTEMPTS", "ERROR"])
