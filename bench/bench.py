@@ -226,6 +226,38 @@ def post_adnanh():
         return [float(f) for f in output(program("http_load"), str(port), "/hooks/hook", "X-Signature", SECRET, "--stamp", at / "stamp", str(options.events))]
 
 
+def neighbour(flooded):
+    """The same of one source, alone or while 64 connections flood another."""
+    with folder() as at:
+        daemon = Hark(at, f"""
+webhook_port = 0
+[[sources]]
+name = "flooded"
+type = "webhook"
+path = "/flood"
+secret = "{SECRET}"
+handler = "nothing"
+[[sources]]
+name = "neighbour"
+type = "webhook"
+path = "/hook"
+secret = "{SECRET}"
+handler = "stamp"
+[handlers.nothing]
+run = ["/bin/true"]
+[handlers.stamp]
+run = ["{program("stamp")}", "{at}/stamp"]
+""")
+        port = str(daemon.status()["listener"]["port"])
+        flood = [program("http_load"), port, "/flood", "X-Signature", SECRET, "64", "1000"]
+        with running(*flood) if flooded else contextlib.nullcontext():
+            try:
+                time.sleep(1 if flooded else 0)
+                return [float(f) for f in output(program("http_load"), port, "/hook", "X-Signature", SECRET, "--stamp", at / "stamp", str(options.events))]
+            finally:
+                daemon.stop()
+
+
 # Handler starts per second of a command that does nothing.
 
 def starts_hark():
@@ -270,10 +302,12 @@ def fill(journal, count, state):
             BEGIN;
             CREATE TEMP TABLE numbers AS WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < {count})
               SELECT i, printf('01KAJ4X0Z7%016d', i) AS id, CAST(strftime('%s', 'now') AS INTEGER) * 1000000 AS t FROM n;
-            INSERT INTO events SELECT i, id, 'webhook', 'bench', '', t, '', id, '', '', '', 0, NULL,
+            INSERT INTO events (seq, id, type, source, subject, time, topic, correlation_id, causation_id, traceparent, dedupe_key, priority, ttl, data)
+              SELECT i, id, 'webhook', 'bench', '', t, '', id, '', '', '', 0, NULL,
               '{{"ref":"refs/heads/main","filler":"' || hex(zeroblob(500)) || '"}}' FROM numbers;
             INSERT INTO decisions SELECT i, 0, t, 'match', 'passed', 'h', 'source ''bench'' names this handler' FROM numbers;
-            INSERT INTO runs SELECT i, printf('01KAJ4X0Z8%016d', i), 'h', i, '{state}', 1, 0, t, {ended}, {ended}, NULL, '', '', 0, 0 FROM numbers;
+            INSERT INTO runs (seq, id, handler, event_seq, state, attempt, priority, queued, started, finished, error, owner_boot, owner_pid, owner_start, source)
+              SELECT i, printf('01KAJ4X0Z8%016d', i), 'h', i, '{state}', 1, 0, t, {ended}, {ended}, '', '', 0, 0, 'bench' FROM numbers;
             COMMIT;
             PRAGMA wal_checkpoint(TRUNCATE);
         """)
@@ -310,6 +344,19 @@ def syncs():
             return count / (time.monotonic() - begun)
         finally:
             os.close(fd)
+
+
+def starts_under_load():
+    """Runs that ended a second while 64 connections post as fast as they are answered; none may be lost, and no more may run than the cap."""
+    with folder() as at:
+        daemon, port = hark_webhook(at, '["/bin/true"]', False)
+        try:
+            begun = time.monotonic()
+            accepted = load(port, "/hook", "X-Signature", 64) * options.seconds
+            waiting = daemon.status()["queue"]["waiting"]
+            return (accepted - waiting) / (time.monotonic() - begun)
+        finally:
+            daemon.stop()
 
 
 def starts_floor():
@@ -415,8 +462,9 @@ if "webhook" in only:
     if have("webhook"):
         candidates["webhook (adnanh)"] = post_adnanh
     latency_table(f"\nFrom the post to the handler's first instruction ({options.events} events)", candidates, "webhook (adnanh)" if have("webhook") else None)
+    latency_table("\nThe same while 64 connections flood another source", {"alone": lambda: neighbour(False), "beside the flood": lambda: neighbour(True)}, "alone")
 if "starts" in only:
-    rate_table(f"\nStarts of /bin/true, {HANDLERS} at once", {"floor": starts_floor, "hark": starts_hark}, "floor")
+    rate_table(f"\nStarts of /bin/true, {HANDLERS} at once", {"floor": starts_floor, "hark": starts_hark, "hark, posts coming meanwhile": starts_under_load}, "floor")
 if "route" in only:
     print("\nEvents routed, filtered, keyed, queued and taken on one core")
     for rules in (10, 1000, 10_000):
