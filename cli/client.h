@@ -1,6 +1,7 @@
 // Asks the running daemon over its control socket.
 #pragma once
 
+#include <chrono>
 #include <filesystem>
 #include <optional>
 #include <string>
@@ -13,6 +14,9 @@
 #include "core/time.h"
 
 namespace hark {
+
+// How long a daemon that is there may take for an answer. It may be busy with its disk.
+inline constexpr auto kPatience = std::chrono::seconds(30);
 
 struct Answer {
   int status = 0;

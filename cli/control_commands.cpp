@@ -20,7 +20,6 @@ using nlohmann::json;
 
 namespace {
 
-constexpr auto kPatience = std::chrono::seconds(30);
 constexpr auto kUntilItEnds = std::chrono::hours(24 * 30);
 
 void print_status(const json& status, WallTime now) {

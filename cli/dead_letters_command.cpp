@@ -23,8 +23,6 @@ using nlohmann::json;
 
 namespace {
 
-constexpr auto kPatience = std::chrono::seconds(30);
-
 void print_letters(const json& runs, const ShownId& shown_id) {
   if (runs.empty()) return;
   const auto now = SystemClock().now().wall;

@@ -18,7 +18,7 @@ using nlohmann::json;
 
 namespace {
 
-constexpr auto kPatience = std::chrono::seconds(5);
+constexpr auto kShortPatience = std::chrono::seconds(5);
 
 // What the id names: an event, or the event of a run.
 Result<json> explain(JournalReader& journal, const std::string& id) {
@@ -39,7 +39,7 @@ void add_waiting(const CommonOptions& common, json& shown) {
   const auto waits = [](const json& run) { return run["state"] == "queued"; };
   if (std::none_of(runs.begin(), runs.end(), waits)) return;
   const auto journal = find_journal(common, {});
-  const auto known = journal ? daemon_knows(*journal, "/api/events/" + shown["event"]["id"].get<std::string>() + "/explain", kPatience) : std::nullopt;
+  const auto known = journal ? daemon_knows(*journal, "/api/events/" + shown["event"]["id"].get<std::string>() + "/explain", kShortPatience) : std::nullopt;
   for (auto& run : runs) {
     if (!waits(run)) continue;
     run["waiting"] = "no daemon runs: it begins when one is started";

@@ -13,8 +13,6 @@ using nlohmann::json;
 
 namespace {
 
-constexpr auto kPatience = std::chrono::seconds(30);
-
 void print_refusals(const json& refusals) {
   std::vector<std::vector<output::Cell>> rows;
   for (const auto& refusal : refusals) {

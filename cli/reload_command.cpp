@@ -14,7 +14,6 @@ using nlohmann::json;
 
 namespace {
 
-constexpr auto kPatience = std::chrono::seconds(30);
 constexpr int kRefused = 422;
 
 int ask(const CommonOptions& common, bool plan) {

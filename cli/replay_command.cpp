@@ -34,7 +34,6 @@ using nlohmann::json;
 
 namespace {
 
-constexpr auto kPatience = std::chrono::seconds(30);
 constexpr std::initializer_list<int> kSignals = {SIGINT, SIGTERM};
 
 int wrong(const Error& error) {
@@ -43,7 +42,7 @@ int wrong(const Error& error) {
 }
 
 // Who runs for it; where nobody does, why.
-std::string outcome_of(const json& decisions) {
+std::string would_be(const json& decisions) {
   std::string handlers, reason = "no handler wants it";
   for (const auto& decision : decisions) {
     const bool passed = decision["verdict"] == "passed";
@@ -130,7 +129,7 @@ int dry_run(const ReplayCommand& command, const std::vector<std::string>& ids, J
       continue;
     }
     const auto shown = to_json(*result);
-    command.common.json ? output::print_json(shown) : output::print_line(result->event.replay_of + "  " + output::printable(outcome_of(shown["decisions"])));
+    command.common.json ? output::print_json(shown) : output::print_line(result->event.replay_of + "  " + output::printable(would_be(shown["decisions"])));
   }
   return status;
 }
@@ -181,7 +180,7 @@ class Replay {
       accepted["replay_of"] = id;
       return output::print_json(accepted);
     }
-    output::print_line(id + "  " + accepted["event_id"].get<std::string>() + "  " + output::printable(outcome_of(accepted["decisions"])));
+    output::print_line(id + "  " + accepted["event_id"].get<std::string>() + "  " + output::printable(would_be(accepted["decisions"])));
   }
 
   // One line that is written over, where a person would see nothing else move.

@@ -108,7 +108,6 @@ class DaemonRuns final : public RunSource {
   ShownId shown_ids() override { return {}; }
 
  private:
-  static constexpr auto kPatience = std::chrono::seconds(30);
   static constexpr std::size_t kPage = 500;
 
   std::optional<int> one_page(const RunQuery& query, json& shown) {
