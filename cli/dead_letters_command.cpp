@@ -144,6 +144,10 @@ int settle_dead_letters_command(const DeadLettersCommand& command, bool retry) {
   }
   const auto filter = read_filter(command.filter);
   if (!filter) return exit_code::kUsage;
+  if (filter->empty() && !command.all) {
+    output::complain(Error{"--filter: it is empty", "--all takes all of them"});  // perhaps a script's variable that is not set
+    return exit_code::kUsage;
+  }
   std::unique_ptr<RunSource> source;
   if (const auto ended = open_run_source(command.common, true, source)) return *ended;
   json runs;

@@ -124,15 +124,22 @@ inline constexpr std::size_t kDebounceHeld = 50'000;
 // Starts that one throttle looks back on, and keys beyond which those that bound nothing any more are looked for.
 inline constexpr std::int64_t kThrottleCount = 10'000;
 inline constexpr std::size_t kThrottleKeys = 1000;
+// Starts that a throttle remembers beyond those, should some be given back; and how far off a time is known again.
+inline constexpr std::size_t kThrottleSpare = 10'000;
+inline constexpr auto kThrottleSlack = 100us;
 // What a run changed last is told by its source within this after its end; processes that did nothing for so long changed nothing.
 inline constexpr auto kOwnChangeGrace = 250ms;
 // A run's commits are told within this after its end, when a repository is large or the machine busy.
 inline constexpr auto kOwnCommitGrace = 10s;
+// Of what a run's git commands tell of themselves so much is read: some thousand commands, in a few milliseconds.
+inline constexpr std::size_t kGitTrace = 4 * 1024 * 1024;
 // Files of which one handler remembers who changes them: about 100 bytes each.
 inline constexpr std::size_t kOwnChangeFiles = 50'000;
 // Runs that caused one another, from an event that came from outside on. A story of this length is a circle.
 inline constexpr int kHops = 16;
-// Where it is not sure that they did (a file changed while a run was busy), the next ones follow at this pace.
+// Where it is not sure that they did (a file changed while a run was busy), the next one waits for the first of these, the one after it
+// twice that, ...
+inline constexpr auto kCirclePauseFirst = 1s;
 inline constexpr auto kCirclePause = 60s;
 // Attempts of one run that were cut off (a crash, a stop) before it counts as what makes them end.
 inline constexpr int kInterruptions = 20;

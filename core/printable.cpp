@@ -59,7 +59,8 @@ bool is_utf8(std::string_view text) {
 }
 
 std::string counted(std::size_t count, std::string_view noun) {
-  return std::to_string(count) + " " + std::string(noun) + (count == 1 ? "" : "s");
+  const auto* plural = noun.ends_with('s') ? "es" : "s";
+  return std::to_string(count) + " " + std::string(noun) + (count == 1 ? "" : plural);
 }
 
 std::string printable(std::string_view text, std::size_t max_bytes) {

@@ -278,6 +278,9 @@ void pause_or_resume(const ApiParts& parts, const HttpRequest& request, bool pau
   if (!handler.empty() && !parts.engine.handlers().contains(handler)) {
     return respond(no_such_handler(parts, handler));
   }
+  if (!pause && !handler.empty() && parts.engine.queue().paused_by_name().contains("")) {
+    return respond(problem(409, "all handlers are paused", "`hark daemon resume` without --handler lets them go on"));
+  }
   const auto done = [respond, answer = json{{"paused", pause}, {"handler", handler.empty() ? json(nullptr) : json(handler)}}](const Status& status) {
     respond(status ? json_response(answer) : problem(503, "not done", status.error().text()));
   };

@@ -47,6 +47,7 @@ void read_retry(TableReader& outer, Retry& retry) {
   const ConfigNode* table = outer.table("retry");
   if (table == nullptr) return;
   TableReader reader = outer.within(*table, "retry");
+  if (!reader.has("attempts")) reader.warn(table->place, "retry", "without `attempts`, how often it is tried in all, nothing is tried again");
   retry.attempts = static_cast<int>(reader.integer("attempts", 1, 1, limits::kAttempts));
   retry.backoff.first = reader.duration("backoff", "1s", Duration::zero());
   if (reader.has("max_backoff")) {

@@ -63,6 +63,12 @@ FileWatcherOptions read_file_change(TableReader& reader, const MappingContext& c
     reader.fail_table("needs `path`, the folder or file to watch");
   }
   options.patterns = read_globs(reader, "pattern");
+  for (const ConfigNode* node : reader.texts("pattern")) {
+    const auto pattern = std::string_view(node->text).substr(node->text.starts_with('!') ? 1 : 0);
+    if (pattern.starts_with('/')) reader.fail(*node, "pattern", "is relative to `path` and does not begin with a `/`");
+    const bool is_list = pattern.find(',') != pattern.npos && pattern.find('{') == pattern.npos;
+    if (is_list) reader.warn(node->place, "pattern", "the comma in " + shown(*node) + " is a part of the name; several patterns are a list: [\"*.c\", \"*.h\"]");
+  }
 
   const std::vector<std::string> kinds = {"create", "modify", "delete", "rename"};
   const auto events = reader.texts("events");
@@ -106,11 +112,17 @@ GitRefsOptions read_git_push(TableReader& reader) {
                   "remote repositories are not supported by this version of hark; expected the path of a local repository");
     } else {
       options.repository = reader.resolve(*repository, "repository").value_or(std::filesystem::path());
+      std::error_code failure;
+      if (!options.repository.empty() && !std::filesystem::exists(options.repository, failure)) reader.warn(repository->place, "repository", shown(*repository) + " does not exist yet");
     }
   } else if (!reader.has("repository")) {
     reader.fail_table("needs `repository`, the path of a local repository");
   }
   options.branches = read_globs(reader, "branches");
+  for (const ConfigNode* node : reader.texts("branches")) {
+    if (node->text.starts_with("refs/")) reader.fail(*node, "branches", "expected a branch's name, such as \"main\" or \"release/*\", found " + shown(*node));
+    if (node->text.starts_with('!')) reader.fail(*node, "branches", "a `!` is not known here; where = \"!payload.branch:" + node->text.substr(1) + "\" leaves it out");
+  }
   return options;
 }
 

@@ -1,10 +1,15 @@
 #include "daemon/engine.h"
 
 #include <algorithm>
+#include <filesystem>
+#include <initializer_list>
+#include <system_error>
 #include <utility>
 
 #include "core/limits.h"
 #include "daemon/engine_turn.h"
+#include "daemon/places.h"
+#include "handlers/git_trace.h"
 #include "platform/clock.h"
 #include "platform/loop.h"
 
@@ -18,18 +23,28 @@ std::vector<Rule> rules_of(const Settings& settings) {
   return rules;
 }
 
+// The handlers that sources of these types start.
+std::set<std::string> named_by(const Settings& settings, std::initializer_list<std::string_view> types) {
+  std::set<std::string> names;
+  for (const auto& source : settings.sources) {
+    if (std::find(types.begin(), types.end(), source.type) != types.end()) names.insert(source.rule.handlers.begin(), source.rule.handlers.end());
+  }
+  return names;
+}
+
 Handlers handlers_of(const Settings& settings) {
   Handlers handlers;
-  for (const auto& handler : settings.handlers) handlers.emplace(handler.name, std::make_shared<const Handler>(handler));
+  const auto tracing = named_by(settings, {"git_push"});
+  for (auto handler : settings.handlers) {
+    handler.traces_git = tracing.contains(handler.name) && !handler.allow_self_trigger;
+    handlers.emplace(handler.name, std::make_shared<const Handler>(handler));
+  }
   return handlers;
 }
 
 // Handlers that could start themselves by what they write, and do not want to.
 std::set<std::string> watching_of(const Settings& settings) {
-  std::set<std::string> names;
-  for (const auto& source : settings.sources) {
-    if (source.type == "file_change" || source.type == "git_push") names.insert(source.rule.handlers.begin(), source.rule.handlers.end());
-  }
+  auto names = named_by(settings, {"file_change", "git_push"});
   for (const auto& handler : settings.handlers) {
     if (handler.allow_self_trigger) names.erase(handler.name);
   }
@@ -235,10 +250,12 @@ Status Engine::tag_own_changes(Offered& offered) {
   auto& event = offered.event;
   const auto* rule = router_.rule(event.source);
   if (rule == nullptr || offered.target.direct || !event.replay_of.empty()) return {};
+  const OwnChanges::Evidence evidence{[this] { return runs_are_active(); },
+                                      [this](const std::string& run_id) { return branch_moves(git_trace_file(output_folder(settings_), run_id)); }};
   std::string cause, perhaps;
   for (const auto& name : rule->handlers) {
     if (!watching_.contains(name)) continue;  // whoever made it
-    const auto verdict = own_changes_.judge(name, event, [this] { return runs_are_active(); });
+    const auto verdict = own_changes_.judge(name, event, evidence);
     if (!verdict.own) {
       perhaps = verdict.run_id;
       continue;
@@ -264,6 +281,19 @@ void Engine::begin_watching(const Run& run, WallTime now) {
   const bool first = !own_changes_.any_under_way();
   own_changes_.begin(run.handler, run.id, now);
   if (first) watch_activity();
+}
+
+// What git told of the run is kept for the moment in which the last of its movements may still come; the file goes.
+void Engine::end_watching(const std::string& name, const std::string& run_id, const Handler* handler, WallTime now) {
+  OwnChanges::Stretches moves;
+  if (handler != nullptr && handler->traces_git) {
+    const auto trace = git_trace_file(output_folder(settings_), run_id);
+    moves = branch_moves(trace);
+    std::error_code gone;
+    std::filesystem::remove(trace, gone);
+    std::filesystem::remove(trace.parent_path(), gone);  // where nothing else is in it
+  }
+  own_changes_.end(name, run_id, now, std::move(moves));
 }
 
 // Looked at all the time while something runs that changes of files or branches start: when one of them comes it is too late to begin.
@@ -368,8 +398,9 @@ Status Engine::store(Turn& turn, const Router::Routed& routed, const std::vector
     const auto event = std::find_if(about.begin(), about.end(), [&](const EventPtr& e) { return e->sequence == decision.event_sequence; });
     if (auto done = decide(turn, event == about.end() ? about.back() : *event, decision); !done) return done;
   }
+  Pace pace;
   for (const auto& start : routed.starts) {
-    if (auto done = start_run(turn, start); !done) return done;
+    if (auto done = start_run(turn, start, pace); !done) return done;
   }
   if (routed.held) return {};
   for (const auto& event : about) {
@@ -378,7 +409,7 @@ Status Engine::store(Turn& turn, const Router::Routed& routed, const std::vector
   return {};
 }
 
-Status Engine::start_run(Turn& turn, const Router::Start& start) {
+Status Engine::start_run(Turn& turn, const Router::Start& start, Pace& pace) {
   if (settings_.queue_overflow == QueueOverflow::drop && queue_.size() >= settings_.queue_limit) {
     return decide(turn, start.event, {start.event->sequence, turn.now.wall, Stage::queue, Verdict::dropped, start.handler,
                                       "the queue is full: " + std::to_string(queue_.size()) + " runs wait (queue_limit)"});
@@ -386,6 +417,12 @@ Status Engine::start_run(Turn& turn, const Router::Start& start) {
   if (const auto* handler = this->handler(start.handler); handler != nullptr && handler->on_busy != OnBusy::queue) {
     bool drop = false;
     if (auto done = make_room(turn, start, *handler, drop); !done || drop) return done;
+  }
+  if (!start.direct && !std::exchange(pace.asked, true)) {
+    pace.pause = router_.throttle(start.event, start.key, turn.now);
+    if (pace.pause) {
+      if (auto done = decide(turn, start.event, {start.event->sequence, turn.now.wall, Stage::queue, Verdict::held, {}, pace.pause->reason}); !done) return done;
+    }
   }
   Run run;
   run.id = ids_.next(turn.now.wall);
@@ -397,7 +434,8 @@ Status Engine::start_run(Turn& turn, const Router::Start& start) {
   run.correlation_id = start.event->correlation_id;
   run.priority = start.priority;
   run.key = start.key;
-  run.not_before = start.not_before;
+  run.not_before = pace.pause ? std::max(start.not_before.value_or(pace.pause->not_before), pace.pause->not_before) : start.not_before;
+  if (!run.not_before) make_way(start);
   run.queued = turn.now.wall;
   const auto sequence = parts_.journal.add_run(run, owner_);
   if (!sequence) return sequence.error();

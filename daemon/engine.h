@@ -142,6 +142,7 @@ class Engine final : public EventSink, public Marks {
   Status interrupt(Turn& turn, Run run, const Handler* handler, const std::string& reason);
   Status run_on_failure(Turn& turn, const Run& run, const Handler& handler, const Event& event);
   Status make_room(Turn& turn, const Router::Start& start, const Handler& handler, bool& drop);
+  void make_way(const Router::Start& start);
   Status supersede(Turn& turn, Run run, const Router::Start& start, const Handler& handler);
   void ask(std::function<Status(Turn&, Status& outcome)> act, Done done);
   void ask_about(const std::string& run_id, std::function<Status(Turn&, Run&, Status& outcome)> act, Done done);
@@ -153,6 +154,7 @@ class Engine final : public EventSink, public Marks {
   Status tag_own_changes(Offered& offered);
   bool runs_are_active();
   void begin_watching(const Run& run, WallTime now);
+  void end_watching(const std::string& name, const std::string& run_id, const Handler* handler, WallTime now);
   void watch_activity();
   Result<bool> is_duplicate(Turn& turn, Offered& offered);
   Result<EventPtr> add(Turn& turn, Event event);
@@ -160,7 +162,9 @@ class Engine final : public EventSink, public Marks {
   void forget_marks_of_others();
   Status fire_debounces(Turn& turn);
   Status store(Turn& turn, const Router::Routed& routed, const std::vector<EventPtr>& about);
-  Status start_run(Turn& turn, const Router::Start& start);
+  struct Pace;
+  Status start_run(Turn& turn, const Router::Start& start, Pace& pace);
+  void give_back(const Run& run, Now now);
   Status decide(Turn& turn, const EventPtr& event, Decision decision);
   Status decide(const Run& run, WallTime now, Verdict verdict, std::string reason);
   void committed(Turn& turn);

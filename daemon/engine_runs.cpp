@@ -50,7 +50,7 @@ Status Engine::take_report(Turn& turn, RunReport& report) {
   // Its processes are gone whatever becomes of this transaction, which may give its slot to the next.
   if (!report.ended) {
     report.ended = executor_.finished(report.run.id).value_or(Executor::Finished{});
-    own_changes_.end(report.run.handler, report.run.id, turn.now.wall);
+    end_watching(report.run.handler, report.run.id, report.ended->handler.get(), turn.now.wall);
     // At once: the next run is chosen in this very turn.
     const auto state = report.run.state;
     if (state == RunState::succeeded || has_failed(state)) note_outcome(report.run.handler, state == RunState::succeeded, turn.now.steady);
@@ -177,14 +177,27 @@ Status Engine::make_room(Turn& turn, const Router::Start& start, const Handler& 
     if (!*run || !queue_.remove(**run)) continue;
     if (auto done = supersede(turn, std::move(**run), start, handler); !done) return done;
   }
-  if (handler.on_busy != OnBusy::restart) return {};
-  for (const auto& run : executor_.running()) {
-    if (run.handler == start.handler && run.key == start.key) executor_.cancel(run.id, "ended for event " + start.event->id + " (on_busy is \"restart\")");
-  }
   return {};
 }
 
+// on_busy = "restart": what is under way ends for the new one, which may start at once. One that has to wait for its time lets it finish.
+void Engine::make_way(const Router::Start& start) {
+  const auto* its = handler(start.handler);
+  if (its == nullptr || its->on_busy != OnBusy::restart) return;
+  for (const auto& run : executor_.running()) {
+    if (run.handler == start.handler && run.key == start.key) executor_.cancel(run.id, "ended for event " + start.event->id + " (on_busy is \"restart\")");
+  }
+}
+
+// A run that waited will not start: its source's throttle has room for another. Where its event started several handlers, these share it.
+void Engine::give_back(const Run& run, Now now) {
+  const auto* rule = router_.rule(run.source);
+  if (rule == nullptr || !rule->throttle || rule->handlers.size() != 1 || run.failures > 0 || run.interruptions > 0) return;
+  router_.give_back(run.source, run.key, now.steady + (run.not_before.value_or(run.queued) - now.wall));
+}
+
 Status Engine::supersede(Turn& turn, Run run, const Router::Start& start, const Handler& handler) {
+  give_back(run, turn.now);
   run.state = RunState::cancelled;
   run.finished = turn.now.wall;
   run.error = "event " + start.event->id + " took its place (on_busy is \"" + (handler.on_busy == OnBusy::latest ? "latest" : "restart") + "\")";

@@ -25,4 +25,10 @@ struct Engine::Turn {
   bool stored_events = false;
 };
 
+// What the throttle said of an event; asked once, by the first of its runs that is sure to come.
+struct Engine::Pace {
+  bool asked = false;
+  std::optional<Router::Pause> pause;
+};
+
 }  // namespace hark

@@ -87,6 +87,7 @@ struct Handler {
   std::optional<Duration> timeout;                          // of the whole run
   std::string working_directory;                            // absolute
   std::vector<std::pair<std::string, Template>> environment;
+  bool traces_git = false;                                  // its git commands tell of themselves (handlers/git_trace.h)
   friend bool operator==(const Handler&, const Handler&) = default;
 };
 

@@ -9,15 +9,16 @@
 namespace hark {
 
 void OwnChanges::begin(const std::string& handler, const std::string& run_id, WallTime now) {
-  if (handlers_[handler].runs.insert_or_assign(run_id, Span{now, std::nullopt}).second) ++under_way_;
+  if (handlers_[handler].runs.insert_or_assign(run_id, Span{now, std::nullopt, {}, {}}).second) ++under_way_;
 }
 
-void OwnChanges::end(const std::string& handler, const std::string& run_id, WallTime now) {
+void OwnChanges::end(const std::string& handler, const std::string& run_id, WallTime now, Stretches moves) {
   const auto known = handlers_.find(handler);
   if (known == handlers_.end()) return;
   auto& runs = known->second.runs;
   if (const auto run = runs.find(run_id); run != runs.end() && !run->second.ended) {
     run->second.ended = now;
+    run->second.moves = std::move(moves);
     --under_way_;
   }
   std::erase_if(runs, [now](const auto& each) { return each.second.ended && *each.second.ended + limits::kOwnCommitGrace < now; });
@@ -36,17 +37,30 @@ std::string OwnChanges::run_at(const Known& known, WallTime time) {
   return last != nullptr ? *last : std::string{};
 }
 
-// A commit tells when it was made, in whole seconds: it does not matter that reading the repository takes its time.
-std::string OwnChanges::made_in(const Known& known, const nlohmann::json& commits) {
-  for (const auto& [run, span] : known.runs) {
+// A commit tells when it was made, in whole seconds. So it may be a person's of the same second: only where git tells that the run was at
+// it as the branch moved, it is the run's.
+OwnChanges::Verdict OwnChanges::judge_push(Known& known, const Event& event, const Evidence& evidence) {
+  Verdict verdict;
+  const auto& commits = event.data.json()["commits"];
+  for (auto& [run, span] : known.runs) {
     const auto began = std::chrono::floor<std::chrono::seconds>(span.began);
-    const bool all = !commits.empty() && std::all_of(commits.begin(), commits.end(), [&](const nlohmann::json& commit) {
+    const bool all = !commits.empty() && std::all_of(commits.begin(), commits.end(), [&, &span = span](const nlohmann::json& commit) {
       const auto time = from_rfc3339(commit.value("time", std::string{}));
       return time && *time >= began && (!span.ended || *time <= *span.ended);
     });
-    if (all) return run;
+    if (!all) continue;
+    const auto moves = span.ended ? span.moves : evidence.moves(run);
+    verdict.run_id = run;
+    for (const auto& [from, to] : moves) {
+      if (from > event.time || event.time - limits::kOwnChangeGrace > to) continue;
+      // A command that has ended moved a branch once; what follows within the grace is somebody else's.
+      const bool first = span.explained.emplace(from, event.subject).second;
+      if (!first && event.time > to) continue;
+      verdict.own = true;
+      return verdict;
+    }
   }
-  return {};
+  return verdict;
 }
 
 bool OwnChanges::is_own(Known& known, const std::string& path, const std::string& run_id, const std::function<bool()>& active) {
@@ -61,15 +75,10 @@ bool OwnChanges::is_own(Known& known, const std::string& path, const std::string
   return file.runs > 1;
 }
 
-OwnChanges::Verdict OwnChanges::judge(const std::string& handler, const Event& event, const std::function<bool()>& active) {
+OwnChanges::Verdict OwnChanges::judge(const std::string& handler, const Event& event, const Evidence& evidence) {
   const auto& data = event.data.json();
   if (!data.is_object()) return {};
-  if (event.type == "git_push" && data.contains("commits")) {
-    const auto& known = handlers_[handler];
-    Verdict verdict{made_in(known, data["commits"]), false};
-    verdict.own = !verdict.run_id.empty() && (known.runs.at(verdict.run_id).ended || active());
-    return verdict;
-  }
+  if (event.type == "git_push" && data.contains("commits")) return judge_push(handlers_[handler], event, evidence);
   if (event.type != "file_change" || !data.contains("changes")) return {};
   auto& known = handlers_[handler];
   Verdict verdict{run_at(known, event.time), true};
@@ -77,7 +86,7 @@ OwnChanges::Verdict OwnChanges::judge(const std::string& handler, const Event& e
   std::optional<bool> asked;
   if (!verdict.run_id.empty() && known.runs.at(verdict.run_id).ended) asked = true;
   const auto once = [&] {
-    if (!asked) asked = active();
+    if (!asked) asked = evidence.active();
     return *asked;
   };
   const auto root = data.value("root_base64", data.value("root", std::string{}));

@@ -3,7 +3,8 @@
 // - a file that ever changed while no run of the handler was under way is somebody's: a change of it counts, always;
 // - one that changes only while runs of it are under way is written by them, from the second such run on;
 // - while the processes of the runs do nothing at all, a change is somebody else's;
-// - a branch was moved by a run when all its new commits were made while that run was under way, and busy.
+// - a branch was moved by a run when all its new commits were made while that run was under way, and git itself told that a command of the
+//   run which can move branches was at it just then.
 // Where it cannot be told the change counts: one run too many does less harm than one too few. What is left of an error on the other
 // side (a person who changes one file during two busy runs, and never between runs) is told by the decision; allow_self_trigger rules it
 // out. Pure; loop thread only.
@@ -13,9 +14,11 @@
 #include <functional>
 #include <map>
 #include <optional>
+#include <set>
 #include <string>
 #include <unordered_map>
 #include <utility>
+#include <vector>
 
 #include <nlohmann/json_fwd.hpp>
 
@@ -26,15 +29,22 @@ namespace hark {
 class OwnChanges {
  public:
   void begin(const std::string& handler, const std::string& run_id, WallTime now);
-  void end(const std::string& handler, const std::string& run_id, WallTime now);  // of one that did not begin: nothing
+  // Of one that did not begin: nothing. `moves`: when it may have moved branches, by its own account.
+  using Stretches = std::vector<std::pair<WallTime, WallTime>>;
+  void end(const std::string& handler, const std::string& run_id, WallTime now, Stretches moves = {});
   bool any_under_way() const { return under_way_ > 0; }
 
   struct Verdict {
     std::string run_id;  // a run of the handler that was under way; empty: there was none
     bool own = false;    // all that the event tells of is what that handler's runs write; else it may be, in part
   };
-  // Each event once a handler, in the order they come. `active`: whether processes of runs did anything lately; asked only where it matters.
-  Verdict judge(const std::string& handler, const Event& event, const std::function<bool()>& active);
+  // What is known of runs under way; asked only where it matters.
+  struct Evidence {
+    std::function<bool()> active;                               // did their processes do anything lately?
+    std::function<Stretches(const std::string& run_id)> moves;  // as end() is told, until now
+  };
+  // Each event once a handler, in the order they come.
+  Verdict judge(const std::string& handler, const Event& event, const Evidence& evidence);
 
  private:
   struct File {
@@ -45,13 +55,15 @@ class OwnChanges {
   struct Span {
     WallTime began;
     std::optional<WallTime> ended;
+    Stretches moves;  // of one that has ended
+    std::set<std::pair<WallTime, std::string>> explained;  // which of its moves (by its beginning) was seen already, of which branch
   };
   struct Known {
     std::map<std::string, Span> runs;  // those that ended long ago are forgotten
     std::unordered_map<std::string, File> files;
   };
   static std::string run_at(const Known& known, WallTime time);
-  static std::string made_in(const Known& known, const nlohmann::json& commits);  // the run; empty: in none
+  static Verdict judge_push(Known& known, const Event& event, const Evidence& evidence);
   static bool is_own(Known& known, const std::string& path, const std::string& run_id, const std::function<bool()>& active);
 
   std::unordered_map<std::string, Known> handlers_;

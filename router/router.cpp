@@ -64,6 +64,9 @@ std::vector<std::string> without_of(const std::vector<Debounce::Held>& events) {
   return without;
 }
 
+// A person who saves all the time while runs are busy looks like a circle: so the first pauses are short.
+Duration circle_pause(int hops) { return std::min<Duration>(limits::kCirclePause, limits::kCirclePauseFirst * (1 << std::min(hops - limits::kHops - 1, 16))); }
+
 Duration to_milliseconds(Duration duration) { return std::chrono::duration_cast<std::chrono::milliseconds>(duration); }
 
 }  // namespace
@@ -77,17 +80,11 @@ void Router::start_all(Routed& routed, const EventPtr& event, const Rule& rule, 
   }
   std::optional<WallTime> not_before;
   if (event->hops > limits::kHops) {
-    not_before = now.wall + std::chrono::duration_cast<std::chrono::microseconds>(Duration(limits::kCirclePause));
+    const auto pause = circle_pause(event->hops);
+    not_before = now.wall + std::chrono::duration_cast<std::chrono::microseconds>(pause);
     routed.decisions.push_back(decision(*event, now, Stage::queue, Verdict::held,
                                         "perhaps a circle: " + std::to_string(event->hops) + " runs in a row were each started by what changed while the one before ran; this one waits " +
-                                            to_string(limits::kCirclePause)));
-  }
-  if (rule.throttle) {
-    if (const auto pause = throttle_.take({rule.source, key.value_or("")}, *rule.throttle, now.steady); pause > Duration::zero()) {
-      not_before = std::max(not_before.value_or(WallTime::min()), now.wall + std::chrono::ceil<std::chrono::microseconds>(pause));
-      routed.decisions.push_back(decision(*event, now, Stage::queue, Verdict::held,
-                                          "throttle: " + to_string(*rule.throttle) + " are under way or waiting" + told(key) + ", this one starts in " + to_string(to_milliseconds(pause))));
-    }
+                                            to_string(pause)));
   }
   for (const auto& handler : rule.handlers) {
     if (!only.empty() && handler != only) continue;
@@ -100,6 +97,17 @@ void Router::start_all(Routed& routed, const EventPtr& event, const Rule& rule, 
   }
 }
 
+std::optional<Router::Pause> Router::throttle(const EventPtr& event, const std::optional<std::string>& key, Now now) {
+  const auto* rule = this->rule(event->source);
+  if (rule == nullptr || !rule->throttle) return std::nullopt;
+  const auto pause = throttle_.take({rule->source, key.value_or("")}, *rule->throttle, now.steady);
+  if (pause <= Duration::zero()) return std::nullopt;
+  return Pause{now.wall + std::chrono::ceil<std::chrono::microseconds>(pause),
+               "throttle: " + to_string(*rule->throttle) + " are under way or waiting" + told(key) + ", this one starts in " + to_string(to_milliseconds(pause))};
+}
+
+void Router::give_back(const std::string& source, const std::optional<std::string>& key, SteadyTime start) { throttle_.give_back({source, key.value_or("")}, start); }
+
 Router::Routed Router::route(const EventPtr& event, const Target& target, Now now) {
   Routed routed;
   const auto drop = [&](Stage stage, std::string reason) {
@@ -111,7 +119,7 @@ Router::Routed Router::route(const EventPtr& event, const Target& target, Now no
   }
   if (target.direct) {
     routed.decisions.push_back(decision(*event, now, Stage::match, Verdict::passed, "the event was sent to this handler by name", target.handler));
-    routed.starts.push_back({event, target.handler, event->priority, std::nullopt, std::nullopt});
+    routed.starts.push_back({event, target.handler, event->priority, std::nullopt, std::nullopt, true});
     return routed;
   }
   const auto* rule = this->rule(event->source);

@@ -28,7 +28,8 @@ class Router {
     std::string handler;
     int priority = 0;
     std::optional<std::string> key;
-    std::optional<WallTime> not_before{};  // a throttle's
+    std::optional<WallTime> not_before{};  // perhaps a circle
+    bool direct = false;                   // a person's: no throttle's business
   };
 
   struct Routed {
@@ -55,6 +56,17 @@ class Router {
   std::vector<Fired> fire(SteadyTime now);
   // The decisions on the events gathered, and the starts for `chosen` (the merged one, or the last of them).
   Routed release(const Fired& fired, const EventPtr& chosen, Now now);
+
+  // The throttle of the event's source lets the starts of one event through; nullopt: it has none, or they may start now. Asked when it is
+  // sure that there is something to start.
+  struct Pause {
+    WallTime not_before;
+    std::string reason;
+  };
+  std::optional<Pause> throttle(const EventPtr& event, const std::optional<std::string>& key, Now now);
+  // A run that had passed its throttle does not start.
+  void give_back(const std::string& source, const std::optional<std::string>& key, SteadyTime start);
+  void forget_starts(const std::string& source) { throttle_.forget(source); }
 
   std::optional<SteadyTime> next_due() const { return debounce_.next_due(); }
   std::size_t held() const { return debounce_.held(); }

@@ -18,13 +18,18 @@ class Throttle {
 
   // Counts one more, and returns how long it has to wait: until the one `rate.count` before it is a unit of time ago.
   Duration take(const Key& key, const Rate& rate, SteadyTime now);
+  // What was to start at `start` does not: the time is free for another. Nothing, where it was not taken.
+  void give_back(const Key& key, SteadyTime start);
+  void forget(const std::string& source);  // it has another rate from now on
   std::size_t keys() const { return starts_.size(); }  // that are remembered
 
  private:
   void forget_old(SteadyTime now);
 
   struct Starts {
-    std::deque<SteadyTime> times;  // the last `count`, those to come among them
+    // In order, those to come among them. Of those gone by only what still bounds is kept, of those to come limits::kThrottleSpare more
+    // than bound the next: what is given back beyond makes room for one too early.
+    std::deque<SteadyTime> times;
     Duration unit{};
   };
   std::map<Key, Starts> starts_;

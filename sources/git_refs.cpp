@@ -97,6 +97,7 @@ class GitRefs final : public Source {
   std::unique_ptr<Timer> read_timer_, held_timer_;
   GitFolders watched_;
   bool changed_again_ = false;  // since the reading under way began
+  std::optional<WallTime> noticed_, noticed_next_;  // when the first change was that the reading, or the next one, follows
   bool watch_is_stale_ = false;
   bool degraded_ = false;
   bool trouble_is_known_ = false;  // some of the repository stays unreadable: no use in trying again for it at each change
@@ -189,6 +190,8 @@ void GitRefs::stop() {
   held_timer_.reset();
   host_ = nullptr;
   state_ = State::stopped;
+  noticed_.reset();
+  noticed_next_.reset();
   changed_again_ = watch_is_stale_ = degraded_ = trouble_is_known_ = retry_is_set_ = false;
   failed_reads_ = refusals_ = 0;
   unanswered_ = 0;
@@ -197,6 +200,7 @@ void GitRefs::stop() {
 
 void GitRefs::changed(RefWatch::Change change) {
   if (change == RefWatch::Change::structure) watch_is_stale_ = true;
+  if (!noticed_next_) noticed_next_ = clock_.now().wall;
   if (state_ == State::idle) return gather(limits::kGitGather);
   changed_again_ = true;
 }
@@ -209,6 +213,7 @@ void GitRefs::gather(Duration pause) {
 void GitRefs::read() {
   state_ = State::reading;
   changed_again_ = false;
+  noticed_ = std::exchange(noticed_next_, std::nullopt);
   GitReadRequest request{options_.repository, options_.branches, known_, held_};
   workers_.post([request = std::move(request), &loop = loop_, life = life_, this]() mutable {
     auto reading = std::make_shared<Result<GitReading>>(read_on_worker(request));
@@ -283,7 +288,7 @@ void GitRefs::offer(const GitMovement& movement) {
   event.type = "git_push";
   event.source = options_.name;
   event.subject = movement.subject;
-  event.time = clock_.now().wall;
+  event.time = noticed_.value_or(clock_.now().wall);
   event.data = movement.data;
   event.dedupe_key = "git/" + options_.name + "/" + movement.subject + "/" + movement.before + "/" + movement.after + "/" + std::to_string(number);
   event.marks = {{movement.ref, movement.after == kNoCommit ? std::string{} : mark(movement.after, number + 1)}};

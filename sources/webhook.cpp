@@ -29,13 +29,20 @@ Content content_of(const HttpHeaders& headers) {
   return equal_ignoring_case(type, "application/x-www-form-urlencoded") ? Content::form : Content::other;
 }
 
-// What a sender calls one delivery; empty: not given, or nothing that could be one.
-std::string_view delivery_id(const HttpHeaders& headers, std::initializer_list<std::string_view> names) {
+// What a sender calls one delivery; empty: not given. One that is long, or not for eyes, by its fingerprint: it is the same one each time.
+std::string delivery_id(const HttpHeaders& headers, std::initializer_list<std::string_view> names) {
   for (const auto name : names) {
     if (headers.count(name) != 1) continue;
     const auto id = *headers.get(name);
     const bool printable = std::all_of(id.begin(), id.end(), [](char c) { return c > 0x20 && c < 0x7f; });
-    if (!id.empty() && id.size() <= limits::kDeliveryId && printable) return id;
+    if (id.empty()) continue;
+    if (id.size() <= limits::kDeliveryId && printable) return std::string(id);
+    std::string fingerprint = "sha256:";
+    for (const auto byte : hmac_sha256("delivery", id)) {
+      fingerprint += "0123456789abcdef"[byte >> 4];
+      fingerprint += "0123456789abcdef"[byte & 15];
+    }
+    return fingerprint;
   }
   return {};
 }

@@ -3,6 +3,8 @@
 #include <cstring>
 #include <utility>
 
+#include "handlers/git_trace.h"
+
 namespace hark {
 namespace {
 
@@ -11,7 +13,7 @@ Status add_environment(const StepCall& call, const Template::Lookup& lookup, Ren
   const auto& run = call.context.run;
   const auto& event = *call.context.event;
   auto& environment = command.environment;
-  environment.reserve(call.handler.environment.size() + rendered.values.size() + 9);
+  environment.reserve(call.handler.environment.size() + rendered.values.size() + 10);
   for (const auto& [name, value] : call.handler.environment) environment.emplace_back(name, value.render(lookup));
   if (auto trouble = call.scope.take_trouble()) return *trouble;
   for (auto& value : rendered.values) environment.push_back(std::move(value));
@@ -23,6 +25,10 @@ Status add_environment(const StepCall& call, const Template::Lookup& lookup, Ren
   environment.emplace_back("HARK_ATTEMPT", std::to_string(run.attempt));
   environment.emplace_back("HARK_CORRELATION_ID", run.correlation_id);
   environment.emplace_back("HARK_IDEMPOTENCY_KEY", idempotency_key(call.handler, call.step, call.context));
+  if (call.handler.traces_git) {
+    const auto trace = prepare_git_trace(call.tools.output_folder, run.id);
+    if (!trace.empty()) environment.emplace_back("GIT_TRACE2_EVENT", trace.string());
+  }
   if (!event.traceparent.empty()) environment.emplace_back("TRACEPARENT", event.traceparent);
   return {};
 }

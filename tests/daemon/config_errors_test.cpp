@@ -225,6 +225,16 @@ TEST_CASE("config errors: webhooks") {
   });
 }
 
+TEST_CASE("config errors: what would never match") {
+  const auto git = [](const std::string& line) { return source("type = \"git_push\"\nrepository = \".\"\n" + line); };
+  const auto files = [](const std::string& line) { return source("type = \"file_change\"\npath = \".\"\n" + line); };
+  check_all({
+      {"a reference", git("branches = [\"main\", \"refs/heads/x\"]\n"), {{"6:21", {"branches", "a branch's name", "\"release/*\""}}}},
+      {"not a branch", git("branches = \"!main\"\n"), {{"6:12", {"where = \"!payload.branch:main\""}}}},
+      {"an absolute pattern", files("pattern = \"/a/*.c\"\n"), {{"6:11", {"relative to `path`"}}}},
+  });
+}
+
 TEST_CASE("config errors: schedules") {
   const auto cron = [](const std::string& line) { return source("type = \"schedule\"\n" + line); };
   check_all({

@@ -295,6 +295,14 @@ working_directory = "gone"
   CHECK(loaded.hints[0].ends_with("[[sources]] type = \"manual\""));
 }
 
+TEST_CASE("config: what is taken and has no effect is worth a word, what another handler's failure starts is not") {
+  ConfigFolder folder;
+  CHECK(any_holds(folder.good("handlers.a.run = \"true\"\nhandlers.a.retry.backoff = \"5s\"\n").warnings, "without `attempts`"));
+  CHECK(any_holds(folder.good("[[sources]]\ntype = \"git_push\"\nrepository = \"nowhere\"\nhandler = \"a\"\n[handlers.a]\nrun = \"true\"\n").warnings, "does not exist yet"));
+  CHECK(any_holds(folder.good("[[sources]]\ntype = \"file_change\"\npath = \".\"\npattern = \"*.c,*.h\"\nhandler = \"a\"\n[handlers.a]\nrun = \"true\"\n").warnings, "several patterns are a list"));
+  CHECK_FALSE(any_holds(folder.good("[handlers.a]\nrun = \"true\"\non_failure = \"b\"\n[handlers.b]\nrun = \"true\"\n").hints, "no source uses `b`"));
+}
+
 TEST_CASE("config: with a manual source a handler that no source names is nothing to warn of") {
   ConfigFolder folder;
   CHECK(folder.good("handlers.a.run = \"true\"\nsources = [{ type = \"manual\" }]\n").hints.empty());

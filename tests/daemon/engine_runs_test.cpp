@@ -437,6 +437,54 @@ TEST_CASE("engine: a throttled event starts when its time has come, also after a
   CHECK(world.runner.started.size() == 1);
 }
 
+TEST_CASE("engine: what does not start takes no room in the throttle") {
+  for (const auto on_busy : {OnBusy::latest, OnBusy::restart, OnBusy::drop}) {
+    Runs world;
+    world.rule().throttle = Rate{1, 1min};
+    world.handler().on_busy = on_busy;
+    world.handler().max_concurrent = 1;
+    world.open();
+    world.offer(world.event("s"));
+    CHECK(world.runner.started.size() == 1);
+    for (int second = 0; second < 20; ++second) {
+      world.clock.advance(1s);
+      world.offer(world.event("s"));
+    }
+    CHECK(world.runner.started.size() == 1);
+    world.finish(0);
+    world.clock.advance(40s);
+    world.turn();
+    CHECK(world.runner.started.size() == (on_busy == OnBusy::drop ? 1 : 2));
+    world.offer(world.event("s"));
+    CHECK(world.runner.started.size() == 2 );
+  }
+}
+
+TEST_CASE("engine: a run that is cancelled while it waits gives its time in the throttle back") {
+  Runs world;
+  world.rule().throttle = Rate{1, 1min};
+  world.open();
+  world.offer(world.event("s"));
+  world.clock.advance(10s);
+  world.offer(world.event("s"));
+  world.engine->cancel(world.runs().at(0).id, nullptr);
+  world.turn();
+  const auto next = world.offer(world.event("s"));
+  CHECK(has(world.reasons(next.sequence), "this one starts in 50s"));
+}
+
+TEST_CASE("engine: with on_busy restart what runs is not ended for one that has to wait") {
+  Runs world;
+  world.rule().throttle = Rate{1, 1min};
+  world.handler().on_busy = OnBusy::restart;
+  world.handler().max_concurrent = 1;
+  world.open();
+  world.offer(world.event("s"));
+  world.offer(world.event("s"));
+  CHECK_FALSE(world.runner.started[0].stop.stop_requested());
+  CHECK(world.engine->executor().active() == 1);
+}
+
 TEST_CASE("engine: a batch is one event with all of them") {
   Runs world;
   world.rule().batch = Rule::Batch{3, 5s};

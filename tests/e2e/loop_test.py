@@ -84,11 +84,46 @@ run = "date >> stamped && git add stamped && git commit -qm stamped"
         project.git("commit", "-q", "--allow-empty", "-m", "second")
         daemon.wait_for(own)
         self.assertEqual([run["state"] for run in project.runs()], ["succeeded"])
+        # A person's, of the same second as the run's own and of the next run's.
+        for message in ("third", "fourth"):
+            project.git("commit", "-q", "--allow-empty", "-m", message)
+            daemon.wait_for(own)
+        self.assertEqual(len(project.runs()), 3, daemon.text())
         # A person's: of the same moment, but made before.
         subprocess.run(["git", "commit", "-q", "--allow-empty", "-m", "third", "--date", "2020-01-01T00:00:00Z"], check=True, cwd=project.path,
                        env=project.environment({"GIT_COMMITTER_DATE": "2020-01-01T00:00:00Z"}))
         daemon.wait_for(own)
-        self.assertEqual(len(project.runs()), 2, daemon.text())
+        self.assertEqual(len(project.runs()), 4, daemon.text())
+        self.assertEqual(list((project.path / ".hark/runs").iterdir()), [])  # what git told of itself is gone
+
+    def test_what_is_committed_while_a_busy_handler_runs_starts_it_again(self):
+        project = self.project("""
+[[sources]]
+name = "repo"
+type = "git_push"
+repository = "."
+handler = "test"
+[handlers.test]
+max_concurrent = 1
+run = "echo {payload.after} >> ../seen; git log -1 --format=%H > /dev/null; until test -e ../go; do :; done; rm -f ../go"
+""")
+        project.path = project.path / "work"
+        project.path.mkdir()
+        project.config = project.config.rename(project.path / "hark.toml")
+        project.git("init", "-q", "-b", "main")
+        project.git("commit", "-q", "--allow-empty", "-m", "first")
+        daemon = self.daemon(project)
+        seen = project.path.parent / "seen"
+        for number in range(4):
+            project.git("commit", "-q", "--allow-empty", "-m", f"number {number}")
+            daemon.wait_for(lambda line: line.get("name") == "event:received")
+            if number > 0:
+                (project.path.parent / "go").touch()
+            daemon.wait_for(lambda line: line.get("name") == "run:started")
+        (project.path.parent / "go").touch()
+        daemon.wait_run("test")
+        self.assertEqual(seen.read_text().split()[-1], project.git("rev-parse", "HEAD"))
+        self.assertEqual(len(seen.read_text().split()), 4)
 
 
 if __name__ == "__main__":

@@ -32,8 +32,14 @@ Event push(WallTime when, std::initializer_list<WallTime> commits) {
   return event;
 }
 
-bool busy() { return true; }
-bool idle() { return false; }
+OwnChanges::Stretches nothing(const std::string&) { return {}; }
+const OwnChanges::Evidence busy{[] { return true; }, nothing};
+const OwnChanges::Evidence idle{[] { return false; }, nothing};
+
+// Its git commands were at it from then to then.
+OwnChanges::Evidence moving(WallTime from, WallTime to) {
+  return {[] { return true; }, [=](const std::string&) { return OwnChanges::Stretches{{from, to}}; }};
+}
 
 }  // namespace
 
@@ -80,7 +86,6 @@ TEST_CASE("own changes: of a run that has just ended no process is left to tell,
     const auto told = changes.judge("h", change(begin + 20ms, {{"modify", "out"}}), idle);
     CHECK(told.run_id == "r" + std::to_string(run));
     CHECK(told.own == (run == 2));
-    CHECK(changes.judge("h", push(begin + 20ms, {kStart}), idle).own);
   }
   changes.begin("h", "later", kStart + 10s);
   CHECK(changes.judge("h", change(kStart + 9s, {{"modify", "a"}}), busy).run_id.empty());
@@ -103,14 +108,44 @@ TEST_CASE("own changes: another handler's runs are somebody else") {
   CHECK_FALSE(changes.judge("h", change(kStart + 1s, {{"create", "out"}}), busy).own);
 }
 
-TEST_CASE("own changes: a branch is the run's when all its new commits were made while it ran, and worked") {
+TEST_CASE("own changes: a branch is the run's when its commits were made while it ran, and its git was at it") {
   OwnChanges changes;
   changes.begin("h", "r1", kStart + 10s);
-  CHECK(changes.judge("h", push(kStart + 12s, {kStart + 11s}), busy).own);
-  CHECK_FALSE(changes.judge("h", push(kStart + 12s, {kStart + 11s}), idle).own);
-  CHECK_FALSE(changes.judge("h", push(kStart + 12s, {kStart + 11s, kStart + 5s}), busy).own);
-  CHECK_FALSE(changes.judge("h", push(kStart + 12s, {}), busy).own);
-  CHECK_FALSE(changes.judge("other", push(kStart + 12s, {kStart + 11s}), busy).own);
+  const auto at = kStart + 12s;
+  const auto own = moving(at - 5ms, at - 1ms);
+  CHECK(changes.judge("h", push(at, {kStart + 11s}), own).own);
+  CHECK(changes.judge("h", push(at, {kStart + 11s}), moving(at - 6ms, WallTime::max())).own);
+  CHECK_FALSE(changes.judge("h", push(at, {kStart + 11s, kStart + 5s}), own).own);
+  CHECK_FALSE(changes.judge("h", push(at, {}), own).own);
+  CHECK_FALSE(changes.judge("other", push(at, {kStart + 11s}), own).own);
+  // A person's, while it works and moves nothing, or had done so before.
+  const auto theirs = changes.judge("h", push(at, {kStart + 11s}), busy);
+  CHECK_FALSE(theirs.own);
+  CHECK(theirs.run_id == "r1");
+  CHECK_FALSE(changes.judge("h", push(at, {kStart + 11s}), moving(at - 5s, at - limits::kOwnChangeGrace - 1ms)).own);
+  CHECK_FALSE(changes.judge("h", push(at, {kStart + 11s}), moving(at + 1ms, at + 2ms)).own);
+}
+
+TEST_CASE("own changes: what a git command did is told once; a person's commit a moment later is not its") {
+  OwnChanges changes;
+  changes.begin("h", "r1", kStart);
+  const auto own = moving(kStart + 100ms, kStart + 110ms);
+  CHECK(changes.judge("h", push(kStart + 105ms, {kStart}), own).own);
+  CHECK_FALSE(changes.judge("h", push(kStart + 120ms, {kStart}), own).own);
+  auto another = push(kStart + 120ms, {kStart});
+  another.subject = "refs/heads/another";
+  CHECK(changes.judge("h", another, own).own);
+  CHECK(changes.judge("h", push(kStart + 130ms, {kStart}), moving(kStart + 125ms, WallTime::max())).own);
+  CHECK(changes.judge("h", push(kStart + 140ms, {kStart}), moving(kStart + 125ms, WallTime::max())).own);  // it is at it still
+}
+
+TEST_CASE("own changes: what a run that has ended told of its git is known a moment longer") {
+  OwnChanges changes;
+  changes.begin("h", "r1", kStart);
+  changes.end("h", "r1", kStart + 1s, {{kStart + 900ms, kStart + 950ms}});
+  CHECK(changes.judge("h", push(kStart + 1100ms, {kStart}), idle).own);
+  CHECK_FALSE(changes.judge("h", push(kStart + 1300ms, {kStart}), idle).own);
+  CHECK_FALSE(changes.judge("h", push(kStart + 1100ms, {kStart + 2s}), idle).own);
 }
 
 TEST_CASE("own changes: beyond the files it remembers nothing is taken for a run's") {

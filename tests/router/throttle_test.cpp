@@ -1,5 +1,6 @@
 #include <doctest/doctest.h>
 
+#include <algorithm>
 #include <deque>
 #include <random>
 
@@ -39,6 +40,43 @@ TEST_CASE("throttle: no stretch of a unit ever sees more, whatever comes when") 
         starts.pop_front();
       }
     }
+  }
+}
+
+TEST_CASE("throttle: what is given back is another's, and no stretch of a unit sees more for it") {
+  Throttle throttle;
+  const Rate rate{1, 1min};
+  CHECK(throttle.take({"s", ""}, rate, t0) == 0s);
+  for (int second = 1; second < 50; ++second) {  // each new one in the place of the last
+    const auto now = t0 + std::chrono::seconds(second);
+    const auto pause = throttle.take({"s", ""}, rate, now);
+    CHECK(now + pause == t0 + 1min);
+    throttle.give_back({"s", ""}, now + pause + 1us);
+  }
+  throttle.give_back({"s", ""}, t0 + 5s);  // there is none
+  throttle.give_back({"other", ""}, t0);
+  CHECK(throttle.take({"s", ""}, rate, t0 + 50s) == 10s);
+  throttle.forget("s");
+  CHECK(throttle.take({"s", ""}, rate, t0 + 50s) == 0s);
+
+  for (unsigned seed = 1; seed <= 50; ++seed) {
+    CAPTURE(seed);
+    std::mt19937 random(seed);
+    Throttle some;
+    const Rate bound{1 + std::int64_t(random() % 5), 1s};
+    std::deque<SteadyTime> starts;
+    auto now = t0;
+    for (int i = 0; i < 300; ++i) {
+      now += std::chrono::milliseconds(random() % 300);
+      const auto start = now + some.take({"s", ""}, bound, now);
+      if (start > now && random() % 2 == 0) {
+        some.give_back({"s", ""}, start);
+        continue;
+      }
+      starts.push_back(start);
+    }
+    std::sort(starts.begin(), starts.end());
+    for (std::size_t i = std::size_t(bound.count); i < starts.size(); ++i) CHECK(starts[i] - starts[i - std::size_t(bound.count)] >= bound.unit);
   }
 }
 

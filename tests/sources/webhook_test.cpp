@@ -229,7 +229,7 @@ TEST_CASE("webhook: what is no JSON is 400, what says to be something else 415")
   CHECK(hooked.events().size() == 1);
 }
 
-TEST_CASE("webhook: a sender's own delivery id makes the dedupe key, when it can be one") {
+TEST_CASE("webhook: a sender's own delivery id makes the dedupe key, a long one or one with blanks by its fingerprint") {
   Hooked hooked(open_to_all());
   hooked.post("1", {"Idempotency-Key: abc"});
   hooked.post("2", {"webhook-id: msg_1"});
@@ -241,7 +241,12 @@ TEST_CASE("webhook: a sender's own delivery id makes the dedupe key, when it can
   REQUIRE(events.size() == 6);
   CHECK(events[0].dedupe_key == "webhook/deploy/abc");
   CHECK(events[1].dedupe_key == "webhook/deploy/msg_1");
-  for (std::size_t i = 2; i < 6; ++i) CHECK(events[i].dedupe_key.empty());
+  for (const std::size_t i : {2u, 3u}) {
+    CHECK(events[i].dedupe_key.starts_with("webhook/deploy/sha256:"));
+    CHECK(events[i].dedupe_key.size() == std::string("webhook/deploy/sha256:").size() + 64);
+  }
+  CHECK(events[2].dedupe_key != events[3].dedupe_key);
+  for (const std::size_t i : {4u, 5u}) CHECK(events[i].dedupe_key.empty());
 }
 
 TEST_CASE("webhook: duplicates are 200 with the first event's id, refusals 503 with Retry-After") {
