@@ -59,6 +59,8 @@ inline constexpr std::size_t kSources = 1000;
 inline constexpr std::size_t kHandlers = 1000;
 inline constexpr std::size_t kStepsPerHandler = 200;
 inline constexpr int kExtendsDepth = 16;
+// Of a file that is no TOML so many lines from its end are left out, one after the other, to find what can be read before them.
+inline constexpr int kConfigFaultLines = 50;
 
 // HTTP: a request's head, and how long each phase may take. A sender that is slower is cut off.
 inline constexpr std::size_t kHttpHead = 16 * 1024;

@@ -29,8 +29,10 @@ ConfigOutcome load_config(const ConfigRequest& request) {
   ConfigOutcome outcome;
   std::optional<LayeredConfig> layered = load_layers(request, report, outcome.files);
   if (layered) {
-    expand_tree(layered->root, request.environment, report);
-    Settings settings = map_settings(layered->root, *layered->file, request, report);
+    ConfigReport unheard;  // what a part lacks is not worth a word beside why it is only a part
+    auto& heard = layered->whole ? report : unheard;
+    expand_tree(layered->root, request.environment, heard);
+    Settings settings = map_settings(layered->root, *layered->file, request, heard);
     outcome.journal_file = settings.journal_file;
     if (report.ok()) outcome.loaded = LoadedConfig{std::move(settings), report.take_values(), report.take_warnings(), report.take_hints()};
   }

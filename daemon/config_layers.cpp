@@ -33,7 +33,7 @@ class LayerLoader {
     const path base = profile ? request_.working_directory : found->path.parent_path();
     std::optional<ConfigNode> root = layer(std::move(*found), base, profile);
     if (!root) return std::nullopt;
-    return LayeredConfig{std::move(*root), first_};
+    return LayeredConfig{std::move(*root), first_, whole_};
   }
 
  private:
@@ -51,15 +51,41 @@ class LayerLoader {
     auto parsed = parse_toml(found.text, file);
     if (const auto* fault = std::get_if<TomlFault>(&parsed)) {
       report_.error(fault->place, fault->message);
-      return std::nullopt;
+      whole_ = false;
+      auto part = readable_part(found.text, file);
+      if (!part) return std::nullopt;
+      parsed = std::move(*part);
     }
     ConfigNode root = std::move(std::get<ConfigNode>(parsed));
     name_sources(root);
     const ConfigEntry* extends = root.find("extends");
     if (extends == nullptr) return root;
     std::optional<ConfigNode> under = extended(extends->value, *file);
-    if (!under) return std::nullopt;
+    if (!under) {
+      whole_ = false;
+      return root;
+    }
     return merge_config(std::move(*under), std::move(root), report_);
+  }
+
+  // What stands before the fault: where the journal is, mostly, so that the daemon can be spoken to while a person edits. nullopt: that
+  // may stand in what is left out.
+  static std::optional<ConfigNode> readable_part(std::string_view text, const std::shared_ptr<const ConfigFile>& file) {
+    const auto whole = text;
+    for (int lines = 0; lines < limits::kConfigFaultLines && !text.empty(); ++lines) {
+      const auto cut = text.substr(0, text.size() - 1).rfind('\n');
+      text = cut == text.npos ? std::string_view{} : text.substr(0, cut + 1);
+      auto parsed = parse_toml(text, file);
+      if (auto* root = std::get_if<ConfigNode>(&parsed)) {
+        if (whole.substr(text.size()).find("journal_file") != whole.npos) return std::nullopt;
+        return std::move(*root);
+      }
+      const auto& place = std::get<TomlFault>(parsed).place;
+      std::size_t end = 0;  // of the line before the fault
+      for (int line = 1; line < place.line && end != text.npos; ++line) end = text.find('\n', end) == text.npos ? text.npos : text.find('\n', end) + 1;
+      if (end < text.size()) text = text.substr(0, end);
+    }
+    return std::nullopt;
   }
 
   std::optional<ConfigNode> extended(const ConfigNode& value, const ConfigFile& from) {
@@ -107,6 +133,7 @@ class LayerLoader {
   ConfigReport& report_;
   std::vector<path>& files_;
   std::shared_ptr<const ConfigFile> first_;
+  bool whole_ = true;
   std::vector<std::shared_ptr<const ConfigFile>> chain_;
 };
 

@@ -24,6 +24,7 @@ Result<FoundConfig> read_config(const std::filesystem::path& path, const std::st
 struct LayeredConfig {
   ConfigNode root;
   std::shared_ptr<const ConfigFile> file;  // the one that was asked for
+  bool whole = true;                       // else errors were reported, and this is as much as can be read
 };
 // nullopt: errors were reported. `files` gets those that were read, in either case.
 std::optional<LayeredConfig> load_layers(const ConfigRequest& request, ConfigReport& report, std::vector<std::filesystem::path>& files);

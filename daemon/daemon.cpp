@@ -105,6 +105,10 @@ class Daemon {
   // First what may fail, which is one thing; then all the rest, in one go.
   Status apply(Settings wanted) {
     if (engine_.draining()) return Error{"hark is shutting down", ""};
+    const auto is_empty = [](const Settings& settings) { return settings.sources.empty() && settings.handlers.empty(); };
+    if (is_empty(wanted) && !is_empty(settings_)) {
+      return Error{"there is no source and no handler in it any more", "a file looks so while it is written anew; `hark daemon stop` ends them all"};
+    }
     if (auto listening = listen_as(wanted); !listening) return listening;
     const auto before = std::exchange(settings_, std::move(wanted));
     log_->set_level(settings_.log_level);
@@ -223,10 +227,14 @@ Result<int> run_daemon(const Settings& settings, const DaemonOptions& options) {
     warning = std::move(loaded->warning);
     last_run = std::move(loaded->state);
   }
-  Daemon daemon(settings, options, std::move(*log), std::move(*journal), std::move(last_run));
-  if (!warning.empty()) daemon.say("warn", std::move(warning));
-  if (auto open = open_folder_warning(settings); !open.empty()) daemon.say("warn", std::move(open));
-  return daemon.run();
+  try {
+    Daemon daemon(settings, options, std::move(*log), std::move(*journal), std::move(last_run));
+    if (!warning.empty()) daemon.say("warn", std::move(warning));
+    if (auto open = open_folder_warning(settings); !open.empty()) daemon.say("warn", std::move(open));
+    return daemon.run();
+  } catch (const std::system_error& failure) {  // what the standard library says where there is no thread to be had
+    return Error{std::string("this process may not start a thread: ") + failure.what(), "raise the limit on processes (ulimit -u, TasksMax= of a service)"};
+  }
 }
 
 }  // namespace hark

@@ -143,7 +143,6 @@ Status Engine::run_on_failure(Turn& turn, const Run& run, const Handler& handler
   failure.data = Payload(nlohmann::json{{"run", to_json(run)}, {"event", to_json(event)}});
   auto stored = add(turn, std::move(failure));
   if (!stored) return stored.error();
-  turn.notices.emplace_back(lifecycle::EventReceived{*stored});
   return store(turn, router_.route(*stored, {handler.on_failure, true}, turn.now), {*stored});
 }
 

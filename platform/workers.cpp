@@ -1,8 +1,13 @@
 #include "platform/workers.h"
 
+#include <system_error>
+#include <utility>
+
 #include "platform/thread.h"
 
 namespace hark {
+
+Workers::Workers(std::string name, std::size_t limit) : name_(std::move(name)), limit_(limit) { threads_.push_back(another()); }
 
 Workers::~Workers() {
   {
@@ -21,7 +26,17 @@ void Workers::post(std::function<void()> job) {
     wake_.notify_one();
     return;
   }
-  threads_.push_back(start_thread(name_, Scheduling::normal, [this] { work(); }));
+  try {
+    threads_.push_back(another());
+  } catch (const std::system_error&) {
+    // No more threads for this user (RLIMIT_NPROC, a cgroup's pids.max): those that are there do it, one after the other.
+    lock.unlock();
+    wake_.notify_one();
+  }
+}
+
+std::thread Workers::another() {
+  return start_thread(name_, Scheduling::normal, [this] { work(); });
 }
 
 void Workers::set_limit(std::size_t limit) {

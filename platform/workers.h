@@ -1,5 +1,6 @@
-// Threads for what blocks: the steps of a running handler, libgit2, state.json. Made when first needed, at most `limit`; jobs
-// beyond that wait in order. Signals are blocked in them, so that only the loop sees any.
+// Threads for what blocks: the steps of a running handler, libgit2, state.json. One from the beginning, the others made when first needed,
+// at most `limit`; jobs beyond that, or beyond what threads there are to be had, wait in order. Signals are blocked in them, so that only
+// the loop sees any.
 #pragma once
 
 #include <condition_variable>
@@ -15,7 +16,7 @@ namespace hark {
 
 class Workers {
  public:
-  Workers(std::string name, std::size_t limit) : name_(std::move(name)), limit_(limit) {}
+  Workers(std::string name, std::size_t limit);  // std::system_error: there is no thread to be had at all
   ~Workers();  // finishes what was posted, joins
   Workers(const Workers&) = delete;
   Workers& operator=(const Workers&) = delete;
@@ -24,6 +25,7 @@ class Workers {
   void set_limit(std::size_t limit);
 
  private:
+  std::thread another();
   void work();
 
   const std::string name_;  // at most 15 characters: the threads' name in ps and gdb

@@ -43,4 +43,9 @@ void Debounce::clear() {
   held_ = 0;
 }
 
+bool Debounce::holds(const std::string& source) const {
+  const auto first = waiting_.lower_bound({source, ""});
+  return first != waiting_.end() && first->first.first == source;
+}
+
 }  // namespace hark

@@ -41,6 +41,7 @@ class Debounce {
 
   std::optional<SteadyTime> next_due() const;
   std::size_t held() const { return held_; }
+  bool holds(const std::string& source) const;
   void clear();
 
  private:

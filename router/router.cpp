@@ -14,11 +14,20 @@ namespace hark {
 Router::Router(std::vector<Rule> rules) { set_rules(std::move(rules)); }
 
 void Router::set_rules(std::vector<Rule> rules) {
-  rules_.clear();
+  auto before = std::exchange(rules_, {});
   for (auto& rule : rules) {
     auto name = rule.source;
     rules_.emplace(std::move(name), std::move(rule));
   }
+  for (auto& [name, rule] : before) {
+    if (!rules_.contains(name) && debounce_.holds(name)) retired_.insert_or_assign(name, std::move(rule));
+  }
+}
+
+const Rule* Router::rule_of_held(const std::string& source) const {
+  if (const auto* present = rule(source)) return present;
+  const auto found = retired_.find(source);
+  return found == retired_.end() ? nullptr : &found->second;
 }
 
 const Rule* Router::rule(const std::string& source) const {
@@ -160,9 +169,10 @@ Router::Routed Router::route(const EventPtr& event, const Target& target, Now no
 }
 
 std::vector<Router::Fired> Router::fire(SteadyTime now) {
+  std::erase_if(retired_, [this](const auto& entry) { return !debounce_.holds(entry.first); });
   std::vector<Fired> fired;
   for (auto& batch : debounce_.due(now)) {
-    const auto* rule = this->rule(batch.key.first);
+    const auto* rule = rule_of_held(batch.key.first);
     auto merged = batch.events.size() > 1 ? merge_file_changes(batch.events) : std::nullopt;
     if (!merged && rule != nullptr && rule->batch && batch.events.front().event->type != "file_change") merged = merge_batch(batch.events);
     if (merged) {
@@ -179,7 +189,7 @@ std::vector<Router::Fired> Router::fire(SteadyTime now) {
 Router::Routed Router::release(const Fired& fired, const EventPtr& chosen, Now now) {
   Routed routed;
   const auto& events = fired.batch.events;
-  const auto* rule = this->rule(fired.batch.key.first);
+  const auto* rule = rule_of_held(fired.batch.key.first);
   const auto window = rule == nullptr ? std::string{} : ", the window is " + to_string(rule->debounce);
   for (std::size_t i = 0; i < events.size(); ++i) {
     const auto& event = events[i].event;

@@ -19,7 +19,7 @@ namespace hark {
 class Router {
  public:
   explicit Router(std::vector<Rule> rules);
-  // What is held stays held, and is let go by the new rules.
+  // What is held stays held, and is let go by the new rules; by the old one, where its source has gone.
   void set_rules(std::vector<Rule> rules);
 
   // A handler is to run for an event.
@@ -78,7 +78,10 @@ class Router {
   void start_all(Routed& routed, const EventPtr& event, const Rule& rule, const std::string& only, const std::vector<std::string>& without,
                  const std::optional<std::string>& key, Now now);
 
+  const Rule* rule_of_held(const std::string& source) const;
+
   std::map<std::string, Rule> rules_;
+  std::map<std::string, Rule> retired_;  // of sources that have gone, as long as something of them is held
   Debounce debounce_;
   Throttle throttle_;
 };

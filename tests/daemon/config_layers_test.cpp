@@ -78,6 +78,12 @@ TEST_CASE("config file: the journal's place is known whatever else is wrong, unl
   CHECK(place("journal_file = 7\n" + kOne).empty());
   CHECK(place("journal_file = \"\"\n" + kOne).empty());
   CHECK(place("journal_file = \n").empty());
+  CHECK(place(kOne + "x = [\njournal_file = \"j/a.db\"\n").empty());
+  // What is no TOML, further down: it stands where it stood.
+  CHECK(place("journal_file = \"j/a.db\"\n" + kOne + "[handlers.b]\nrun = \"echo\n") == "j/a.db");
+  CHECK(place("journal_file = \"j/a.db\"\n" + kOne + "[handlers.b]\nx = [\n  1,\n  2,\n") == "j/a.db");
+  CHECK(place(kOne + "[handlers.one]\n" + kOne) == ".hark/journal.db");
+  CHECK(place("extends = \"./gone.toml\"\njournal_file = \"j/a.db\"\n" + kOne) == "j/a.db");
 }
 
 TEST_CASE("config file: none found says where was looked, and how to begin") {

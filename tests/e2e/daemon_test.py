@@ -133,6 +133,8 @@ class Answers(TestCase):
         self.daemon(project)
         self.assertIn("paused all handlers", project.hark("daemon", "pause").stderr)
         self.assertIn("paused 'h'", project.hark("daemon", "pause", "--handler", "h").stderr)
+        self.assertIn("all handlers are paused", project.hark("daemon", "resume", "--handler", "h", status=1).stderr)
+        self.assertIn("resumed all", project.hark("daemon", "resume").stderr)
         self.assertIn("resumed 'h'", project.hark("daemon", "resume", "--handler", "h").stderr)
 
     def test_where_no_daemon_answers_the_socket_is_named_once(self):

@@ -209,7 +209,7 @@ class WithoutAllOfTheConfiguration(Told):
     def test_where_the_place_cannot_be_read_the_way_out_is_named(self):
         self.event(ref="main", text="good")
         journal = self.project_.path / ".hark/journal.db"
-        self.project_.config.write_text("[handlers")
+        self.project_.config.write_text('x = [\njournal_file = "elsewhere.db"\n')
         self.assertIn("--socket", self.project_.hark("daemon", "status", status=78).stderr)
         for words in (("history",), ("explain", "x"), ("history", "--events")):
             self.assertIn("--journal", self.project_.hark(*words, status=78).stderr)

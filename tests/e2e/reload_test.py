@@ -68,8 +68,9 @@ class Handlers(ReloadCase):
         project.hark("daemon", "trigger", "--handler", "h", "--wait")
         self.assertEqual([run["state"] for run in project.runs()], ["succeeded", "running"])
         self.assertEqual(project.run_output(project.runs()[0]["id"]), "new\n")
+        first = project.runs(state="running")[0]["id"]
         (project.path / "gate").write_text("go\n")
-        daemon.wait_run("h")
+        daemon.wait_for(lambda line: line.get("name") == "run:complete" and line.get("run") == first)
         self.assertEqual([run["state"] for run in project.runs()], ["succeeded", "succeeded"])
         self.assertEqual(project.run_output(project.runs()[1]["id"], step=1), "old\n")
 
@@ -268,6 +269,20 @@ class Refused(ReloadCase):
         self.assertIn(checked.splitlines()[0], project.hark("daemon", "status").stdout)
         self.assertTrue(self.reload(daemon, good).endswith("says what it said before"))
         self.assertNotIn("refused", daemon.status()["configuration"])
+
+    def test_a_file_that_is_no_toml_leaves_the_daemon_within_reach(self):
+        project = self.project(handler("h", "true"))
+        daemon = self.daemon(project)
+        good = project.config.read_text()
+        project.config.write_text(good + "[handlers.other]\nrun = 'echo\n")
+        self.assertEqual(project.hark("daemon", "reload", status=78).stdout, "")
+        status = project.hark("daemon", "status")
+        self.assertIn("the configuration was changed and is refused", status.stdout)
+        self.assertIn("the configuration has 1 error", status.stderr)
+        project.configure("")
+        self.assertIn("no source and no handler in it any more", project.hark("daemon", "reload", status=78).stderr)
+        project.hark("daemon", "stop")
+        self.assertEqual(daemon.process.wait(30), 0)
 
     def test_what_needs_a_restart_says_so_and_nothing_else_is_taken_over(self):
         project = self.project(handler("h", "echo old"))

@@ -71,6 +71,20 @@ TEST_CASE("router: a filter that does not match drops the event with the decidin
   CHECK(router.route(event(2, "hook", {{"action", "opened"}}), {}, t0).starts.size() == 1);
 }
 
+TEST_CASE("router: what is held of a source that has gone is let go as it was meant to be") {
+  Router router({rule("hook", {"a"}, "", 1s), rule("other", {"b"}, "", 1s)});
+  REQUIRE(router.route(event(1, "hook"), {}, t0).held);
+  router.set_rules({rule("new", {"a"})});
+  router.set_rules({rule("new", {"a"})});
+  const auto fired = router.fire(after(1s).steady);
+  REQUIRE(fired.size() == 1);
+  const auto routed = router.release(fired[0], fired[0].batch.events.back().event, after(1s));
+  REQUIRE(routed.starts.size() == 1);
+  CHECK(routed.starts[0].handler == "a");
+  (void)router.fire(after(2s).steady);
+  CHECK(router.route(event(2, "hook"), {}, after(2s)).starts.empty());  // a new one is nobody's
+}
+
 TEST_CASE("router: of debounced events the last one runs, and the others say so") {
   Router router({rule("hook", {"a"}, "", 1s)});
   CHECK(router.route(event(1, "hook"), {}, t0).held);
