@@ -22,7 +22,7 @@ namespace {
 constexpr std::array<std::string_view, 21> kMovers = {"am",    "bisect", "branch", "checkout", "cherry-pick",  "commit", "fast-import", "fetch",  "filter-branch", "history",   "merge",
                                                       "pull",  "push",   "rebase", "receive-pack", "replay", "reset",  "revert",      "subtree", "switch",        "update-ref"};
 
-struct Command {
+struct GitCommand {
   std::optional<WallTime> began;
   WallTime ended = WallTime::max();
   bool moves = false;
@@ -45,7 +45,7 @@ std::vector<std::pair<WallTime, WallTime>> branch_moves(const std::filesystem::p
   if (!file) return {};
   const auto size = static_cast<std::size_t>(std::max<std::streamoff>(file.tellg(), 0));
   file.seekg(static_cast<std::streamoff>(size - std::min(size, limits::kGitTrace)));
-  std::map<std::string, Command> commands;  // by git's own id of the process
+  std::map<std::string, GitCommand> commands;  // by git's own id of the process
   for (std::string line; std::getline(file, line);) {
     const auto event = nlohmann::json::parse(line, nullptr, false);
     if (!event.is_object()) continue;  // the first one, cut off; the last one, being written
