@@ -1,15 +1,11 @@
 #include "daemon/engine.h"
 
 #include <algorithm>
-#include <filesystem>
 #include <initializer_list>
-#include <system_error>
 #include <utility>
 
 #include "core/limits.h"
 #include "daemon/engine_turn.h"
-#include "daemon/places.h"
-#include "handlers/git_trace.h"
 #include "platform/clock.h"
 #include "platform/loop.h"
 
@@ -243,71 +239,6 @@ Status Engine::take_offer(Turn& turn, Offered& offered) {
   turn.notices.emplace_back(lifecycle::EventReceived{*stored});
   const auto routed = router_.route(*stored, offered.target, turn.now);
   return store(turn, routed, {*stored});
-}
-
-// What a run itself changed is a part of its story, and starts its handler again only where that asks for it.
-Status Engine::tag_own_changes(Offered& offered) {
-  auto& event = offered.event;
-  const auto* rule = router_.rule(event.source);
-  if (rule == nullptr || offered.target.direct || !event.replay_of.empty()) return {};
-  const OwnChanges::Evidence evidence{[this] { return runs_are_active(); },
-                                      [this](const std::string& run_id) { return branch_moves(git_trace_file(output_folder(settings_), run_id)); }};
-  std::string cause, perhaps;
-  for (const auto& name : rule->handlers) {
-    if (!watching_.contains(name)) continue;  // whoever made it
-    const auto verdict = own_changes_.judge(name, event, evidence);
-    if (!verdict.own) {
-      perhaps = verdict.run_id;
-      continue;
-    }
-    cause = verdict.run_id;
-    offered.target.without.push_back(name);
-  }
-  if ((cause.empty() && perhaps.empty()) || !event.causation_id.empty()) return {};
-  auto run = parts_.journal.run(cause.empty() ? perhaps : cause);
-  if (!run) return run.error();
-  if (!*run) return {};
-  auto trigger = parts_.journal.event_at((*run)->event_sequence);
-  if (!trigger) return trigger.error();
-  if (!cause.empty()) {
-    event.causation_id = cause;
-    event.correlation_id = (*run)->correlation_id;
-  }
-  event.hops = (*trigger ? (*trigger)->hops : 0) + 1;
-  return {};
-}
-
-void Engine::begin_watching(const Run& run, WallTime now) {
-  const bool first = !own_changes_.any_under_way();
-  own_changes_.begin(run.handler, run.id, now);
-  if (first) watch_activity();
-}
-
-// What git told of the run is kept for the moment in which the last of its movements may still come; the file goes.
-void Engine::end_watching(const std::string& name, const std::string& run_id, const Handler* handler, WallTime now) {
-  OwnChanges::Stretches moves;
-  if (handler != nullptr && handler->traces_git) {
-    const auto trace = git_trace_file(output_folder(settings_), run_id);
-    moves = branch_moves(trace);
-    std::error_code gone;
-    std::filesystem::remove(trace, gone);
-    std::filesystem::remove(trace.parent_path(), gone);  // where nothing else is in it
-  }
-  own_changes_.end(name, run_id, now, std::move(moves));
-}
-
-// Looked at all the time while something runs that changes of files or branches start: when one of them comes it is too late to begin.
-void Engine::watch_activity() {
-  (void)runs_are_active();
-  if (!own_changes_.any_under_way()) return activity_timer_->cancel();
-  activity_timer_->at(parts_.clock.now().steady + limits::kOwnChangeGrace, [this] { watch_activity(); });
-}
-
-bool Engine::runs_are_active() {
-  if (!parts_.runs_did_anything) return true;
-  const auto now = parts_.clock.now().steady;
-  if (parts_.runs_did_anything()) last_active_ = now;
-  return now <= last_active_ + limits::kOwnChangeGrace;
 }
 
 // Asked and remembered in the transaction that stores the event. A replay is meant to be another one.
