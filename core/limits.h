@@ -172,6 +172,8 @@ inline constexpr auto kFoundFileWait = 50ms;
 // The kernel queues the two halves of a move one right after the other; a reader may wake up between. Later than this the file has
 // left the tree.
 inline constexpr auto kMoveWait = 10ms;
+// A rename can be seen before its event is queued, by as long as the thread that renames is kept off the processor in between.
+inline constexpr auto kLateEvent = 1s;
 
 // Files named by one file_change event, and the bytes of their names; what is more goes into further events.
 inline constexpr std::size_t kFilesPerEvent = 10'000;

@@ -105,7 +105,7 @@ Status FileWatcher::prepare() {
   }
   auto parsed = FileSelection::parse(std::move(selection));
   if (!parsed) return parsed.error();
-  tree_ = std::make_unique<TreeEvents>(root.string(), std::move(*parsed));
+  tree_ = std::make_unique<TreeEvents>(root.string(), std::move(*parsed), clock_);
   return {};
 }
 

@@ -22,7 +22,7 @@ namespace hark {
 
 class TreeEvents {
  public:
-  TreeEvents(std::string root, FileSelection selection) : tree_(std::move(root), std::move(selection)) {}
+  TreeEvents(std::string root, FileSelection selection, const Clock& clock) : tree_(std::move(root), std::move(selection), clock) {}
 
   // The first time what is there is what is known; after that the differences to what was known go to `changes`.
   Status open(ChangeSet& changes);

@@ -8,6 +8,9 @@
 #include <system_error>
 #include <utility>
 
+#include "core/limits.h"
+#include "platform/clock.h"
+
 namespace hark {
 namespace {
 
@@ -22,7 +25,8 @@ constexpr auto kCure = "create it, or correct `path`";
 
 }  // namespace
 
-WatchedTree::WatchedTree(std::string root, FileSelection selection) : root_(std::move(root)), selection_(std::move(selection)) {}
+WatchedTree::WatchedTree(std::string root, FileSelection selection, const Clock& clock)
+    : root_(std::move(root)), selection_(std::move(selection)), clock_(clock) {}
 
 std::string WatchedTree::absolute(std::string_view path) const {
   std::string absolute;
@@ -67,13 +71,29 @@ void WatchedTree::close() {
 
 bool WatchedTree::read(const std::function<void(const Inotify::Event&)>& on_event) {
   const auto number = ++reads_;
-  const bool more = inotify_->read(on_event);
-  if (!more) settled_ = number;
+  settle();
+  const bool more = !withheld && inotify_->read(on_event);
+  if (!more) note_empty_queue(number);
   return more;
 }
 
 void WatchedTree::note_empty_queue() {
-  if (inotify_ && inotify_->empty()) settled_ = ++reads_;
+  if (inotify_ && inotify_->empty()) note_empty_queue(++reads_);
+}
+
+void WatchedTree::note_empty_queue(std::uint64_t read) {
+  last_empty_ = {read, clock_.now().steady};
+  if (!empty_) empty_ = last_empty_;
+}
+
+void WatchedTree::settle() {
+  const auto late = clock_.now().steady - limits::kLateEvent;
+  if (last_empty_ && last_empty_->when <= late) {
+    settled_ = std::exchange(last_empty_, std::nullopt)->read;
+    empty_.reset();
+  } else if (empty_ && empty_->when <= late) {
+    settled_ = std::exchange(empty_, last_empty_)->read;
+  }
 }
 
 Folder* WatchedTree::watched_by(int watch) {

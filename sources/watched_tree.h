@@ -5,10 +5,11 @@
 // was known. What events mean is tree_events' business. Loop thread only.
 //
 // Events tell of the past, a scan sees the present, and it goes by paths: while a move waits in the queue, the paths below it lead
-// nowhere, or to another folder that has taken the place. Two rules make up for that. What a scan does not find stays known until
-// an event says what became of it (its parent is watched, so one will come). And a folder that was scanned since the queue was last
-// seen empty is in doubt when it turns out to have moved: scan_doubtful() scans it again under its new path. A move of what has long
-// been known costs no scan.
+// nowhere, or to another folder that has taken the place. Nor does an event stand in the queue at once: rename(2) makes its work
+// visible, and then tells of it. Two rules make up for that. What a scan does not find stays known until an event says what became
+// of it (its parent is watched, so one will come). And a folder that was scanned since the queue was last seen empty, long enough
+// ago, is in doubt when it turns out to have moved: scan_doubtful() scans it again under its new path. A move of what has long been
+// known costs no scan.
 #pragma once
 
 #include <cstdint>
@@ -21,11 +22,14 @@
 #include <vector>
 
 #include "core/result.h"
+#include "core/time.h"
 #include "sources/file_selection.h"
 #include "sources/inotify.h"
 #include "sources/tree_snapshot.h"
 
 namespace hark {
+
+class Clock;
 
 struct FoundFile {
   std::string path;
@@ -42,14 +46,14 @@ struct Differences {
 class WatchedTree {
  public:
   // `root`: absolute; a symbolic link to a folder is followed here, and nowhere below.
-  WatchedTree(std::string root, FileSelection selection);
+  WatchedTree(std::string root, FileSelection selection, const Clock& clock);
 
   // Opens inotify and scans. Differences to what an earlier open() knew are added to `differences` (null: not of interest).
   Status open(Differences* differences);
   void close();  // gives the watches back, keeps what is known
 
   int descriptor() const { return inotify_->descriptor(); }
-  // Reads once; false: the queue was empty then. What was scanned before a read that empties the queue is beyond doubt after it.
+  // Reads once; false: the queue was empty then. What was scanned before that is beyond doubt limits::kLateEvent later.
   bool read(const std::function<void(const Inotify::Event&)>& on_event);
   // The same, where nothing is in the queue. Not within read().
   void note_empty_queue();
@@ -88,9 +92,16 @@ class WatchedTree {
 
   // For tests: called before a folder is watched, and again before it is listed.
   std::function<void(const std::string& folder, std::string_view next)> seam;
+  bool withheld = false;  // for tests: what happened is not in the queue yet
 
  private:
+  struct EmptyQueue {
+    std::uint64_t read;
+    SteadyTime when;
+  };
   enum class Watched { yes, no, gone };
+  void note_empty_queue(std::uint64_t read);
+  void settle();
   Watched watch(Folder& folder);
   void unwatch(Folder& folder);
   void cannot_watch(Folder& folder, int error);
@@ -102,6 +113,7 @@ class WatchedTree {
 
   std::string root_;
   FileSelection selection_;
+  const Clock& clock_;
   TreeSnapshot snapshot_;
   std::optional<Inotify> inotify_;
   std::unordered_map<int, Folder*> watches_;
@@ -112,7 +124,9 @@ class WatchedTree {
   std::unordered_set<Folder*> moved_;     // their watches are to be compared with what stands at their new paths
   std::unordered_set<Folder*> doubtful_;  // to be scanned again
   std::uint64_t reads_ = 0;
-  std::uint64_t settled_ = 0;  // the last read that emptied the queue
+  std::uint64_t settled_ = 0;  // what was scanned before this read is beyond doubt
+  // Reads that emptied the queue too short a time ago: the last one, and the one that is to become `settled_` while more follow.
+  std::optional<EmptyQueue> empty_, last_empty_;
   std::optional<Error> why_unwatched_;  // of the first
   bool out_of_watches_ = false;         // in this scan: a large tree need not ask the kernel for each of its folders
   std::optional<Error> lost_;

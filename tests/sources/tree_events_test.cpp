@@ -15,6 +15,7 @@
 
 #include "core/limits.h"
 #include "tests/sources/watching.h"
+#include "tests/support/fake_clock.h"
 
 using namespace hark;
 using namespace hark::test;
@@ -46,10 +47,10 @@ class Tree {
 
   // Reads what there is, and lets pass what is waited for; takes the changes.
   void read() {
-    events.read(now, changes);
+    events.read(clock.now().steady, changes);
     if (events.overflowed()) events.rescan(changes);
-    now += limits::kOpenFileWait;
-    events.settle(now, changes);
+    clock.advance(limits::kOpenFileWait);
+    events.settle(clock.now().steady, changes);
     for (const auto& change : changes.take(static_cast<std::size_t>(-1), static_cast<std::size_t>(-1))) {
       if (!change.from.empty()) files.erase(change.from);
       if (change.kind == Change::Kind::remove) {
@@ -98,8 +99,8 @@ class Tree {
 
   TemporaryFolder folder;
   ChangeSet changes;
-  TreeEvents events{root().string(), *FileSelection::parse({})};
-  SteadyTime now{};
+  FakeClock clock;
+  TreeEvents events{root().string(), *FileSelection::parse({}), clock};
   std::set<std::string> files;  // as told
 };
 
@@ -287,6 +288,42 @@ TEST_CASE("tree: what is renamed while older events wait in the queue is told wh
   tree.check();
 }
 
+// The kernel makes a rename visible first and queues its event then; meanwhile the queue may be seen empty.
+TEST_CASE("tree: a rename that is seen before the kernel tells of it") {
+  Tree tree([](const fs::path& root) { put(root / "k/b/file"); });
+  tree.files = tree.on_disk();
+  const std::map<std::string, std::function<void()>> works = {
+      {"a new folder, found but not listed", [&] {
+         tree.when("a", "list", [&] { fs::rename(tree / "a", tree / "r"), tree.events.tree().withheld = true; });
+         put(tree / "a/b/file");
+       }},
+      {"a new folder, and another one is listed in its place", [&] {
+         put(tree.outside("x/b/other"));
+         tree.when("a", "list", [&] { exchange(tree / "a", tree.outside("x")), tree.events.tree().withheld = true; });
+         put(tree / "a/b/file");
+         tree.read();
+         exchange(tree / "a", tree.outside("x"));
+         fs::rename(tree / "a", tree / "r");
+       }},
+      {"an inner folder, while it is scanned", [&] {
+         put(tree.outside("y/b/other"));
+         tree.when("a/b", "watch", [&] { exchange(tree / "a", tree / "k"), tree.events.tree().withheld = true; });
+         put(tree / "a/b/inner");
+       }},
+  };
+  for (const auto& [name, work] : works) {
+    CAPTURE(name);
+    work();
+    tree.read();
+    tree.events.tree().withheld = false;
+    tree.check();
+    tree.clock.advance(limits::kLateEvent);
+    fs::remove_all(tree / "a");
+    fs::remove_all(tree / "r");
+    tree.check();
+  }
+}
+
 TEST_CASE("tree: a folder that has long been known is moved without a scan") {
   const auto prepare = [](const fs::path& root) {
     put(root / "a/b/file");
@@ -297,6 +334,7 @@ TEST_CASE("tree: a folder that has long been known is moved without a scan") {
   tree.events.tree().seam = [&](const std::string& folder, std::string_view next) {
     if (next == "list") scanned.push_back(folder);
   };
+  tree.clock.advance(limits::kLateEvent);
   fs::rename(tree / "a", tree / "r");
   tree.read();
   CHECK(scanned.empty());
@@ -305,6 +343,7 @@ TEST_CASE("tree: a folder that has long been known is moved without a scan") {
   tree.read();
   CHECK(scanned == Lines{"new", "new/deep"});
   scanned.clear();
+  tree.clock.advance(limits::kLateEvent);
   fs::rename(tree / "new", tree / "newer");
   fs::rename(tree / "r", tree / "newer/deep/r");
   tree.read();
