@@ -67,9 +67,10 @@ void print_status(const json& status, WallTime now) {
   rows.clear();
   for (const auto& handler : status["handlers"]) {
     const auto last = from_rfc3339(handler.value("last_run", std::string{}));
+    const bool first_comes = handler["running"].get<int>() + handler["waiting"].get<int>() > 0;
     const auto last_state = handler.value("last_state", std::string{"-"});
     rows.push_back({{handler["name"].get<std::string>()}, {std::to_string(handler["running"].get<int>())}, {std::to_string(handler["waiting"].get<int>())},
-                    {last ? output::ago(*last, now) : "never"}, {last_state, last ? output::colour_of_state(last_state) : output::Colour::none},
+                    {last ? output::ago(*last, now) : first_comes ? "none yet" : "never"}, {last_state, last ? output::colour_of_state(last_state) : output::Colour::none},
                     {handler["paused"].get<bool>() ? "paused" : handler.contains("breaker") ? "breaker " + handler["breaker"]["state"].get<std::string>() : "", output::Colour::yellow}});
   }
   if (!rows.empty()) {

@@ -41,6 +41,7 @@ output::Cell outcome_of(const json& explained) {
   if (!text.empty()) return {text};
   std::string reason = "no handler wants it";
   for (const auto& decision : explained["decisions"]) {
+    if (decision["stage"] == "dedupe") continue;  // another arrival says nothing of what became of this one
     // Of what passes only the end of a debounce says more than that it passed: merged with others, it lives on in another event.
     if (decision["verdict"] != "passed" || decision["stage"] == "debounce") reason = decision["reason"].get<std::string>();
   }

@@ -27,19 +27,24 @@ void print_list(RunSource& source, const json& runs, bool as_json) {
   print_runs(runs, SystemClock().now().wall, source.shown_ids());
 }
 
-// Nothing to show is no failure, but a name that is misspelt is worth a word.
-void say_that_none_matches(RunSource& source, const HistoryCommand& command, const Filter& filter) {
-  if (command.handler.empty() && filter.empty()) return output::complain("no runs yet");
+// The names of those asked for that no run has: a misspelt one is worth a word.
+std::string unknown_handlers(RunSource& source, const HistoryCommand& command, const Filter& filter) {
   auto wanted = filter.values("handler");
   if (!command.handler.empty()) wanted.push_back(command.handler);
   std::string unknown;
   if (!wanted.empty()) {
     const auto known = source.handlers();
     for (const auto& name : wanted) {
-      if (std::find(known.begin(), known.end(), name) == known.end()) unknown += ": no handler is named '" + name + "'" + did_you_mean(name, known);
+      if (std::find(known.begin(), known.end(), name) == known.end()) unknown += ": no run is of a handler named '" + name + "'" + did_you_mean(name, known);
     }
   }
-  output::complain("no run matches" + unknown);
+  return unknown;
+}
+
+// Nothing to show is no failure.
+void say_that_none_matches(RunSource& source, const HistoryCommand& command, const Filter& filter) {
+  if (command.handler.empty() && filter.empty()) return output::complain("no runs yet");
+  output::complain("no run matches" + unknown_handlers(source, command, filter));
 }
 
 int show_one(RunSource& source, const HistoryCommand& command) {
@@ -76,7 +81,10 @@ int history_command(const HistoryCommand& command) {
   std::unique_ptr<RunSource> source;
   if (const auto ended = open_run_source(command.common, command.from_daemon, source)) return *ended;
   if (!command.id.empty()) return show_one(*source, command);
-  if (command.follow) return follow_runs(*source, command, *filter);
+  if (command.follow) {
+    if (const auto unknown = unknown_handlers(*source, command, *filter); !unknown.empty()) output::complain("nothing to show yet" + unknown);
+    return follow_runs(*source, command, *filter);
+  }
   json runs;
   RunQuery query;
   query.handler = command.handler;

@@ -97,6 +97,7 @@ std::optional<int> read_wanted(const ReplayCommand& command, Wanted& wanted) {
     if (!read) return wrong({std::string(option) + ": '" + text + "' is neither a duration nor a time", "write how long ago, such as 2h30m, or when, such as 2026-11-21T07:00:00Z"});
     *time = *read;
   }
+  if (wanted.until < wanted.since) return wrong({"--until is before --since: no event can be between", "`--since 2h --until 1h` is what came two hours to one hour ago"});
   auto filter = Filter::parse(command.filter);
   if (const auto checked = filter ? check_event_fields(*filter) : Status(filter.error()); !checked) return wrong({"--filter: " + checked.error().message, checked.error().cure});
   wanted.filter = std::move(*filter);

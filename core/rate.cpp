@@ -25,7 +25,7 @@ Error not_a_rate(std::string_view text, const std::string& why) {
 
 }  // namespace
 
-Result<Rate> Rate::parse(std::string_view text) {
+Result<Rate> Rate::parse(std::string_view text, std::int64_t most) {
   const auto slash = text.find('/');
   if (slash == std::string_view::npos) return not_a_rate(text, "there is no `/` and unit behind the number");
   const auto digits = text.substr(0, slash);
@@ -34,8 +34,8 @@ Result<Rate> Rate::parse(std::string_view text) {
   const auto [end, failure] = std::from_chars(digits.data(), digits.data() + digits.size(), rate.count);
   const bool number = end == digits.data() + digits.size() && failure != std::errc::invalid_argument;
   if (!number) return not_a_rate(text, "what stands before the `/` is no whole number");
-  if (failure != std::errc{} || rate.count < 1 || rate.count > limits::kRateCount) {
-    return not_a_rate(text, "the number must be from 1 to " + std::to_string(limits::kRateCount));
+  if (failure != std::errc{} || rate.count < 1 || rate.count > most) {
+    return not_a_rate(text, "the number must be from 1 to " + std::to_string(most));
   }
   const auto* unit = std::find_if(kUnits.begin(), kUnits.end(), [&](const Unit& each) { return sign == std::string_view(&each.sign, 1); });
   if (unit == kUnits.end()) return not_a_rate(text, "the unit must be s, m, h or d");

@@ -5,6 +5,7 @@
 #include <string>
 #include <string_view>
 
+#include "core/limits.h"
 #include "core/result.h"
 #include "core/time.h"
 
@@ -12,9 +13,9 @@ namespace hark {
 
 struct Rate {
   // COUNT/UNIT with s, m, h or d as the unit. The error names what is wrong with `text` and what was expected.
-  static Result<Rate> parse(std::string_view text);
+  static Result<Rate> parse(std::string_view text, std::int64_t most = limits::kRateCount);
 
-  std::int64_t count = 1;                  // 1 to limits::kRateCount
+  std::int64_t count = 1;                  // 1 to `most` of parse()
   Duration unit = std::chrono::seconds(1);  // of the four above
 
   friend bool operator==(const Rate&, const Rate&) = default;

@@ -97,6 +97,7 @@ void begin_next_attempt(Run& run);
 // A run that waits, as little of it as the queue needs: a million of them are read at a start.
 struct WaitingRun {
   std::uint64_t sequence = 0;
+  std::uint64_t event_sequence = 0;
   std::string handler;
   std::string source;
   std::optional<std::string> key;

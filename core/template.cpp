@@ -28,6 +28,14 @@ std::size_t name_length(std::string_view text, std::size_t at) {
   }
 }
 
+void note_unclosed(std::string_view text, std::string& unclosed) {
+  const bool meant = text.starts_with("{payload.") || text.starts_with("{event.") || text.starts_with("{steps.");
+  if (!meant || !unclosed.empty()) return;
+  std::size_t end = 1;
+  while (end < text.size() && (continues_name(text[end]) || text[end] == '.')) ++end;
+  unclosed = text.substr(0, end);
+}
+
 }  // namespace
 
 Template Template::parse(std::string_view text) {
@@ -51,6 +59,7 @@ Template Template::parse(std::string_view text) {
     } else if (c == '{') {
       const std::size_t length = at > 0 && text[at - 1] == '$' ? 0 : name_length(text, at + 1);
       if (length == 0) {
+        if (at == 0 || text[at - 1] != '$') note_unclosed(text.substr(at), result.unclosed_);
         literal(at, c);
         open += '{';
         continue;

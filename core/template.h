@@ -32,6 +32,8 @@ class Template {
   const std::string& text() const { return text_; }
   std::vector<std::string> names() const;  // each once, in order
   bool constant() const { return names().empty(); }
+  // Text that begins as a name of an event's does ("{payload.id") and that no `}` ends: hardly meant as text. Empty: none.
+  const std::string& unclosed() const { return unclosed_; }
 
   // Plain text: strings as they are, numbers and booleans in JSON's form, null and missing as nothing, a list of scalars joined
   // by spaces, anything else as compact JSON.
@@ -53,6 +55,7 @@ class Template {
  private:
   std::vector<Part> parts_;
   std::string text_;
+  std::string unclosed_;
 };
 
 // A value as plain text, by the rules of Template::render().

@@ -31,7 +31,8 @@ using nlohmann::json;
 
 namespace {
 
-constexpr std::size_t kMostRuns = 1000;  // of one page
+constexpr std::size_t kPage = 20;  // where a list's limit is not asked for
+constexpr std::size_t kMostRuns = 1000;
 
 HttpResponse json_response(const json& body, int status = 200) {
   HttpResponse response;
@@ -59,11 +60,29 @@ HttpRoute api_route(const ApiParts& parts, std::string method, std::string path,
   return route;
 }
 
-std::optional<std::uint64_t> number(const std::optional<std::string>& text) {
-  if (!text) return std::nullopt;
+// A whole number of the query; nullopt: it is not given.
+Result<std::optional<std::uint64_t>> number(const HttpRequest& request, std::string_view name) {
+  const auto text = form_value(request.query, name);
+  if (!text) return std::optional<std::uint64_t>();
   std::uint64_t value = 0;
   const auto [end, failure] = std::from_chars(text->data(), text->data() + text->size(), value);
-  return failure == std::errc{} && end == text->data() + text->size() ? std::optional(value) : std::nullopt;
+  if (failure == std::errc{} && end == text->data() + text->size()) return std::optional(value);
+  return Error{"'" + std::string(name) + "' is to be a whole number, found '" + printable(*text, limits::kShownValue) + "'", {}};
+}
+
+// Which runs a list is asked for: limit, before, after, handler, event.
+Result<RunQuery> read_run_query(const HttpRequest& request) {
+  const auto limit = number(request, "limit"), before = number(request, "before"), after = number(request, "after");
+  for (const auto* each : {&limit, &before, &after}) {
+    if (!*each) return each->error();
+  }
+  RunQuery query;
+  query.limit = std::min<std::size_t>(limit->value_or(kPage), kMostRuns);
+  query.before = *before;
+  query.after = *after;
+  query.handler = form_value(request.query, "handler").value_or("");
+  query.event_id = form_value(request.query, "event").value_or("");
+  return query;
 }
 
 json handlers_json(const ApiParts& parts) {
@@ -167,13 +186,9 @@ void trigger(const ApiParts& parts, const HttpRequest& request, HttpResponder re
 }
 
 void list_runs(const ApiParts& parts, const HttpRequest& request, const HttpResponder& respond) {
-  RunQuery query;
-  query.limit = std::min<std::size_t>(number(form_value(request.query, "limit")).value_or(20), kMostRuns);
-  query.before = number(form_value(request.query, "before"));
-  query.after = number(form_value(request.query, "after"));
-  query.handler = form_value(request.query, "handler").value_or("");
-  query.event_id = form_value(request.query, "event").value_or("");
-  auto runs = parts.journal.runs(query);
+  const auto query = read_run_query(request);
+  if (!query) return respond(problem(400, "bad query", query.error().message));
+  auto runs = parts.journal.runs(*query);
   if (!runs) return respond(problem(503, "the journal cannot be read", runs.error().message));
   json body = {{"runs", json::array()}};
   for (const auto& run : *runs) body["runs"].push_back(to_json(run));
@@ -214,6 +229,11 @@ void replay(const ApiParts& parts, const HttpRequest& request, HttpResponder res
   const auto original = parts.journal.event(path_parameter("/api/events/{id}/replay", request.path, "id"));
   if (!original) return respond(problem(400, "cannot replay the event", original.error().text()));
   if (!*original) return respond(problem(404, "no such event"));
+  const auto* rule = parts.engine.router().rule((*original)->source);
+  const bool named = rule != nullptr && std::find(rule->handlers.begin(), rule->handlers.end(), handler) != rule->handlers.end();
+  if (!handler.empty() && !named) {
+    return respond(problem(409, "cannot replay the event", "its source '" + printable((*original)->source, limits::kShownValue) + "' does not name the handler '" + handler + "'"));
+  }
   auto event = replay_of(**original);
   if (!event) return respond(problem(409, "cannot replay the event", event.error().text()));
   parts.engine.offer_to({handler, false}, std::move(*event), [&parts, respond = std::move(respond)](const Acceptance& acceptance) {
@@ -231,8 +251,10 @@ void list_refusals(const ApiParts& parts, const HttpRequest& request, const Http
   std::vector<std::string> known;
   for (const auto& each : parts.sources.status()) known.push_back(each.name);
   if (!source.empty() && std::find(known.begin(), known.end(), source) == known.end()) return respond(no_such("source", source, known));
+  const auto limit = number(request, "limit");
+  if (!limit) return respond(problem(400, "bad query", limit.error().message));
   json body = {{"refusals", json::array()}};
-  for (const auto& entry : parts.sources.refusals().newest(source, number(form_value(request.query, "limit")).value_or(20))) {
+  for (const auto& entry : parts.sources.refusals().newest(source, limit->value_or(kPage))) {
     auto one = to_json(entry.refusal);
     one["first"] = to_rfc3339(entry.first);
     one["count"] = entry.count;
@@ -250,13 +272,10 @@ Engine::Done answer_when_done(const HttpResponder& respond, json done) {
 }
 
 void list_dead_letters(const ApiParts& parts, const HttpRequest& request, const HttpResponder& respond) {
-  RunQuery query;
-  query.dead = true;
-  query.limit = std::min<std::size_t>(number(form_value(request.query, "limit")).value_or(20), kMostRuns);
-  query.before = number(form_value(request.query, "before"));
-  query.after = number(form_value(request.query, "after"));
-  query.handler = form_value(request.query, "handler").value_or("");
-  auto runs = parts.journal.runs(query);
+  auto query = read_run_query(request);
+  if (!query) return respond(problem(400, "bad query", query.error().message));
+  query->dead = true;
+  auto runs = parts.journal.runs(*query);
   if (!runs) return respond(problem(503, "the journal cannot be read", runs.error().message));
   json body = {{"dead_letters", json::array()}};
   for (const auto& run : *runs) body["dead_letters"].push_back(to_json(run));

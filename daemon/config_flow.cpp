@@ -58,6 +58,7 @@ std::optional<Template> read_event_template(TableReader& reader, std::string_vie
   if (node == nullptr) return std::nullopt;
   reader.show(std::string(key), toml_string(node->text), node);  // `key` is no secret here, whatever its name says elsewhere
   auto text = Template::parse(node->text);
+  warn_of_unclosed(reader, *node, key, text);
   for (const auto& name : text.names()) {
     const bool known = name == "payload" || name.starts_with("payload.") || name.starts_with("event.");
     if (!known) {
@@ -89,13 +90,11 @@ void read_flow(TableReader& reader, Duration debounce, Rule& rule) {
   rule.key = read_event_template(reader, "key");
   if (const ConfigNode* throttle = reader.text("throttle")) {
     reader.show_text("throttle", *throttle);
-    auto rate = Rate::parse(throttle->text);
-    if (!rate) {
-      reader.fail(*throttle, "throttle", rate.error().text());
-    } else if (rate->count > limits::kThrottleCount) {
-      reader.fail(*throttle, "throttle", "expected at most " + std::to_string(limits::kThrottleCount) + " within a unit of time, found " + shown(*throttle));
-    } else {
+    const auto rate = Rate::parse(throttle->text, limits::kThrottleCount);
+    if (rate) {
       rule.throttle = *rate;
+    } else {
+      reader.fail(*throttle, "throttle", rate.error().text());
     }
   }
   rule.dedupe_key = read_event_template(reader, "dedupe_key");

@@ -73,6 +73,8 @@ class HandlerReader {
   void limits() {
     if (const auto cap = reader_.integer("max_concurrent", 1, limits::kConcurrentHandlers)) {
       handler_.max_concurrent = static_cast<int>(*cap);
+      const auto all = context_.settings.max_concurrent_handlers;
+      if (handler_.max_concurrent > all) reader_.warn(reader_.any("max_concurrent")->place, "max_concurrent", "is more than all handlers together may run: max_concurrent_handlers is " + std::to_string(all));
       reader_.show("max_concurrent", std::to_string(*cap), reader_.any("max_concurrent"));
     }
     handler_.timeout = reader_.duration("timeout", kHandlerTimeout, kLeastTimeout);

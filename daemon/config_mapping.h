@@ -35,6 +35,7 @@ void read_retry(TableReader& outer, Retry& retry);
 
 // `run`, `http`, `if` of one step, in a table of its own or in the handler's. `earlier`: names of the steps before it.
 void read_step_kind(TableReader& reader, const std::vector<std::string>& earlier, StepOptions& step);
+void warn_of_unclosed(TableReader& reader, const ConfigNode& at, std::string_view key, const Template& text);
 // Reports every name in `text` that no template of a handler may use.
 void check_template(TableReader& reader, const ConfigNode& at, std::string_view key, const Template& text,
                     const std::vector<std::string>& earlier);

@@ -49,6 +49,7 @@ void read_retry(TableReader& outer, Retry& retry) {
   TableReader reader = outer.within(*table, "retry");
   if (!reader.has("attempts")) reader.warn(table->place, "retry", "without `attempts`, how often it is tried in all, nothing is tried again");
   retry.attempts = static_cast<int>(reader.integer("attempts", 1, 1, limits::kAttempts));
+  reader.allow("max_backoff");
   retry.backoff.first = reader.duration("backoff", "1s", Duration::zero());
   if (reader.has("max_backoff")) {
     retry.backoff.max = reader.duration("max_backoff", "1m", Duration::zero());

@@ -115,7 +115,7 @@ std::vector<const ConfigNode*> TableReader::tables(std::string_view key) {
   const ConfigNode* node = any(key);
   if (node == nullptr) return out;
   if (!node->is(Kind::array)) {
-    fail(*node, key, expected("an array of tables", *node));
+    fail(*node, key, expected("an array of tables ([[" + std::string(key) + "]])", *node));
     return out;
   }
   for (const ConfigNode& item : node->items) {
@@ -311,6 +311,11 @@ void TableReader::fail_table(const std::string& message) {
 void TableReader::warn(const ConfigPlace& place, std::string_view key, const std::string& message) {
   report_.warning(place, (key.empty() ? path_ : path_of(key)) + ": " + message);
 }
+void TableReader::warn_if_idle(std::string_view key, bool idle, const std::string& why) {
+  const ConfigEntry* entry = table_.find(key);
+  if (idle && entry != nullptr) warn(entry->key_place, key, "has no effect: " + why);
+}
+
 void TableReader::hint(const ConfigPlace& place, std::string_view key, const std::string& message) {
   report_.hint(place, (key.empty() ? path_ : path_of(key)) + ": " + message);
 }
@@ -339,15 +344,18 @@ void TableReader::not_yet(std::initializer_list<std::string_view> keys) {
 void TableReader::belongs(std::string_view key, std::string_view where) { belongs_.emplace(key, where); }
 
 void TableReader::finish() {
+  const auto is_known = [this](const std::string& key) { return std::find(known_.begin(), known_.end(), key) != known_.end(); };
   for (const ConfigEntry& entry : table_.entries) {
-    if (std::find(known_.begin(), known_.end(), entry.key) != known_.end()) continue;
+    if (is_known(entry.key)) continue;
     if (std::find(not_yet_.begin(), not_yet_.end(), entry.key) != not_yet_.end()) {
       fail_key(entry.key, not_supported(entry.key));
     } else if (const auto where = belongs_.find(entry.key); where != belongs_.end()) {
       fail_key(entry.key, "unknown key `" + entry.key + "` here; it belongs to " + where->second);
     } else {
       // Of a file full of them (a wrong file) only the first are looked at.
-      report_.error(entry.key_place, path_of(entry.key) + ": unknown key" + (report_.crowded() ? "" : suggestion(entry.key, known_)));
+      const bool ours = entry.value.is(ConfigNode::Kind::table) && std::any_of(entry.value.entries.begin(), entry.value.entries.end(), [&](const ConfigEntry& inner) { return is_known(inner.key); });
+      const auto cure = report_.crowded() ? std::string{} : ours ? "; what stands in it is written without a table, above the first one" : suggestion(entry.key, known_);
+      report_.error(entry.key_place, path_of(entry.key) + ": unknown key" + cure);
     }
   }
 }

@@ -60,6 +60,8 @@ class TableReader {
   void fail_key(std::string_view key, const std::string& message);
   void fail_table(const std::string& message);
   void warn(const ConfigPlace& place, std::string_view key, const std::string& message);
+  // A key that is there and does nothing, because of what else is (not) there.
+  void warn_if_idle(std::string_view key, bool idle, const std::string& why);
   void hint(const ConfigPlace& place, std::string_view key, const std::string& message);
 
   void show(std::string_view key, std::string value, const ConfigNode* from);

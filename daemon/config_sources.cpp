@@ -160,6 +160,7 @@ ScheduleOptions read_schedule(TableReader& reader) {
   const std::string catch_up = reader.choice("catch_up", {"none", "one", "all"}, "none");
   if (catch_up == "one") options.catch_up = ScheduleOptions::CatchUp::one;
   if (catch_up == "all") options.catch_up = ScheduleOptions::CatchUp::all;
+  reader.warn_if_idle("catch_up_limit", catch_up != "all", "it bounds `catch_up = \"all\"`");
   options.catch_up_limit = static_cast<int>(reader.integer("catch_up_limit", 100, 1, limits::kCatchUpSlots));
   return options;
 }
@@ -211,6 +212,7 @@ void read_rule(TableReader& reader, const MappingContext& context, SourceSetting
     }
   }
   read_flow(reader, source.type == "file_change" ? kFileChangeDebounce : Duration::zero(), rule);
+  reader.warn_if_idle("dedupe_window", source.type == "file_change" && !rule.dedupe_key, "changes of files have no key of their own, give `dedupe_key`");
 }
 
 using SourceOptions = decltype(SourceSettings::options);

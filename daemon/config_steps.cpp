@@ -169,7 +169,12 @@ void read_condition(TableReader& reader, const Names& earlier, StepOptions& step
 
 }  // namespace
 
+void warn_of_unclosed(TableReader& reader, const ConfigNode& at, std::string_view key, const Template& text) {
+  if (!text.unclosed().empty()) reader.warn(at.place, key, "'" + text.unclosed() + "' stands as it is: no `}` ends it");
+}
+
 void check_template(TableReader& reader, const ConfigNode& at, std::string_view key, const Template& text, const Names& earlier) {
+  warn_of_unclosed(reader, at, key, text);
   for (const std::string& name : text.names()) {
     if (const Status known = check_name(name, earlier); !known) reader.fail(at, key, known.error().text());
   }

@@ -126,6 +126,7 @@ Settings map_settings(const ConfigNode& root, const ConfigFile& file, const Conf
   if (handlers == nullptr && !reader.has("handlers")) {
     report.warning(root.place, "no handlers are configured: there is nothing to run");
   }
+  reader.warn_if_idle("webhook_host", !settings.listen, "nothing listens on TCP without a webhook source or `webhook_port`");
   reader.finish();
   return settings;
 }

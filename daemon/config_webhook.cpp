@@ -173,6 +173,7 @@ WebhookOptions read_webhook(TableReader& reader, const MappingContext& context) 
   options.unsigned_ok = reader.boolean("unsigned", false);
   check_secrets(reader, context, options);
   if (options.provider == "generic") {
+    reader.warn_if_idle("signature_header", options.unsigned_ok, "`unsigned = true` looks at no signature");
     options.signature_header = reader.string("signature_header", options.signature_header);
     if (!options.signature_header.empty() && !is_token(options.signature_header)) {
       reader.fail(*reader.any("signature_header"), "signature_header", "expected the name of a header, such as \"X-Signature\"");

@@ -71,12 +71,18 @@ Engine::Engine(Settings settings, EngineParts parts, LastRun last_run, std::uint
 Engine::~Engine() { *alive_ = false; }
 
 void Engine::reconfigure(Settings settings) {
+  std::vector<std::string> paced;  // sources whose throttle is another one now
+  for (const auto& source : settings.sources) {
+    const auto* before = router_.rule(source.name);
+    if (before != nullptr && before->throttle != source.rule.throttle) paced.push_back(source.name);
+  }
   // A breaker counts for the options it was made with.
   std::erase_if(breakers_, [&](const auto& entry) {
     const auto* before = handler(entry.first);
     const auto now = std::find_if(settings.handlers.begin(), settings.handlers.end(), [&](const Handler& each) { return each.name == entry.first; });
     if (before != nullptr && now != settings.handlers.end() && before->breaker == now->breaker) return false;
     queue_.set_flow(entry.first, RunQueue::Flow::open);
+    ask([this, name = entry.first](Turn&, Status&) { return parts_.journal.set_breaker({name, 0, {}}); }, nullptr);
     return true;
   });
   settings_ = std::move(settings);
@@ -87,6 +93,16 @@ void Engine::reconfigure(Settings settings) {
   queue_.set_runs_in_memory(settings_.queue_limit);
   queue_.caps_changed();
   forget_marks_of_others();
+  if (!paced.empty()) {
+    ask(
+        [this, paced = std::move(paced)](Turn& turn, Status&) -> Status {
+          for (const auto& source : paced) {
+            if (auto done = pace_anew(source, turn.now); !done) return done;
+          }
+          return refill_queue(turn.now, turn.reports);
+        },
+        nullptr);
+  }
   schedule_turn();  // more may run than before
 }
 
@@ -148,8 +164,7 @@ void Engine::turn() {
   turn.offers = next_offers();
   turn.asked.assign(std::make_move_iterator(asked_.begin()), std::make_move_iterator(asked_.end()));
   asked_.clear();
-  turn.reports.assign(std::make_move_iterator(reports_.begin()), std::make_move_iterator(reports_.end()));
-  reports_.clear();
+  turn.reports = std::exchange(reports_, {});
 
   auto done = parts_.journal.begin();
   if (done) done = transact(turn);
@@ -350,7 +365,7 @@ Status Engine::start_run(Turn& turn, const Router::Start& start, Pace& pace) {
     if (auto done = make_room(turn, start, *handler, drop); !done || drop) return done;
   }
   if (!start.direct && !std::exchange(pace.asked, true)) {
-    pace.pause = router_.throttle(start.event, start.key, turn.now);
+    pace.pause = router_.throttle(start.event->source, start.key, turn.now);
     if (pace.pause) {
       if (auto done = decide(turn, start.event, {start.event->sequence, turn.now.wall, Stage::queue, Verdict::held, {}, pace.pause->reason}); !done) return done;
     }

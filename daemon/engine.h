@@ -150,6 +150,8 @@ class Engine final : public EventSink, public Marks {
   void note_outcome(const std::string& handler, bool success, SteadyTime now);
   void wake_breakers(SteadyTime now);
   void apply_breaker(const std::string& handler, const Breaker& breaker);
+  Status keep_breaker(const std::string& handler, Now now);
+  Status recall_breakers(Now now);
   Status take_offer(Turn& turn, Offered& offered);
   Status tag_own_changes(Offered& offered);
   bool runs_are_active();
@@ -174,6 +176,8 @@ class Engine final : public EventSink, public Marks {
   void run_ended(Turn& turn, Run run);
   void attempt_ended(Turn& turn, const RunPtr& run);
   Status reload_waiting(Now now);
+  Status refill_queue(Now now, const std::deque<Report>& reports);
+  Status pace_anew(const std::string& source, Now now);
   Status route_unrouted(Now now);
   void arm_timer();
   void on_timer();

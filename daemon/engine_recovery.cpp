@@ -34,7 +34,11 @@ Status Engine::recover(const std::function<std::size_t(const std::string& run_id
       const auto* its = handler(run.handler);
       if (auto done = interrupt(turn, std::move(run), its, reason); !done) return done;
     }
-    return {};
+    for (const auto& source : settings_.sources) {
+      if (!source.rule.throttle) continue;
+      if (auto done = pace_anew(source.name, turn.now); !done) return done;
+    }
+    return recall_breakers(turn.now);
   };
   auto done = write();
   if (done) done = parts_.journal.commit();
@@ -47,6 +51,66 @@ Status Engine::recover(const std::function<std::size_t(const std::string& run_id
   return reload_waiting(turn.now);
 }
 
+namespace {
+
+// Of a process beside this one that lives (`hark event`). The runs of one owner stand in a row: its last answer is remembered.
+class Elsewhere {
+ public:
+  explicit Elsewhere(const Owner& self) : self_(self) {}
+  bool operator()(const Owner& owner) {
+    if (owner.pid != last_.pid || owner.start_time != last_.start_time || owner.boot_id != last_.boot_id) {
+      last_ = owner;
+      lives_ = owner.pid != self_.pid && is_alive(owner);
+    }
+    return lives_;
+  }
+
+ private:
+  const Owner& self_;
+  Owner last_;
+  bool lives_ = false;
+};
+
+}  // namespace
+
+// The throttle of this source is new, or unknown yet: what the journal tells of its starts is counted, and what it held back gets its time
+// anew. The runs of one event share it.
+Status Engine::pace_anew(const std::string& source, Now now) {
+  router_.forget_starts(source);
+  const auto* rule = router_.rule(source);
+  if (rule == nullptr) return {};
+  if (rule->throttle) {
+    const auto since = now.wall - std::chrono::duration_cast<std::chrono::microseconds>(rule->throttle->unit);
+    const auto starts = parts_.journal.starts_since(source, since);
+    if (!starts) return starts.error();
+    for (const auto& start : *starts) router_.count_start(source, start.key, now.steady - std::max(now.wall - start.time, WallTime::duration::zero()));
+  }
+  Elsewhere elsewhere(owner_);
+  std::uint64_t event = 0;
+  std::optional<Router::Pause> pause;
+  return parts_.journal.each_held_back(source, [&](const WaitingRun& run, const Owner& owner) -> Status {
+    if (elsewhere(owner)) return {};
+    if (std::exchange(event, run.event_sequence) != run.event_sequence) pause = router_.throttle(source, run.key, now);
+    return parts_.journal.set_not_before(run.sequence, pause ? std::optional(pause->not_before) : std::nullopt);
+  });
+}
+
+Status Engine::recall_breakers(Now now) {
+  const auto kept = parts_.journal.breakers();
+  if (!kept) return kept.error();
+  for (const auto& each : *kept) {
+    const auto* its = handler(each.handler);
+    if (its == nullptr || its->breaker.failures == 0) {
+      if (auto done = parts_.journal.set_breaker({each.handler, 0, {}}); !done) return done;
+      continue;
+    }
+    auto& breaker = breakers_.try_emplace(each.handler, its->breaker.failures, its->breaker.cooldown).first->second;
+    breaker.recall(each.failures, each.open_until ? std::optional(now.steady + (*each.open_until - now.wall)) : std::nullopt, now.steady);
+    apply_breaker(each.handler, breaker);
+  }
+  return {};
+}
+
 // Fills debounces and queue from the journal.
 Status Engine::reload_waiting(Now now) {
   auto paused = parts_.journal.paused();
@@ -55,23 +119,22 @@ Status Engine::reload_waiting(Now now) {
   router_.forget_held();
   auto routed = route_unrouted(now);
   // Also what was routed just now stands in the journal; where that failed, what the queue has of it does not.
-  queue_.clear();
-  // What runs, or has ended without it being written yet, keeps its key.
-  for (const auto& run : executor_.running()) queue_.keep_key(run.handler, run.key);
-  for (const auto& report : reports_) {
-    if (const auto* ended = std::get_if<RunReport>(&report); ended != nullptr && ended->ended) queue_.keep_key(ended->run.handler, ended->run.key);
-  }
-  Owner last;
-  bool last_lives = false;
-  const auto read = parts_.journal.each_waiting_run(now.wall, [&](const WaitingRun& waiting, const Owner& owner) {
-    if (owner.pid != last.pid || owner.start_time != last.start_time || owner.boot_id != last.boot_id) {
-      last = owner;
-      last_lives = owner.pid != owner_.pid && is_alive(owner);
-    }
-    if (!last_lives) queue_.push(waiting, now);  // else another process's own: `hark event` beside the daemon
-  });
+  auto read = refill_queue(now, reports_);
   if (queue_.size() > 0 || router_.held() > 0) schedule_turn();
   return routed ? read : routed;
+}
+
+// `reports`: of attempts whose end is not written yet. They keep their keys, as those do that are under way.
+Status Engine::refill_queue(Now now, const std::deque<Report>& reports) {
+  queue_.clear();
+  for (const auto& run : executor_.running()) queue_.keep_key(run.handler, run.key);
+  for (const auto& report : reports) {
+    if (const auto* ended = std::get_if<RunReport>(&report); ended != nullptr && ended->ended) queue_.keep_key(ended->run.handler, ended->run.key);
+  }
+  Elsewhere elsewhere(owner_);
+  return parts_.journal.each_waiting_run(now.wall, [&](const WaitingRun& waiting, const Owner& owner) {
+    if (!elsewhere(owner)) queue_.push(waiting, now);
+  });
 }
 
 Status Engine::route_unrouted(Now now) {

@@ -55,6 +55,7 @@ Status Engine::take_report(Turn& turn, RunReport& report) {
     const auto state = report.run.state;
     if (state == RunState::succeeded || has_failed(state)) note_outcome(report.run.handler, state == RunState::succeeded, turn.now.steady);
   }
+  if (auto done = keep_breaker(report.run.handler, turn.now); !done) return done;
   auto run = report.run;
   if (run.state == RunState::cancelled && cut_off_) return interrupt(turn, std::move(run), report.ended->handler.get(), "cut off when hark stopped");
   // Who asked for its end while it failed by itself was told that it comes: there is no other attempt.
@@ -219,6 +220,17 @@ void Engine::note_outcome(const std::string& name, bool success, SteadyTime now)
     apply_breaker(name, breaker);
   }
   if (success) breakers_.erase(name);
+}
+
+Status Engine::keep_breaker(const std::string& name, Now now) {
+  const auto* its = handler(name);
+  if (its == nullptr || its->breaker.failures == 0) return {};
+  const auto found = breakers_.find(name);
+  if (found == breakers_.end()) return parts_.journal.set_breaker({name, 0, {}});
+  const auto& breaker = found->second;
+  const bool closed = breaker.state() == Breaker::State::closed;
+  const auto open_until = now.wall + std::chrono::duration_cast<std::chrono::microseconds>(breaker.until() - now.steady);
+  return parts_.journal.set_breaker({name, breaker.failures(), closed ? std::nullopt : std::optional(open_until)});
 }
 
 void Engine::wake_breakers(SteadyTime now) {

@@ -15,7 +15,7 @@ namespace hark {
 struct Engine::Turn {
   Now now;
   std::vector<Offered> offers;
-  std::vector<Report> reports;
+  std::deque<Report> reports;
   std::vector<Asked> asked;
   std::vector<std::pair<Answer, Acceptance>> answers;
   std::vector<lifecycle::Any> notices;

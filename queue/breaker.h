@@ -2,6 +2,9 @@
 // Pure: time is an argument.
 #pragma once
 
+#include <algorithm>
+#include <optional>
+
 #include "core/time.h"
 
 namespace hark {
@@ -10,6 +13,14 @@ class Breaker {
  public:
   // `failures`: 0 never opens.
   Breaker(int failures, Duration cooldown) : most_(failures), cooldown_(cooldown) {}
+
+  // What an earlier process had counted. Open no longer than a cooldown from now: the clock may have been set back since.
+  void recall(int failures, std::optional<SteadyTime> open_until, SteadyTime now) {
+    failures_ = failures;
+    if (most_ == 0 || failures < most_ || !open_until) return;
+    state_ = State::open;
+    until_ = std::min(*open_until, now + cooldown_);
+  }
 
   enum class State { closed, open, half_open };
   State state() const { return state_; }

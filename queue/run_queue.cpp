@@ -39,7 +39,7 @@ RunQueue::Place& RunQueue::place(const std::string& handler, const std::string& 
 
 void RunQueue::push(Waiting waiting, Now now) {
   const auto& run = waiting.run;
-  add({run.sequence, run.handler, run.source, run.key, run.priority, run.not_before}, now, false);
+  add({run.sequence, run.event_sequence, run.handler, run.source, run.key, run.priority, run.not_before}, now, false);
   remember(std::move(waiting));
 }
 
@@ -47,7 +47,7 @@ void RunQueue::push(const WaitingRun& waiting, Now now) { add(waiting, now, fals
 
 void RunQueue::push_again(Waiting waiting, Now now) {
   const auto& run = waiting.run;
-  add({run.sequence, run.handler, run.source, run.key, run.priority, run.not_before}, now, true);
+  add({run.sequence, run.event_sequence, run.handler, run.source, run.key, run.priority, run.not_before}, now, true);
   remember(std::move(waiting));
 }
 

@@ -106,13 +106,18 @@ void Router::start_all(Routed& routed, const EventPtr& event, const Rule& rule, 
   }
 }
 
-std::optional<Router::Pause> Router::throttle(const EventPtr& event, const std::optional<std::string>& key, Now now) {
-  const auto* rule = this->rule(event->source);
+std::optional<Router::Pause> Router::throttle(const std::string& source, const std::optional<std::string>& key, Now now) {
+  const auto* rule = this->rule(source);
   if (rule == nullptr || !rule->throttle) return std::nullopt;
   const auto pause = throttle_.take({rule->source, key.value_or("")}, *rule->throttle, now.steady);
   if (pause <= Duration::zero()) return std::nullopt;
   return Pause{now.wall + std::chrono::ceil<std::chrono::microseconds>(pause),
                "throttle: " + to_string(*rule->throttle) + " are under way or waiting" + told(key) + ", this one starts in " + to_string(to_milliseconds(pause))};
+}
+
+void Router::count_start(const std::string& source, const std::optional<std::string>& key, SteadyTime start) {
+  const auto* rule = this->rule(source);
+  if (rule != nullptr && rule->throttle) throttle_.count({source, key.value_or("")}, *rule->throttle, start);
 }
 
 void Router::give_back(const std::string& source, const std::optional<std::string>& key, SteadyTime start) { throttle_.give_back({source, key.value_or("")}, start); }
@@ -198,7 +203,7 @@ Router::Routed Router::release(const Fired& fired, const EventPtr& chosen, Now n
                                              : "the last of " + std::to_string(events.size()) + " in a row: it stands for all of them";
       routed.decisions.push_back(decision(*event, now, Stage::debounce, Verdict::passed, reason));
     } else if (fired.merged) {
-      routed.decisions.push_back(decision(*event, now, Stage::debounce, Verdict::passed, "merged with " + counted(events.size() - 1, "other") + " into event " + chosen->id));
+      routed.decisions.push_back(decision(*event, now, Stage::debounce, Verdict::passed, (events.size() > 1 ? "merged with " + counted(events.size() - 1, "other") + " into event " : "alone in its batch: it is in event ") + chosen->id));
     } else {
       const auto& next = events[i + 1];
       routed.decisions.push_back(decision(*event, now, Stage::debounce, Verdict::dropped,

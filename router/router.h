@@ -63,10 +63,12 @@ class Router {
     WallTime not_before;
     std::string reason;
   };
-  std::optional<Pause> throttle(const EventPtr& event, const std::optional<std::string>& key, Now now);
+  std::optional<Pause> throttle(const std::string& source, const std::optional<std::string>& key, Now now);
   // A run that had passed its throttle does not start.
   void give_back(const std::string& source, const std::optional<std::string>& key, SteadyTime start);
+  // Begins to count anew, with what is known from before.
   void forget_starts(const std::string& source) { throttle_.forget(source); }
+  void count_start(const std::string& source, const std::optional<std::string>& key, SteadyTime start);
 
   std::optional<SteadyTime> next_due() const { return debounce_.next_due(); }
   std::size_t held() const { return debounce_.held(); }

@@ -18,6 +18,14 @@ Duration Throttle::take(const Key& key, const Rate& rate, SteadyTime now) {
   return start - now;
 }
 
+void Throttle::count(const Key& key, const Rate& rate, SteadyTime start) {
+  auto& starts = starts_[key];
+  starts.unit = rate.unit;
+  auto& times = starts.times;
+  if (times.size() >= static_cast<std::size_t>(rate.count) + limits::kThrottleSpare) times.pop_front();
+  times.insert(std::upper_bound(times.begin(), times.end(), start), start);
+}
+
 void Throttle::give_back(const Key& key, SteadyTime start) {
   const auto starts = starts_.find(key);
   if (starts == starts_.end()) return;

@@ -20,7 +20,9 @@ class Throttle {
   Duration take(const Key& key, const Rate& rate, SteadyTime now);
   // What was to start at `start` does not: the time is free for another. Nothing, where it was not taken.
   void give_back(const Key& key, SteadyTime start);
-  void forget(const std::string& source);  // it has another rate from now on
+  // One that is known from before.
+  void count(const Key& key, const Rate& rate, SteadyTime start);
+  void forget(const std::string& source);  // all is counted anew
   std::size_t keys() const { return starts_.size(); }  // that are remembered
 
  private:

@@ -96,6 +96,15 @@ class Journal : public JournalReader {
   virtual Status set_paused(const std::string& handler, bool paused) = 0;  // "" and false: none is
   virtual Result<std::vector<std::string>> paused() = 0;
 
+  // How many times in a row a handler failed, as its breaker counts, and until when that is open. No failure: not kept.
+  struct KeptBreaker {
+    std::string handler;
+    int failures = 0;
+    std::optional<WallTime> open_until;
+  };
+  virtual Status set_breaker(const KeptBreaker& breaker) = 0;
+  virtual Result<std::vector<KeptBreaker>> breakers() = 0;
+
   // What sources told last (sources/marks.h). keep_marks() deletes those of sources that have gone.
   virtual Status set_mark(const std::string& source, const std::string& name, const std::string& value) = 0;  // empty value: none any more
   virtual Status delete_marks(const std::string& source) = 0;
@@ -116,6 +125,16 @@ class Journal : public JournalReader {
   // In order. One that was queued after `now` was queued by a clock that has been set back since: its not_before goes back with it, so that
   // it does not wait for years.
   virtual Status each_waiting_run(WallTime now, const std::function<void(const WaitingRun&, const Owner&)>& take) = 0;
+  // For a throttle that begins anew. When events of this source started something after `since`, or were free to, in order of time.
+  struct PastStart {
+    std::optional<std::string> key;
+    WallTime time;
+  };
+  virtual Result<std::vector<PastStart>> starts_since(const std::string& source, WallTime since) = 0;
+  // Those of its runs that wait for their time and were never tried, in order; not what waits because it may be a circle. `take` may
+  // change the run that it is given.
+  virtual Status each_held_back(const std::string& source, const std::function<Status(const WaitingRun&, const Owner&)>& take) = 0;
+  virtual Status set_not_before(std::uint64_t run_sequence, std::optional<WallTime> not_before) = 0;
   // When each handler last succeeded, from finished runs: makes good what a lost state.json would know.
   virtual Result<std::vector<std::pair<std::string, WallTime>>> last_successes() = 0;
 

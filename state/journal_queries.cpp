@@ -44,6 +44,12 @@ Error damaged(std::string_view what, std::uint64_t sequence, std::string_view wh
 std::optional<std::string> optional_text(const Rows& rows, int column) {
   return rows.is_null(column) ? std::nullopt : std::optional(string_at(rows, column));
 }
+// seq, event_seq, handler, source, key, priority, not_before
+WaitingRun read_waiting(const Rows& rows) {
+  return {unsigned_at(rows, 0), unsigned_at(rows, 1),          string_at(rows, 2), string_at(rows, 3), optional_text(rows, 4),
+          static_cast<int>(rows.integer(5)), optional_time(rows, 6)};
+}
+
 Owner read_owner(const Rows& rows, int column) {
   return {string_at(rows, column), static_cast<int>(rows.integer(column + 1)), unsigned_at(rows, column + 2)};
 }
@@ -393,17 +399,45 @@ Result<std::vector<std::pair<Run, Owner>>> JournalQueries::running_runs() {
 
 Status JournalQueries::each_waiting_run(WallTime now, const std::function<void(const WaitingRun&, const Owner&)>& take) {
   Statement statement(connection_,
-                      "SELECT seq, handler, source, key, priority, not_before - max(queued - ?1, 0), owner_boot, owner_pid, owner_start FROM runs "
-                      "WHERE state = 'queued' ORDER BY seq");
+                      "SELECT seq, event_seq, handler, source, key, priority, not_before - max(queued - ?1, 0), owner_boot, owner_pid, owner_start "
+                      "FROM runs WHERE state = 'queued' ORDER BY seq");
   auto rows = statement.query(now);
   while (true) {
     const auto more = rows.next();
     if (!more) return more.error();
     if (!*more) return {};
-    take({unsigned_at(rows, 0), string_at(rows, 1), string_at(rows, 2), optional_text(rows, 3), static_cast<int>(rows.integer(4)),
-          optional_time(rows, 5)},
-         read_owner(rows, 6));
+    take(read_waiting(rows), read_owner(rows, 7));
   }
+}
+
+Status JournalQueries::each_held_back(const std::string& source, const std::function<Status(const WaitingRun&, const Owner&)>& take) {
+  Statement statement(connection_,
+                      "SELECT seq, event_seq, handler, source, key, priority, not_before, owner_boot, owner_pid, owner_start FROM runs "
+                      "WHERE state = 'queued' AND source = ?1 AND not_before IS NOT NULL AND failures = 0 AND interruptions = 0 "
+                      "AND coalesce((SELECT hops FROM events WHERE events.seq = event_seq), 0) <= ?2 ORDER BY seq");
+  auto rows = statement.query(source, limits::kHops);
+  while (true) {
+    const auto more = rows.next();
+    if (!more) return more.error();
+    if (!*more) return {};
+    if (auto done = take(read_waiting(rows), read_owner(rows, 7)); !done) return done;
+  }
+}
+
+Result<std::vector<Journal::PastStart>> JournalQueries::starts_since(const std::string& source, WallTime since) {
+  Statement statement(connection_,
+                      "SELECT key, min(coalesce(started, queued)) AS start FROM runs WHERE source = ?1 AND coalesce(started, queued) > ?2 "
+                      "AND (started IS NOT NULL OR (state = 'queued' AND not_before IS NULL)) GROUP BY event_seq ORDER BY start");
+  return collect<Journal::PastStart>(statement.query(source, since), [](const Rows& row) -> Result<Journal::PastStart> {
+    return Journal::PastStart{optional_text(row, 0), time_at(row, 1)};
+  });
+}
+
+Result<std::vector<Journal::KeptBreaker>> JournalQueries::breakers() {
+  Statement statement(connection_, "SELECT handler, failures, open_until FROM breakers");
+  return collect<Journal::KeptBreaker>(statement.query(), [](const Rows& row) -> Result<Journal::KeptBreaker> {
+    return Journal::KeptBreaker{string_at(row, 0), static_cast<int>(row.integer(1)), optional_time(row, 2)};
+  });
 }
 
 Result<std::vector<std::string>> JournalQueries::paused() {

@@ -25,7 +25,10 @@ class JournalQueries {
   Result<std::optional<Run>> run_at(std::uint64_t sequence);
   Result<std::optional<Event>> event_at(std::uint64_t sequence);
   Result<std::vector<StepResult>> steps(std::uint64_t run_sequence, int attempt);
+  Status each_held_back(const std::string& source, const std::function<Status(const WaitingRun&, const Owner&)>& take);
+  Result<std::vector<Journal::PastStart>> starts_since(const std::string& source, WallTime since);
   Result<std::vector<std::string>> paused();
+  Result<std::vector<Journal::KeptBreaker>> breakers();
   Result<std::uint64_t> dead_letters();
   Result<std::map<std::string, std::string>> marks(const std::string& source);
   Result<std::vector<std::pair<std::string, WallTime>>> last_successes();

@@ -149,8 +149,16 @@ CREATE TABLE marks (
 ) WITHOUT ROWID;
 )sql";
 
+constexpr const char* kSchema4 = R"sql(
+CREATE TABLE breakers (
+  handler    TEXT PRIMARY KEY,
+  failures   INTEGER NOT NULL,  -- in a row
+  open_until INTEGER
+) WITHOUT ROWID;
+)sql";
+
 // One a version, in order.
-const std::array<std::string, kJournalSchema> kSchemas = {kSchema1, kSchema2, kSchema3};
+const std::array<std::string, kJournalSchema> kSchemas = {kSchema1, kSchema2, kSchema3, kSchema4};
 
 }  // namespace
 

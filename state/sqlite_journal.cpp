@@ -52,6 +52,8 @@ class SqliteJournal final : public Journal {
   Status add_attempt(std::uint64_t run_sequence, const Attempt& attempt) override;
   Status carry_steps(std::uint64_t run_sequence, int from, int to) override;
   Status set_paused(const std::string& handler, bool paused) override;
+  Status set_breaker(const KeptBreaker& breaker) override;
+  Status set_not_before(std::uint64_t run_sequence, std::optional<WallTime> not_before) override;
   Status set_mark(const std::string& source, const std::string& name, const std::string& value) override;
   Status delete_marks(const std::string& source) override;
   Status keep_marks(const std::vector<std::string>& kept) override;
@@ -74,6 +76,11 @@ class SqliteJournal final : public Journal {
   Result<std::vector<StepResult>> steps(std::uint64_t run_sequence, int attempt) override { return queries_.steps(run_sequence, attempt); }
   Result<std::optional<Run>> run_at(std::uint64_t sequence) override { return queries_.run_at(sequence); }
   Result<std::optional<Event>> event_at(std::uint64_t sequence) override { return queries_.event_at(sequence); }
+  Status each_held_back(const std::string& source, const std::function<Status(const WaitingRun&, const Owner&)>& take) override {
+    return queries_.each_held_back(source, take);
+  }
+  Result<std::vector<PastStart>> starts_since(const std::string& source, WallTime since) override { return queries_.starts_since(source, since); }
+  Result<std::vector<KeptBreaker>> breakers() override { return queries_.breakers(); }
   Result<std::vector<std::string>> paused() override { return queries_.paused(); }
   Result<std::uint64_t> dead_letters() override { return queries_.dead_letters(); }
   Result<std::map<std::string, std::string>> marks(const std::string& source) override { return queries_.marks(source); }
@@ -156,6 +163,9 @@ class SqliteJournal final : public Journal {
                          "WHERE run_seq = ?1 AND attempt = ?2 AND state IN ('succeeded', 'skipped')"};
   Statement pause_{*connection_, "INSERT OR REPLACE INTO paused (handler) VALUES (?1)"};
   Statement resume_{*connection_, "DELETE FROM paused WHERE handler = ?1 OR ?1 = ''"};
+  Statement set_breaker_{*connection_, "INSERT OR REPLACE INTO breakers (handler, failures, open_until) VALUES (?1, ?2, ?3)"};
+  Statement delete_breaker_{*connection_, "DELETE FROM breakers WHERE handler = ?1"};
+  Statement set_not_before_{*connection_, "UPDATE runs SET not_before = ?2 WHERE seq = ?1"};
   Statement set_mark_{*connection_, "INSERT OR REPLACE INTO marks (source, name, value) VALUES (?1, ?2, ?3)"};
   Statement delete_mark_{*connection_, "DELETE FROM marks WHERE source = ?1 AND name = ?2"};
   Statement delete_marks_{*connection_, "DELETE FROM marks WHERE source = ?1"};
@@ -281,6 +291,16 @@ Status SqliteJournal::carry_steps(std::uint64_t run_sequence, int from, int to) 
 Status SqliteJournal::set_paused(const std::string& handler, bool paused) {
   if (auto status = wants_transaction(); !status) return status;
   return paused ? pause_.execute(handler) : resume_.execute(handler);
+}
+
+Status SqliteJournal::set_breaker(const KeptBreaker& breaker) {
+  if (auto status = wants_transaction(); !status) return status;
+  return breaker.failures == 0 ? delete_breaker_.execute(breaker.handler) : set_breaker_.execute(breaker.handler, breaker.failures, breaker.open_until);
+}
+
+Status SqliteJournal::set_not_before(std::uint64_t run_sequence, std::optional<WallTime> not_before) {
+  if (auto status = wants_transaction(); !status) return status;
+  return set_not_before_.execute(run_sequence, not_before);
 }
 
 Status SqliteJournal::set_mark(const std::string& source, const std::string& name, const std::string& value) {

@@ -300,6 +300,22 @@ TEST_CASE("config: what is taken and has no effect is worth a word, what another
   CHECK(any_holds(folder.good("handlers.a.run = \"true\"\nhandlers.a.retry.backoff = \"5s\"\n").warnings, "without `attempts`"));
   CHECK(any_holds(folder.good("[[sources]]\ntype = \"git_push\"\nrepository = \"nowhere\"\nhandler = \"a\"\n[handlers.a]\nrun = \"true\"\n").warnings, "does not exist yet"));
   CHECK(any_holds(folder.good("[[sources]]\ntype = \"file_change\"\npath = \".\"\npattern = \"*.c,*.h\"\nhandler = \"a\"\n[handlers.a]\nrun = \"true\"\n").warnings, "several patterns are a list"));
+  const auto idle = [&](const std::string& text, std::string_view place, std::string_view why) {
+    const auto warnings = folder.good(text + "\n[handlers.a]\nrun = \"true\"\n").warnings;
+    CAPTURE(joined(warnings));
+    REQUIRE(warnings.size() == 1);
+    CHECK(warnings[0].find(place) == 0);
+    CHECK(warnings[0].find(why) != std::string::npos);
+  };
+  const std::string schedule = "[[sources]]\ntype = \"schedule\"\ncron = \"@hourly\"\nhandler = \"a\"\n";
+  idle(schedule + "catch_up = \"one\"\ncatch_up_limit = 3", "hark.toml:6:1: sources.schedule-hourly.catch_up_limit: has no effect", "catch_up = \"all\"");
+  idle("[[sources]]\ntype = \"file_change\"\npath = \".\"\nhandler = \"a\"\ndedupe_window = \"1h\"", "hark.toml:5:1: ", "`dedupe_key`");
+  idle("[[sources]]\ntype = \"webhook\"\npath = \"/x\"\nhandler = \"a\"\nunsigned = true\nsignature_header = \"X-Sign\"", "hark.toml:6:1: ", "no signature");
+  idle("webhook_host = \"::1\"", "hark.toml:1:1: webhook_host: ", "nothing listens");
+  idle("[handlers.b]\nrun = \"true\"\nmax_concurrent = 9", "hark.toml:3:18: ", "max_concurrent_handlers is 4");
+  idle("[handlers.b]\nrun = \"echo {payload.id\"", "hark.toml:2:7: handlers.b.run: ", "'{payload.id' stands as it is");
+  idle(schedule + "key = \"{event.type}{event.subject\"", "hark.toml:5:7: ", "'{event.subject'");
+  CHECK(folder.good("[handlers.b]\nrun = \"echo ${payload.x} {payload.x}; { event.sh; }\"\n").warnings.empty());
   CHECK_FALSE(any_holds(folder.good("[handlers.a]\nrun = \"true\"\non_failure = \"b\"\n[handlers.b]\nrun = \"true\"\n").hints, "no source uses `b`"));
 }
 

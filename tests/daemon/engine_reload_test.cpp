@@ -109,6 +109,48 @@ TEST_CASE("engine: a breaker goes with its options, and stays with the same") {
   CHECK(world.engine->breakers().empty());
 }
 
+TEST_CASE("engine: what a throttle holds back is paced by the new one") {
+  Reloading world;
+  world.rule().throttle = Rate{1, 1h};
+  world.open();
+  std::vector<std::uint64_t> events;
+  for (int i = 0; i < 4; ++i) events.push_back(world.offer(world.event("s")).sequence);
+  REQUIRE(world.runner.started.size() == 1);
+
+  world.rule().throttle = Rate{1, 1min};
+  world.reload();
+  world.turn();
+  CHECK(world.runner.started.size() == 1);  // the one that was started counts
+  world.clock.advance(1min);
+  world.turn();
+  CHECK(world.runner.started.size() == 2);
+
+  world.rule().throttle.reset();
+  world.reload();
+  world.turn();
+  REQUIRE(world.runner.started.size() == 4);
+  for (std::size_t i = 0; i < 4; ++i) CHECK(world.runner.started[i].run.event_sequence == events[i]);
+}
+
+TEST_CASE("engine: another throttle leaves alone what waits for another attempt, or in a debounce") {
+  Reloading world;
+  world.handler().retry = {2, {10min, 10min, 0}};
+  world.rule().throttle = Rate{1, 1h};
+  world.source("slow", 5min);
+  world.open();
+  world.offer(world.event("s"));
+  world.offer(world.event("slow"));
+  world.finish(0, RunState::failed);
+  world.rule().throttle.reset();
+  world.reload();
+  world.turn();
+  CHECK(world.runner.started.size() == 1);
+  CHECK(world.engine->router().held() == 1);
+  world.clock.advance(10min);
+  world.turn();
+  CHECK(world.runner.started.size() == 3);
+}
+
 TEST_CASE("engine: what a full queue means is what the last configuration says") {
   Reloading world;
   world.settings.max_concurrent_handlers = 1;

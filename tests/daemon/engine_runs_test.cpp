@@ -437,6 +437,51 @@ TEST_CASE("engine: a throttled event starts when its time has come, also after a
   CHECK(world.runner.started.size() == 1);
 }
 
+TEST_CASE("engine: a throttle counts what an earlier life started, and what that held back") {
+  Runs world;
+  world.rule().throttle = Rate{1, 1min};
+  world.open();
+  for (int i = 0; i < 3; ++i) world.offer(world.event("s"));
+  REQUIRE(world.runner.started.size() == 1);
+  world.finish(0);
+  world.clock.advance(30s);
+  world.close();
+  world.open();
+  const auto late = world.offer(world.event("s"));
+  CHECK(has(world.reasons(late.sequence), "this one starts in 2m30s"));
+  world.clock.advance(29s);
+  world.turn();
+  CHECK(world.runner.started.empty());
+  world.clock.advance(1s);
+  world.turn();
+  CHECK(world.runner.started.size() == 1);
+}
+
+TEST_CASE("engine: a breaker counts on after a restart") {
+  Runs world;
+  world.handler().breaker = {2, 1min};
+  world.open();
+  world.offer(world.event("s"));
+  world.finish(0, RunState::failed);
+  world.close();
+  world.open();
+  world.offer(world.event("s"));
+  world.finish(0, RunState::failed);  // the second in a row
+  world.offer(world.event("s"));
+  world.clock.advance(20s);
+  world.close();
+  world.open();
+  world.turn();
+  CHECK(world.runner.started.empty());
+  world.clock.advance(40s);
+  world.turn();
+  REQUIRE(world.runner.started.size() == 1);
+  world.finish(0);
+  world.close();
+  world.open();
+  CHECK(world.engine->breakers().empty());
+}
+
 TEST_CASE("engine: what does not start takes no room in the throttle") {
   for (const auto on_busy : {OnBusy::latest, OnBusy::restart, OnBusy::drop}) {
     Runs world;

@@ -108,8 +108,10 @@ class Settling(Letters):
         self.daemon_.wait_run("bad", "failed")
         self.assertEqual(self.letters(), [third])  # it failed again
         self.assertIn("no dead letter matches", self.hark("dead-letters", "retry", "--filter", "handler:good").stderr)
-        for words in ((), (third, "--all"), ("--filter", "sate:x"), ("../x",)):
-            self.hark("dead-letters", "retry", *words, status=2)
+        for words in ((), (third, "--all"), ("--filter", "sate:x"), ("--filter", ""), ("--filter", " "), ("../x",)):
+            for verb in ("retry", "discard"):
+                self.hark("dead-letters", verb, *words, status=2)
+        self.assertEqual(self.letters(), [third])
 
 
 class Cancelling(TestCase):
@@ -194,7 +196,11 @@ class Replaying(Letters):
         [event] = self.posted(1)
         self.assertIn("did you mean 'good'", self.hark("replay", event, "--handler", "goood", status=1).stderr)
         self.assertIn("no such event", self.hark("replay", "nonesuch", event, status=1).stderr)
-        for words in ((), (event, "--since", "1h"), ("--since", "yesterday"), ("--since", "1h", "--rate", "fast"), ("--since", "1h", "--filter", "event.tpye:x"), ("a/b",)):
+        self.project_.configure(CONFIG.replace('handlers = ["bad", "good"]', 'handler = "bad"'))
+        self.hark("daemon", "reload")
+        self.assertIn("source 'hook' does not name the handler 'good'", self.hark("replay", event, "--handler", "good", status=1).stderr)
+        self.assertEqual(len(json.loads(self.hark("history", "--events", "--json").stdout)["events"]), 2)  # with the one replayed above
+        for words in ((), (event, "--since", "1h"), ("--since", "yesterday"), ("--since", "1h", "--until", "2h"), ("--since", "1h", "--rate", "fast"), ("--since", "1h", "--filter", "event.tpye:x"), ("a/b",)):
             self.hark("replay", *words, status=2)
 
     def test_a_signal_stops_it_between_two_and_says_how_many_went(self):

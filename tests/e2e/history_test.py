@@ -145,6 +145,15 @@ class Follow(Told):
 
 
 class Events(Told):
+    def test_another_arrival_of_the_same_event_hides_no_reason(self):
+        with open(self.project_.config, "a") as config:
+            config.write('\n[[sources]]\nname = "hook"\ntype = "webhook"\npath = "/in"\nunsigned = true\nhandler = "show"\nwhere = "payload.n:2"\n')
+        daemon = self.daemon(self.project_, env=SECRET)
+        for _ in range(2):
+            daemon.request("POST", "/in", '{"n":1}', {"Content-Type": "application/json", "Idempotency-Key": "one"})
+        [line] = self.hark("history", "--events").stdout.splitlines()[1:]
+        self.assertIn("payload.n is 1, wanted '2'", line)
+
     def test_each_says_what_became_of_it(self):
         self.event(ref="main", text="bad", status=1)
         self.event(ref="dev")
@@ -191,7 +200,7 @@ class Misspelt(Told):
             self.assertIn(f"did you mean '{near}'", self.hark("history", "--filter", wrong, status=2).stderr)
         for words in (("--handler", "shwo"), ("--filter", "handler:shwo")):
             done = self.hark("history", *words, "--json")
-            self.assertIn("no handler is named 'shwo'; did you mean 'show'?", done.stderr)
+            self.assertIn("no run is of a handler named 'shwo'; did you mean 'show'?", done.stderr)
             self.assertEqual(json.loads(done.stdout), {"runs": []})
         self.assertNotIn("is named", self.hark("history", "--filter", "handler:show,state:fail*").stderr)
 

@@ -128,7 +128,7 @@ TEST_CASE("queue: a handler that fails is held back, then tried with one") {
 TEST_CASE("queue: beyond the limit only the number is known, in the same order") {
   RunQueue queue(10, 2);
   for (std::uint64_t i = 1; i <= 3; ++i) queue.push(waiting(i, "a"), kNow);
-  queue.push(WaitingRun{4, "a", "", {}, 0, {}}, kNow);
+  queue.push(WaitingRun{4, 0, "a", "", {}, 0, {}}, kNow);
   CHECK(queue.in_memory() == 2);
   CHECK(queue.size() == 4);
   const auto taken = take_all(queue);
@@ -155,7 +155,7 @@ TEST_CASE("queue: large events are bounded by their bytes") {
 
 TEST_CASE("queue: a million waiting runs take little memory and little time") {
   RunQueue queue(1, 0);
-  for (std::uint64_t i = 1; i <= 1'000'000; ++i) queue.push(WaitingRun{i, "a", "s", {}, 0, {}}, kNow);
+  for (std::uint64_t i = 1; i <= 1'000'000; ++i) queue.push(WaitingRun{i, 0, "a", "s", {}, 0, {}}, kNow);
   for (std::uint64_t i = 1; i <= 100'000; ++i) REQUIRE(queue.take(kNow.steady)->sequence == i);
   CHECK(queue.size() == 900'000);
 }
