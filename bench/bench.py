@@ -52,10 +52,10 @@ def output(*command):
 
 
 class Hark:
-    def __init__(self, folder, text, paused=False):
+    def __init__(self, folder, text, paused=False, keep=1_000_000):
         self.folder = folder
         self.config = folder / "hark.toml"
-        self.config.write_text(f'log_level = "warn"\nmax_concurrent_handlers = {HANDLERS}\nretention_events = 1000000\n' + text)
+        self.config.write_text(f'log_level = "warn"\nmax_concurrent_handlers = {HANDLERS}\nretention_events = {keep}\n' + text)
         begun = time.monotonic()
         self.process = subprocess.Popen([hark, "daemon", "--config", self.config], stderr=subprocess.PIPE, start_new_session=True)
         socket = folder / ".hark/hark.sock"
@@ -160,7 +160,7 @@ def load(port, path, header, connections):
     return float(output(program("http_load"), str(port), path, header, SECRET, str(connections), str(options.seconds))[0])
 
 
-def hark_webhook(at, handler, paused):
+def hark_webhook(at, handler, paused, keep=1_000_000):
     daemon = Hark(at, f"""
 webhook_port = 0
 [[sources]]
@@ -170,7 +170,7 @@ secret = "{SECRET}"
 handler = "h"
 [handlers.h]
 run = {handler}
-""", paused)
+""", paused, keep)
     return daemon, daemon.status()["listener"]["port"]
 
 
@@ -323,6 +323,39 @@ def flood():
                 load(port, "/hook", "X-Signature", 64)
                 waiting = daemon.status()["queue"]["waiting"]
             return waiting / (time.monotonic() - begun), resident_mb(daemon.process.pid)
+        finally:
+            daemon.stop()
+
+
+def retention():
+    """Latency of posts while so many finished events are beyond the retention and go, how long that takes, and the journal's size before and
+    after. The same once they are gone is what to compare with."""
+    with folder() as at:
+        daemon, _ = hark_webhook(at, '["/bin/true"]', False)  # makes the journal
+        daemon.command("stop")
+        daemon.stop()
+        journal = at / ".hark/journal.db"
+        fill(journal, options.backlog, "succeeded")
+        before = journal.stat().st_size
+        daemon, port = hark_webhook(at, f'["{program("stamp")}", "{at}/stamp"]', False, 10_000)
+        post = [program("http_load"), str(port), "/hook", "X-Signature", SECRET, "--stamp", at / "stamp"]
+
+        def size():
+            with contextlib.closing(sqlite3.connect(f"file:{journal}?mode=ro", uri=True)) as connection:
+                return connection.execute("SELECT count(*) FROM events").fetchone()[0]
+        try:
+            output(*post, "1000")  # so many events set it off
+            begun = time.monotonic()
+            while_it_goes = [float(f) for f in output(*post, str(options.events))]
+            assert size() > 20_000, "it was over before the end of the measurement: more events are needed (--backlog)"
+            while size() > 12_000:
+                time.sleep(0.2)
+            took = time.monotonic() - begun
+            settled = -1
+            while settled != journal.stat().st_size:
+                settled = journal.stat().st_size
+                time.sleep(2)
+            return while_it_goes, [float(f) for f in output(*post, str(options.events))], took, before, settled
         finally:
             daemon.stop()
 
@@ -481,5 +514,8 @@ if "backlog" in only:
     for name, state in (("start to ready, all of them waiting", "queued"), ("start to ready, all of them finished", "succeeded")):
         ready, resident = backlog_start(state)
         print_row(name, f"{ready:.2f}", "s", f"   {resident:.0f} MB resident")
+    during, afterwards, took, before, after = retention()
+    print_row("post to first instruction, retention", f"{during[0]:.0f}", "µs p50", f"  p99 {during[1]:.0f} µs while all of them go; {afterwards[0]:.0f} and {afterwards[1]:.0f} µs when they are gone")
+    print_row("they are gone after", f"{took:.0f}", "s", f"   the journal's {before / 1e6:,.0f} MB are {after / 1e6:,.0f} MB")
     rate, resident = flood()
     print_row("accepted while it grows", f"{rate:,.0f}", "/s", f"   {resident:.0f} MB resident at its end")

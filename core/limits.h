@@ -258,14 +258,17 @@ inline constexpr int kJournalReaderCacheKiB = 1024;
 inline constexpr int kJournalCheckpointPages = 3000;
 // A -wal that a long reader made grow is cut back to this when it starts afresh.
 inline constexpr int kJournalWalKept = 16 * 1024 * 1024;
-// Retention looks for what is to go this often, and deletes so much at a time: about 20 ms of the loop.
+// Retention looks for what is to go this often, and whenever so many events have come (or a tenth of what is kept). It deletes so much
+// at a time, some milliseconds of the loop, and leaves the loop to the others for so long in between.
 inline constexpr auto kPruneInterval = 10min;
-inline constexpr std::size_t kPruneBatch = 250;
+inline constexpr std::uint64_t kPruneEvents = 1000;
+inline constexpr std::size_t kPruneBatch = 40;
+inline constexpr auto kPrunePause = 10ms;
 // Events one call of prune() looks at, when most of them wait and cannot go: about a millisecond.
 inline constexpr std::size_t kPruneScan = 1000;
-// Free pages below which a journal is not made smaller (4 MiB), and how many are given back a call (1 MiB).
+// Free pages below which a journal is not made smaller (4 MiB), and how many are given back a call.
 inline constexpr int kJournalFreePages = 1024;
-inline constexpr int kJournalVacuumPages = 256;
+inline constexpr int kJournalVacuumPages = 64;
 
 // state.json is written again no sooner than this: what a crash takes from it stands in the journal.
 inline constexpr auto kStateSave = 1s;

@@ -292,6 +292,7 @@ Result<EventPtr> Engine::add(Turn& turn, Event event) {
   if (!sequence) return sequence.error();
   event.sequence = *sequence;
   turn.stored_events = true;
+  ++stored_since_prune_;
   if (!event.dedupe_key.empty()) {
     const auto* rule = router_.rule(event.source);
     const auto window = rule != nullptr ? rule->dedupe_window : Rule{}.dedupe_window;
@@ -443,6 +444,7 @@ void Engine::committed(Turn& turn) {
   if (!answers.empty() || turn.stored_events) answer_when_durable(std::move(answers));
   for (const auto& notice : turn.notices) parts_.emitter.emit(notice);
   save_state();
+  prune_if_many();
 }
 
 void Engine::failed(Turn& turn, const Error& error) {

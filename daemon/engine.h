@@ -81,8 +81,8 @@ class Engine final : public EventSink, public Marks {
   using RunsEnded = std::function<void(const std::vector<Run>&)>;
   void when_ended(const std::string& event_id, RunsEnded callback);
 
-  // Deletes one batch of what is beyond the retention; returns how many events went. The engine does so by itself as long as the loop runs.
-  Result<std::size_t> prune();
+  // Deletes one batch of what is beyond the retention. The engine does so by itself as long as the loop runs.
+  Result<Journal::Pruned> prune();
 
   // What a person asks for. `done` is called once, when it is durable, or with the reason why it is not so.
   using Done = std::function<void(const Status&)>;
@@ -183,6 +183,7 @@ class Engine final : public EventSink, public Marks {
   void on_timer();
   void save_state();
   void prune_and_go_on();
+  void prune_if_many();
   void remove_stray_outputs();
   using WhenDurable = std::function<void(const Status& durable)>;
   void answer_when_durable(std::vector<WhenDurable> answers);
@@ -214,6 +215,8 @@ class Engine final : public EventSink, public Marks {
   SteadyTime journal_retry_{};        // offers are refused until then
   std::unique_ptr<Timer> timer_;
   std::unique_ptr<Timer> prune_timer_;
+  bool pruning_ = false;  // there is more to do, in a moment
+  std::uint64_t stored_since_prune_ = 0;
   std::unique_ptr<Timer> state_timer_;
   std::unique_ptr<Timer> drain_timer_;
   std::unique_ptr<Timer> activity_timer_;

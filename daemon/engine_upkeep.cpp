@@ -42,7 +42,7 @@ void Engine::save_state() {
   });
 }
 
-Result<std::size_t> Engine::prune() {
+Result<Journal::Pruned> Engine::prune() {
   const auto now = parts_.clock.now().wall;
   const auto ago = [now](Duration age) { return now - std::chrono::duration_cast<std::chrono::microseconds>(age); };
   return parts_.journal.prune({ago(settings_.retention), settings_.retention_events, ago(settings_.dead_letter_retention)}, limits::kPruneBatch);
@@ -50,18 +50,26 @@ Result<std::size_t> Engine::prune() {
 
 void Engine::prune_and_go_on() {
   const auto now = parts_.clock.now().steady;
-  auto next = now + limits::kPruneInterval;
+  Duration pause = limits::kPruneInterval;
   if (!draining_ && !journal_fault_) {
-    const auto gone = prune();
-    if (!gone) {
-      say("warn", "old events were not deleted: " + gone.error().text());
-    } else if (*gone == limits::kPruneBatch) {
-      next = now;  // there may be more; sources have their turn in between
+    const auto pruned = prune();
+    if (!pruned) {
+      say("warn", "old events were not deleted: " + pruned.error().text());
+    } else if (pruned->more) {
+      pause = limits::kPrunePause;
     } else {
       remove_stray_outputs();
     }
   }
-  prune_timer_->at(next, [this] { prune_and_go_on(); });
+  pruning_ = pause == limits::kPrunePause;
+  prune_timer_->at(now + pause, [this] { prune_and_go_on(); });
+}
+
+// A flood must not fill the disk before the next look at the clock.
+void Engine::prune_if_many() {
+  if (pruning_ || stored_since_prune_ < std::max(settings_.retention_events / 10, limits::kPruneEvents)) return;
+  stored_since_prune_ = 0;
+  prune_timer_->at(parts_.clock.now().steady, [this] { prune_and_go_on(); });
 }
 
 void Engine::remove_stray_outputs() {

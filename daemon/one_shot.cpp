@@ -166,9 +166,12 @@ Result<OneShotOutcome> run_event(const Settings& configured, OneShotRequest requ
   loop.run();
   if (!refused.empty()) return Error{"the event was not accepted: " + refused, {}};
   // Where no daemon ever runs, nobody else would.
-  auto pruned = engine.prune();
-  if (pruned && *pruned > 0) pruned = remove_stray_outputs(output_folder(settings), **journal);
-  if (!pruned) std::fprintf(stderr, "hark: what is beyond the retention was not deleted: %s\n", printable(pruned.error().text(), limits::kLogText).c_str());
+  const auto pruned = engine.prune();
+  auto done = pruned ? Status() : Status(pruned.error());
+  if (pruned && pruned->events > 0) {
+    if (const auto removed = remove_stray_outputs(output_folder(settings), **journal); !removed) done = removed.error();
+  }
+  if (!done) std::fprintf(stderr, "hark: what is beyond the retention was not deleted: %s\n", printable(done.error().text(), limits::kLogText).c_str());
 
   auto stored = (*journal)->event(outcome.event.id);
   if (!stored) return stored.error();

@@ -138,9 +138,13 @@ class Journal : public JournalReader {
   // When each handler last succeeded, from finished runs: makes good what a lost state.json would know.
   virtual Result<std::vector<std::pair<std::string, WallTime>>> last_successes() = 0;
 
-  // Deletes finished events (with their decisions, runs, steps) that are beyond the retention, at most `batch` of them; returns how
-  // many went. Small batches: the loop calls it between turns.
-  virtual Result<std::size_t> prune(const Retention& retention, std::size_t batch) = 0;
+  // Deletes finished events (with their decisions, runs, steps) that are beyond the retention, at most `batch` of them, and hands some of
+  // the space that is free to the file system. Small batches: the loop calls it between turns.
+  struct Pruned {
+    std::size_t events = 0;
+    bool more = false;  // a further call may find something to do
+  };
+  virtual Result<Pruned> prune(const Retention& retention, std::size_t batch) = 0;
 
   // Calls `durable` on the sync thread once everything committed before this call survives power loss, or with the error why it
   // might not; after such an error begin() fails, too, until the journal is opened anew. Callers that gather meanwhile share one fdatasync. Any order of callbacks among them is the order of the calls.

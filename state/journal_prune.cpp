@@ -26,7 +26,7 @@ JournalPrune::JournalPrune(sqlite::Connection& connection)
       event_(connection, "DELETE FROM events WHERE seq = ?1"),
       dedupe_(connection, "DELETE FROM dedupe WHERE key IN (SELECT key FROM dedupe WHERE until <= ?1 ORDER BY until LIMIT ?2)") {}
 
-Result<std::size_t> JournalPrune::run(const Retention& retention, std::size_t batch, WallTime now) {
+Result<Journal::Pruned> JournalPrune::run(const Retention& retention, std::size_t batch, WallTime now) {
   if (connection_.in_transaction()) return Error{"the journal cannot be pruned inside a transaction", ""};
   if (auto status = connection_.execute("BEGIN IMMEDIATE"); !status) return status.error();
   auto removed = remove_batch(retention, batch, now);
@@ -35,18 +35,21 @@ Result<std::size_t> JournalPrune::run(const Retention& retention, std::size_t ba
     if (connection_.in_transaction()) (void)connection_.execute("ROLLBACK");
     return status.error();
   }
-  if (auto given = give_back(); !given) return given.error();
+  const auto given = give_back();
+  if (!given) return given.error();
+  removed->more |= *given;
   return removed;
 }
 
-Result<std::size_t> JournalPrune::remove_batch(const Retention& retention, std::size_t batch, WallTime now) {
+Result<Journal::Pruned> JournalPrune::remove_batch(const Retention& retention, std::size_t batch, WallTime now) {
   const auto chosen = candidates(retention, batch);
   if (!chosen) return chosen.error();
   for (const auto sequence : *chosen) {
     if (auto status = remove(sequence); !status) return status.error();
   }
   if (auto status = dedupe_.execute(std::max(retention.before, now), batch); !status) return status.error();
-  return chosen->size();
+  const bool all_keys = static_cast<std::size_t>(connection_.changes()) < batch;
+  return Journal::Pruned{chosen->size(), chosen->size() == batch || looked_at_ > 0 || !all_keys};
 }
 
 // Arrival order is the order of age, so the first event that is young and among the newest ends the search. Events that wait are
@@ -92,14 +95,15 @@ Status JournalPrune::remove(std::uint64_t event_sequence) {
 
 // Freed pages are used again by what comes; only when most of the file is free is some of it handed to the file system, a little
 // a call, because each page moved is a page written.
-Status JournalPrune::give_back() {
+Result<bool> JournalPrune::give_back() {
   const auto free = connection_.integer("PRAGMA freelist_count");
   if (!free) return free.error();
-  if (*free < limits::kJournalFreePages) return {};
+  if (*free < limits::kJournalFreePages) return false;
   const auto all = connection_.integer("PRAGMA page_count");
   if (!all) return all.error();
-  if (*free * 2 < *all) return {};
-  return connection_.execute("PRAGMA incremental_vacuum(" + std::to_string(limits::kJournalVacuumPages) + ")");
+  if (*free * 2 < *all) return false;
+  if (auto done = connection_.execute("PRAGMA incremental_vacuum(" + std::to_string(limits::kJournalVacuumPages) + ")"); !done) return done.error();
+  return true;
 }
 
 }  // namespace hark

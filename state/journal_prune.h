@@ -16,13 +16,13 @@ class JournalPrune {
   explicit JournalPrune(sqlite::Connection& connection);
 
   // As Journal::prune(). Keys of the dedupe window that ended before `now` (or `retention.before`, when that is later) go as well.
-  Result<std::size_t> run(const Retention& retention, std::size_t batch, WallTime now);
+  Result<Journal::Pruned> run(const Retention& retention, std::size_t batch, WallTime now);
 
  private:
   Result<std::vector<std::uint64_t>> candidates(const Retention& retention, std::size_t batch);
   Status remove(std::uint64_t event_sequence);
-  Result<std::size_t> remove_batch(const Retention& retention, std::size_t batch, WallTime now);
-  Status give_back();
+  Result<Journal::Pruned> remove_batch(const Retention& retention, std::size_t batch, WallTime now);
+  Result<bool> give_back();  // whether something was
 
   sqlite::Connection& connection_;
   std::uint64_t looked_at_ = 0;  // events up to here were kept because they are not finished; starts over when the end is reached

@@ -86,7 +86,7 @@ class SqliteJournal final : public Journal {
   Result<std::map<std::string, std::string>> marks(const std::string& source) override { return queries_.marks(source); }
   Result<std::vector<std::pair<std::string, WallTime>>> last_successes() override { return queries_.last_successes(); }
 
-  Result<std::size_t> prune(const Retention& retention, std::size_t batch) override {
+  Result<Pruned> prune(const Retention& retention, std::size_t batch) override {
     return prune_.run(retention, batch, last_now_);
   }
   void sync(std::function<void(Status)> durable) override { sync_.request(std::move(durable)); }

@@ -319,3 +319,24 @@ TEST_CASE("engine: a run of a handler that is gone from the configuration fails 
   world.until([&] { return world.runs().at(0).state == RunState::failed; });
   CHECK(world.runs().at(0).error == "handler 'h' is not in the configuration any more");
 }
+
+TEST_CASE("engine: many events go beyond the retention before its time has come, and space is found behind those that wait") {
+  World world;
+  world.source("s");
+  world.source("dropped");
+  world.settings.sources.at(1).rule.handlers.clear();
+  world.settings.max_concurrent_handlers = 1;
+  world.settings.retention_events = 20;
+  world.open();
+  for (int i = 0; i < 30; ++i) world.offer(world.event("s"));  // they wait at the front
+  for (std::uint64_t i = 0; i < limits::kPruneEvents + 100; ++i) world.engine->offer(world.event("dropped"), nullptr);
+  EventQuery all;
+  all.limit = 10'000;
+  world.until([&] {
+    const auto events = world.journal->events(all);
+    REQUIRE(events);
+    return events->front().sequence > limits::kPruneEvents + 100;  // all have come
+  });
+  world.until([&] { return world.journal->events(all)->size() <= 30 + 20 + 100; });
+  CHECK(world.runs().size() == 30);
+}
