@@ -131,6 +131,8 @@ inline constexpr std::size_t kThrottleSpare = 10'000;
 inline constexpr auto kThrottleSlack = 100us;
 // What a run changed last is told by its source within this after its end; processes that did nothing for so long changed nothing.
 inline constexpr auto kOwnChangeGrace = 250ms;
+// How far the times of files may lie behind the clock (a tick of the kernel: CONFIG_HZ=100).
+inline constexpr auto kFileTimeGrain = 10ms;
 // A run's commits are told within this after its end, when a repository is large or the machine busy.
 inline constexpr auto kOwnCommitGrace = 10s;
 // Of what a run's git commands tell of themselves so much is read: some thousand commands, in a few milliseconds.

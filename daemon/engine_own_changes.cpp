@@ -7,6 +7,7 @@
 #include "daemon/engine_turn.h"
 #include "daemon/places.h"
 #include "handlers/git_trace.h"
+#include "platform/changed_at.h"
 #include "platform/clock.h"
 #include "platform/loop.h"
 
@@ -18,7 +19,8 @@ Status Engine::tag_own_changes(Offered& offered) {
   const auto* rule = router_.rule(event.source);
   if (rule == nullptr || offered.target.direct || !event.replay_of.empty()) return {};
   const OwnChanges::Evidence evidence{[this] { return runs_are_active(); },
-                                      [this](const std::string& run_id) { return branch_moves(git_trace_file(output_folder(settings_), run_id)); }};
+                                      [this](const std::string& run_id) { return branch_moves(git_trace_file(output_folder(settings_), run_id)); },
+                                      [](const std::string& root, const std::string& path) { return changed_at(root + '/' + path); }};
   std::string cause, perhaps;
   for (const auto& name : rule->handlers) {
     if (!watching_.contains(name)) continue;  // whoever made it

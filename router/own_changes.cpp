@@ -24,12 +24,11 @@ void OwnChanges::end(const std::string& handler, const std::string& run_id, Wall
   std::erase_if(runs, [now](const auto& each) { return each.second.ended && *each.second.ended + limits::kOwnCommitGrace < now; });
 }
 
-// What a run does last is told a moment after its end.
-std::string OwnChanges::run_at(const Known& known, WallTime time) {
+std::string OwnChanges::run_at(const Known& known, WallTime time, Duration early, Duration late) {
   const std::string* last = nullptr;
   WallTime began;
   for (const auto& [run, span] : known.runs) {
-    if (span.began > time || (span.ended && time > *span.ended + limits::kOwnChangeGrace)) continue;
+    if (span.began > time + early || (span.ended && time > *span.ended + late)) continue;
     if (last != nullptr && span.began < began) continue;
     last = &run;
     began = span.began;
@@ -81,19 +80,26 @@ OwnChanges::Verdict OwnChanges::judge(const std::string& handler, const Event& e
   if (event.type == "git_push" && data.contains("commits")) return judge_push(handlers_[handler], event, evidence);
   if (event.type != "file_change" || !data.contains("changes")) return {};
   auto& known = handlers_[handler];
-  Verdict verdict{run_at(known, event.time), true};
-  // Of a run that has just ended no process is left to tell.
-  std::optional<bool> asked;
-  if (!verdict.run_id.empty() && known.runs.at(verdict.run_id).ended) asked = true;
-  const auto once = [&] {
-    if (!asked) asked = evidence.active();
-    return *asked;
-  };
-  const auto root = data.value("root_base64", data.value("root", std::string{}));
+  const auto noticed = run_at(known, event.time, {}, limits::kOwnChangeGrace);  // what a run does last is told a moment after its end
+  std::optional<bool> active;
+  const auto root = data.value("root", std::string{});
+  Verdict verdict{{}, true};
   for (const auto& change : data["changes"]) {
     for (const char* key : {"path", "from"}) {
-      const auto name = change.value(std::string(key) + "_base64", change.value(key, std::string{}));
-      if (!name.empty() && !is_own(known, root + '\0' + name, verdict.run_id, once)) verdict.own = false;
+      const auto exact = change.value(std::string(key) + "_base64", std::string{});
+      const auto name = change.value(key, std::string{});
+      if (name.empty()) continue;
+      const bool may_tell = evidence.changed && exact.empty() && !data.contains("root_base64") && std::string_view(key) == "path";
+      const auto changed = may_tell && !noticed.empty() ? evidence.changed(root, name) : std::nullopt;
+      const auto run = changed ? run_at(known, *changed, limits::kFileTimeGrain, {}) : noticed;
+      if (!run.empty()) verdict.run_id = run;
+      // Of a run that has just ended no process is left to tell.
+      const auto was_active = [&] {
+        if (known.runs.at(run).ended) return true;
+        if (!active) active = evidence.active();
+        return *active;
+      };
+      if (!is_own(known, data.value("root_base64", root) + '\0' + (exact.empty() ? name : exact), run, was_active)) verdict.own = false;
     }
   }
   verdict.own = verdict.own && !verdict.run_id.empty();

@@ -2,6 +2,7 @@
 // meanwhile still starts it. The kernel does not say who changed a file (inotify(7)), so it is told from when files change:
 // - a file that ever changed while no run of the handler was under way is somebody's: a change of it counts, always;
 // - one that changes only while runs of it are under way is written by them, from the second such run on;
+// - where the file itself tells when it was changed, that says whether a run was under way;
 // - while the processes of the runs do nothing at all, a change is somebody else's;
 // - a branch was moved by a run when all its new commits were made while that run was under way, and git itself told that a command of the
 //   run which can move branches was at it just then.
@@ -35,13 +36,15 @@ class OwnChanges {
   bool any_under_way() const { return under_way_ > 0; }
 
   struct Verdict {
-    std::string run_id;  // a run of the handler that was under way; empty: there was none
+    std::string run_id;  // a run of the handler that was under way as it changed; empty: there was none
     bool own = false;    // all that the event tells of is what that handler's runs write; else it may be, in part
   };
   // What is known of runs under way; asked only where it matters.
   struct Evidence {
     std::function<bool()> active;                               // did their processes do anything lately?
     std::function<Stretches(const std::string& run_id)> moves;  // as end() is told, until now
+    // When that file below `root` was changed last. Empty, or nullopt: only when it was noticed is known.
+    std::function<std::optional<WallTime>(const std::string& root, const std::string& path)> changed{};
   };
   // Each event once a handler, in the order they come.
   Verdict judge(const std::string& handler, const Event& event, const Evidence& evidence);
@@ -62,7 +65,8 @@ class OwnChanges {
     std::map<std::string, Span> runs;  // those that ended long ago are forgotten
     std::unordered_map<std::string, File> files;
   };
-  static std::string run_at(const Known& known, WallTime time);
+  // The last run that was under way then, give or take.
+  static std::string run_at(const Known& known, WallTime time, Duration early, Duration late);
   static Verdict judge_push(Known& known, const Event& event, const Evidence& evidence);
   static bool is_own(Known& known, const std::string& path, const std::string& run_id, const std::function<bool()>& active);
 

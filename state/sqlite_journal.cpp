@@ -1,8 +1,11 @@
 #include "state/sqlite_journal.h"
 
 #include <fcntl.h>
+#include <linux/fs.h>
 #include <sys/file.h>
+#include <sys/ioctl.h>
 #include <sys/stat.h>
+#include <sys/vfs.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -371,6 +374,21 @@ Status make_file(const std::filesystem::path& file) {
   return {};
 }
 
+// SQLite maps the -shm. On Btrfs, which writes nothing in place, the first store to a mapped page needs new space, and ends the process by
+// SIGBUS where a quota or the disk is full, before any write fails with an error. A file that is told to be written in place (chattr +C)
+// needs none. It can be told so only while it is empty, and is best so: made anew by each first opener. What is there is not opened, as
+// above. Without it hark works as well, until that moment.
+void make_shared_memory_in_place(const std::string& file) {
+  constexpr long kBtrfs = 0x9123683E;
+  struct statfs place {};
+  if (::statfs(file.c_str(), &place) != 0 || static_cast<long>(place.f_type) != kBtrfs) return;
+  const Descriptor fd(::open((file + "-shm").c_str(), O_CREAT | O_EXCL | O_RDWR | O_CLOEXEC, 0600));
+  int flags = 0;
+  if (fd.get() < 0 || ::ioctl(fd.get(), FS_IOC_GETFLAGS, &flags) != 0) return;
+  flags |= FS_NOCOW_FL;
+  (void)::ioctl(fd.get(), FS_IOC_SETFLAGS, &flags);
+}
+
 std::string pragma(const std::string& name, std::int64_t value) {
   return "PRAGMA " + name + " = " + std::to_string(value) + "; ";
 }
@@ -425,6 +443,7 @@ Result<std::unique_ptr<Journal>> open_journal(const std::filesystem::path& file,
   }
 
   if (auto status = make_file(file); !status) return status.error();
+  make_shared_memory_in_place(file.string());
   auto connection = Connection::open(file, Connection::Mode::read_write, options.vfs);
   if (!connection) return connection.error();
   if (auto status = prepare(**connection, file, options); !status) return status.error();

@@ -14,6 +14,9 @@
 #include <thread>
 #include <vector>
 
+#include "core/limits.h"
+#include "platform/changed_at.h"
+#include "platform/clock.h"
 #include "tests/support/temporary_folder.h"
 
 namespace {
@@ -221,3 +224,18 @@ TEST_CASE("file system: renaming what is not there is an error") {
 
 }  // namespace
 }  // namespace hark
+
+TEST_CASE("file times: a file on a local disk tells when it was changed, whatever it was told to say") {
+  const hark::test::TemporaryFolder folder;
+  const auto file = (folder / "file").string();
+  CHECK_FALSE(hark::changed_at(file));
+  const auto before = hark::SystemClock().now().wall;
+  std::ofstream(file) << "x";
+  const timespec long_ago[2] = {{1, 0}, {1, 0}};
+  REQUIRE(utimensat(AT_FDCWD, file.c_str(), long_ago, 0) == 0);
+  const auto changed = hark::changed_at(file);
+  if (!changed) return;  // a build folder on a network's file system
+  CHECK(*changed >= before - hark::limits::kFileTimeGrain);
+  CHECK(*changed <= hark::SystemClock().now().wall);
+  CHECK_FALSE(hark::changed_at("/proc/self/status"));
+}

@@ -162,3 +162,27 @@ TEST_CASE("own changes: beyond the files it remembers nothing is taken for a run
   CHECK_FALSE(changes.judge("h", change(kStart + 4s, {{"modify", "one more"}}), busy).own);
   CHECK(changes.judge("h", change(kStart + 4s, {{"modify", "7"}}), busy).own);
 }
+
+TEST_CASE("own changes: a file that tells when it was changed is somebody's when no run was under way then") {
+  const auto at = [](WallTime when) {
+    OwnChanges::Evidence evidence = busy;
+    evidence.changed = [when](const std::string&, const std::string&) { return std::optional(when); };
+    return evidence;
+  };
+  OwnChanges changes;
+  changes.begin("h", "r1", kStart);
+  CHECK(changes.judge("h", change(kStart + 1s, {{"modify", "during"}}), at(kStart + 1s)).run_id == "r1");
+  CHECK(changes.judge("h", change(kStart + 1s, {{"modify", "before"}}), at(kStart - limits::kFileTimeGrain - 1ms)).run_id.empty());
+  CHECK(changes.judge("h", change(kStart + 1s, {{"modify", "at once"}}), at(kStart - limits::kFileTimeGrain)).run_id == "r1");
+  changes.end("h", "r1", kStart + 2s);
+  const auto soon = kStart + 2s + 1ms;
+  CHECK(changes.judge("h", change(soon, {{"modify", "after"}}), at(soon)).run_id.empty());
+  CHECK(changes.judge("h", change(soon, {{"modify", "noticed late"}}), at(kStart + 2s)).run_id == "r1");
+  CHECK(changes.judge("h", change(soon, {{"delete", "gone"}}), busy).run_id == "r1");
+  // One of them is enough for a run to have had its hand in it, and all of them to make it its own.
+  changes.begin("h", "r2", kStart + 10s);
+  const auto verdict = changes.judge("h", change(kStart + 11s, {{"modify", "during"}, {"modify", "before"}}), at(kStart + 11s));
+  CHECK(verdict.run_id == "r2");
+  CHECK_FALSE(verdict.own);
+  CHECK(changes.judge("h", change(kStart + 11s, {{"modify", "during"}}), at(kStart + 11s)).own);
+}
