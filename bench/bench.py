@@ -501,7 +501,7 @@ if "starts" in only:
 if "route" in only:
     print("\nEvents routed, filtered, keyed, queued and taken on one core")
     for rules in (10, 1000, 10_000):
-        figures = [float(output(program("route_rate"), str(rules))) for _ in range(options.rounds)]
+        figures = [float(output(program("route_rate"), str(rules))[0]) for _ in range(options.rounds)]
         print_row(f"with {rules:,} sources and rules", f"{statistics.median(figures):,.0f}", "/s", "")
 if "idle" in only:
     ready, resident, used = idle()

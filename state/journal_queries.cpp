@@ -196,7 +196,7 @@ std::string in_states(const std::vector<std::string>& states) {
     literals += (literals.empty() ? "'" : ", '") + std::string(to_string(*known)) + "'";
     unhappy = unhappy && is_final(*known) && *known != RunState::succeeded;
   }
-  return " AND r.state IN (" + literals + ")" + (unhappy ? std::string(" AND r.") + kUnhappy : "");
+  return " AND r.state IN (" + literals + ")" + (unhappy ? std::string(" AND ") + kUnhappy : "");
 }
 
 }  // namespace
