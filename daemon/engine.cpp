@@ -123,6 +123,10 @@ void Engine::offer_to(Router::Target target, Event event, Answer answer) {
   auto& offers = offers_[event.source];
   offers.push_back({std::move(target), std::move(event), std::move(answer)});
   schedule_turn();
+  // Under a flood of offers a run that has ended would wait until all of this round of the loop are looked at, and its slot with it.
+  if (runner_ == nullptr || in_turn_) return;
+  runner_->collect();
+  if (!reports_.empty()) turn();
 }
 
 // Posted, not called: what else became ready in this round of the loop joins the same transaction.
@@ -145,10 +149,13 @@ void Engine::refuse(Answer answer, std::string reason) {
   if (!answer) return;
   Acceptance acceptance;
   acceptance.reason = std::move(reason);
-  parts_.loop.post([answer = std::move(answer), acceptance = std::move(acceptance)] { answer(acceptance); });
+  parts_.loop.post([alive = alive_, answer = std::move(answer), acceptance = std::move(acceptance)] {
+    if (*alive) answer(acceptance);
+  });
 }
 
 void Engine::turn() {
+  in_turn_ = true;
   Turn turn;
   turn.now = parts_.clock.now();
   if (const auto reason = reason_to_refuse(turn.now)) {
@@ -159,6 +166,7 @@ void Engine::turn() {
   if (journal_fault_ && turn.now.steady < journal_retry_) {
     arm_timer();
     check_drained();
+    in_turn_ = false;
     return;  // reports wait until the journal can be written again
   }
   turn.offers = next_offers();
@@ -177,6 +185,7 @@ void Engine::turn() {
   }
   if (!offers_.empty()) schedule_turn();
   arm_timer();
+  in_turn_ = false;
   check_drained();
 }
 

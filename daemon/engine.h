@@ -211,6 +211,7 @@ class Engine final : public EventSink, public Marks {
   std::map<std::string, Breaker> breakers_;  // by handler, those that have one and failed since they last succeeded
   std::deque<Report> reports_;        // stay until they are committed
   bool turn_scheduled_ = false;
+  bool in_turn_ = false;
   std::optional<std::string> journal_fault_;
   SteadyTime journal_retry_{};        // offers are refused until then
   std::unique_ptr<Timer> timer_;

@@ -11,6 +11,28 @@ PoolRunner::PoolRunner(Loop& loop, std::size_t threads, PipelineTools tools, Run
 
 PoolRunner::~PoolRunner() { shared_->open = false; }
 
+void PoolRunner::Shared::report(Loop& loop, std::shared_ptr<Shared> self, std::function<void()> tell) {
+  {
+    std::lock_guard lock(mutex_);
+    told_.push_back(std::move(tell));
+    if (any_.exchange(true)) return;  // somebody's wake-up is on its way
+  }
+  loop.post([self = std::move(self)] { self->collect(); });
+}
+
+void PoolRunner::Shared::collect() {
+  if (!any_.load(std::memory_order_acquire)) return;
+  std::vector<std::function<void()>> told;
+  {
+    std::lock_guard lock(mutex_);
+    told.swap(told_);
+    any_ = false;
+  }
+  for (const auto& tell : told) {
+    if (open) tell();
+  }
+}
+
 void PoolRunner::start(Assignment assignment) {
   workers_.post([&loop = loop_, &tools = tools_, shared = shared_, assignment = std::move(assignment)] {
     RunContext context;
@@ -23,15 +45,12 @@ void PoolRunner::start(Assignment assignment) {
       // The last one goes with the end of its run: one wake-up for both.
       if (!goes_on(step.state) || index + 1 == assignment.handler->steps.size()) return;
       reported = index + 1;
-      loop.post([shared, run = assignment.run, index, step] {
-        if (shared->open) shared->reports.step_finished(run, index, step);
-      });
+      shared->report(loop, shared, [reports = &shared->reports, run = assignment.run, index, step] { reports->step_finished(run, index, step); });
     };
     auto run = run_pipeline(*assignment.handler, context, tools);
-    loop.post([shared, reported, run = std::move(run)]() mutable {
-      if (!shared->open) return;
-      for (auto index = reported; index < run.steps.size(); ++index) shared->reports.step_finished(run, index, run.steps[index]);
-      shared->reports.finished(std::move(run));
+    shared->report(loop, shared, [reports = &shared->reports, reported, run = std::move(run)] {
+      for (auto index = reported; index < run.steps.size(); ++index) reports->step_finished(run, index, run.steps[index]);
+      reports->finished(run);
     });
   });
 }

@@ -29,6 +29,8 @@ class Runner {
  public:
   virtual ~Runner() = default;
   virtual void start(Assignment assignment) = 0;  // loop thread; never blocks
+  // Reports what has ended by now, ahead of what else waits for the loop. Loop thread; cheap where nothing has.
+  virtual void collect() {}
 };
 
 }  // namespace hark

@@ -567,3 +567,25 @@ TEST_CASE("engine: a flood of one source leaves the others' turn alone") {
   world.until([&] { return calm && answered == count; });
   CHECK(*calm <= 2);
 }
+
+TEST_CASE("engine: a run that has ended gives its slot to the next before a round of offers is through") {
+  Runs world;
+  world.settings.max_concurrent_handlers = 1;
+  world.open();
+  world.offer(world.event("s"));
+  world.offer(world.event("s"));
+  REQUIRE(world.runner.started.size() == 1);
+  world.runner.ended = [&] {
+    auto run = world.runner.started[0].run;
+    run.state = RunState::succeeded;
+    run.finished = world.clock.now().wall;
+    world.engine->reports().finished(run);
+  };
+  std::size_t answered = 0;
+  for (int i = 0; i < 10; ++i) {
+    world.engine->offer(world.event("s"), [&](const Acceptance& acceptance) { answered += acceptance.taken() ? 1 : 0; });
+    CHECK(world.runner.started.size() == 2);
+  }
+  CHECK(answered == 0);  // not from within the offer
+  world.until([&] { return answered == 10; });
+}

@@ -28,6 +28,10 @@ using namespace std::chrono_literals;
 class FakeRunner final : public Runner {
  public:
   void start(Assignment assignment) override { started.push_back(std::move(assignment)); }
+  void collect() override {
+    if (const auto tell = std::exchange(ended, nullptr)) tell();
+  }
+  std::function<void()> ended;  // reports that wait for the loop
   std::vector<Assignment> started;
 };
 
