@@ -404,8 +404,9 @@ Status Engine::start_run(Turn& turn, const Router::Start& start, Pace& pace) {
 
 void Engine::committed(Turn& turn) {
   // First of all the runs: everything below can happen while the first of them is already starting.
+  const bool watched = own_changes_.any_under_way();
   for (const auto& planned : turn.launches) {
-    if (watching_.contains(planned.assignment.run.handler)) begin_watching(planned.assignment.run, turn.now.wall);
+    if (watching_.contains(planned.assignment.run.handler)) own_changes_.begin(planned.assignment.run.handler, planned.assignment.run.id, turn.now.wall);
     const auto run = std::make_shared<const Run>(planned.assignment.run);
     turn.notices.emplace_back(lifecycle::RunStarted{run});
     turn.notices.emplace_back(lifecycle::HandlerStart{run});
@@ -414,6 +415,7 @@ void Engine::committed(Turn& turn) {
     if (!steps.empty()) turn.notices.emplace_back(lifecycle::PhaseStarted{run->id, run->handler, run->correlation_id, steps.front().name});
   }
   executor_.launch(std::move(turn.launches), *runner_);
+  if (!watched && own_changes_.any_under_way()) watch_activity();
 
   if (journal_fault_) {
     say("info", "the journal can be written again");

@@ -155,7 +155,6 @@ class Engine final : public EventSink, public Marks {
   Status take_offer(Turn& turn, Offered& offered);
   Status tag_own_changes(Offered& offered);
   bool runs_are_active();
-  void begin_watching(const Run& run, WallTime now);
   void end_watching(const std::string& name, const std::string& run_id, const Handler* handler, WallTime now);
   void watch_activity();
   Result<bool> is_duplicate(Turn& turn, Offered& offered);

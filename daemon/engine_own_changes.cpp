@@ -46,15 +46,9 @@ Status Engine::tag_own_changes(Offered& offered) {
   return {};
 }
 
-void Engine::begin_watching(const Run& run, WallTime now) {
-  const bool first = !own_changes_.any_under_way();
-  own_changes_.begin(run.handler, run.id, now);
-  if (first) watch_activity();
-}
-
 // What git told of the run is kept for the moment in which the last of its movements may still come; the file goes.
 void Engine::end_watching(const std::string& name, const std::string& run_id, const Handler* handler, WallTime now) {
-  OwnChanges::Stretches moves;
+  std::vector<BranchMove> moves;
   if (handler != nullptr && handler->traces_git) {
     const auto trace = git_trace_file(output_folder(settings_), run_id);
     moves = branch_moves(trace);

@@ -142,7 +142,7 @@ void SourceSupervisor::run(std::vector<Wanted> wanted) {
   std::unordered_map<std::string, std::shared_ptr<Supervised>> before;
   for (auto& source : std::exchange(sources_, {})) before.emplace(source->status().name, source);
   by_name_.clear();
-  std::vector<std::shared_ptr<Supervised>> fresh;
+  std::vector<std::shared_ptr<Supervised>> fresh, relieved;
   for (auto& each : wanted) {
     auto old = before.extract(each.name);
     auto& now = sources_.emplace_back();
@@ -153,13 +153,17 @@ void SourceSupervisor::run(std::vector<Wanted> wanted) {
       now = fresh.emplace_back(std::make_shared<Supervised>(*this, each.name, std::move(each.type), std::move(each.source)));
       if (!old.empty()) {
         now->take_over_count(*old.mapped());
-        old.mapped()->retire();
+        // Two may watch one tree: the old one ends when the new one does, so that nothing changes between the two. What both tell is told
+        // by one event after a debounce, and else twice.
+        const bool overlaps = old.mapped()->status().type == "file_change" && now->status().type == "file_change";
+        overlaps ? relieved.push_back(old.mapped()) : old.mapped()->retire();
       }
     }
     by_name_.emplace(std::move(each.name), now.get());
   }
   for (auto& [name, source] : before) source->retire();
   for (auto& source : fresh) source->start();
+  for (auto& source : relieved) source->retire();
 }
 
 void SourceSupervisor::stop() {

@@ -3,14 +3,12 @@
 #include <sys/stat.h>
 
 #include <algorithm>
-#include <array>
 #include <cerrno>
+#include <cstdlib>
 #include <fstream>
-#include <map>
 #include <optional>
+#include <sstream>
 #include <string_view>
-
-#include <nlohmann/json.hpp>
 
 #include "core/limits.h"
 
@@ -18,15 +16,17 @@ namespace hark {
 
 namespace {
 
-// Those that write below refs/heads. Aliases and scripts show as the commands that they call.
-constexpr std::array<std::string_view, 21> kMovers = {"am",    "bisect", "branch", "checkout", "cherry-pick",  "commit", "fast-import", "fetch",  "filter-branch", "history",   "merge",
-                                                      "pull",  "push",   "rebase", "receive-pack", "replay", "reset",  "revert",      "subtree", "switch",        "update-ref"};
-
-struct GitCommand {
-  std::optional<WallTime> began;
-  WallTime ended = WallTime::max();
-  bool moves = false;
-};
+// "04:10:59.518867 refs/debug.c:71  1: refs/heads/main 148cdc4... -> 2e1b7bb... (F=0xc, T=0x0) \"commit: y\"": a branch, where it stood,
+// where it stands, and flags of which 0x8 says that the first was known. A name holds no blank (git-check-ref-format(1)).
+std::optional<BranchMove> move_of(const std::string& line) {
+  constexpr std::string_view kBranch = "refs/heads/", kFlags = "(F=0x";
+  std::istringstream words(line);
+  std::string time, where, number, reference, before, arrow, after, flags;
+  if (!(words >> time >> where >> number >> reference >> before >> arrow >> after >> flags)) return std::nullopt;
+  if (!where.starts_with("refs/debug.c:") || arrow != "->" || !reference.starts_with(kBranch) || !flags.starts_with(kFlags)) return std::nullopt;
+  const bool known = (std::strtoul(flags.c_str() + kFlags.size(), nullptr, 16) & 0x8) != 0;
+  return BranchMove{reference.substr(kBranch.size()), known ? before : std::string{}, after};
+}
 
 }  // namespace
 
@@ -40,29 +40,15 @@ std::filesystem::path prepare_git_trace(const std::filesystem::path& output_fold
   return file;
 }
 
-std::vector<std::pair<WallTime, WallTime>> branch_moves(const std::filesystem::path& trace) {
+std::vector<BranchMove> branch_moves(const std::filesystem::path& trace) {
   std::ifstream file(trace, std::ios::binary | std::ios::ate);
   if (!file) return {};
   const auto size = static_cast<std::size_t>(std::max<std::streamoff>(file.tellg(), 0));
   file.seekg(static_cast<std::streamoff>(size - std::min(size, limits::kGitTrace)));
-  std::map<std::string, GitCommand> commands;  // by git's own id of the process
-  for (std::string line; std::getline(file, line);) {
-    const auto event = nlohmann::json::parse(line, nullptr, false);
-    if (!event.is_object()) continue;  // the first one, cut off; the last one, being written
-    const auto text = [&](const char* key) {
-      const auto found = event.find(key);
-      return found != event.end() && found->is_string() ? found->get<std::string>() : std::string{};
-    };
-    const auto what = text("event");
-    if (what != "start" && what != "cmd_name" && what != "exit" && what != "signal") continue;
-    auto& command = commands[text("sid")];
-    if (what == "start") command.began = from_rfc3339(text("time"));
-    if (what == "exit" || what == "signal") command.ended = from_rfc3339(text("time")).value_or(command.ended);
-    if (what == "cmd_name") command.moves = std::find(kMovers.begin(), kMovers.end(), text("name")) != kMovers.end();
-  }
-  std::vector<std::pair<WallTime, WallTime>> moves;
-  for (const auto& [sid, command] : commands) {
-    if (command.moves) moves.emplace_back(command.began.value_or(WallTime::min()), command.ended);
+  std::vector<BranchMove> moves;
+  for (std::string line; std::getline(file, line);) {  // the first one may be cut off, the last one being written
+    if (line.find(" -> ") == std::string::npos) continue;
+    if (auto move = move_of(line)) moves.push_back(std::move(*move));
   }
   return moves;
 }

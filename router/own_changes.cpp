@@ -9,10 +9,10 @@
 namespace hark {
 
 void OwnChanges::begin(const std::string& handler, const std::string& run_id, WallTime now) {
-  if (handlers_[handler].runs.insert_or_assign(run_id, Span{now, std::nullopt, {}, {}}).second) ++under_way_;
+  if (handlers_[handler].runs.insert_or_assign(run_id, Span{now, std::nullopt, {}}).second) ++under_way_;
 }
 
-void OwnChanges::end(const std::string& handler, const std::string& run_id, WallTime now, Stretches moves) {
+void OwnChanges::end(const std::string& handler, const std::string& run_id, WallTime now, std::vector<BranchMove> moves) {
   const auto known = handlers_.find(handler);
   if (known == handlers_.end()) return;
   auto& runs = known->second.runs;
@@ -36,28 +36,33 @@ std::string OwnChanges::run_at(const Known& known, WallTime time, Duration early
   return last != nullptr ? *last : std::string{};
 }
 
-// A commit tells when it was made, in whole seconds. So it may be a person's of the same second: only where git tells that the run was at
-// it as the branch moved, it is the run's.
+namespace {
+
+// Whether these steps lead from where the branch stood to where it stands. Somebody's step among them leaves a gap.
+bool lead(const std::vector<BranchMove>& moves, const std::string& branch, std::string at, const std::string& to) {
+  for (const auto& move : moves) {
+    if (move.branch != branch || (!move.before.empty() && move.before != at)) continue;
+    at = move.after;
+    if (at == to) return true;
+  }
+  return false;
+}
+
+std::string text_of(const nlohmann::json& data, const char* key) {
+  const auto found = data.find(key);
+  return found != data.end() && found->is_string() ? found->get<std::string>() : std::string{};
+}
+
+}  // namespace
+
 OwnChanges::Verdict OwnChanges::judge_push(Known& known, const Event& event, const Evidence& evidence) {
   Verdict verdict;
-  const auto& commits = event.data.json()["commits"];
-  for (auto& [run, span] : known.runs) {
-    const auto began = std::chrono::floor<std::chrono::seconds>(span.began);
-    const bool all = !commits.empty() && std::all_of(commits.begin(), commits.end(), [&, &span = span](const nlohmann::json& commit) {
-      const auto time = from_rfc3339(commit.value("time", std::string{}));
-      return time && *time >= began && (!span.ended || *time <= *span.ended);
-    });
-    if (!all) continue;
-    const auto moves = span.ended ? span.moves : evidence.moves(run);
-    verdict.run_id = run;
-    for (const auto& [from, to] : moves) {
-      if (from > event.time || event.time - limits::kOwnChangeGrace > to) continue;
-      // A command that has ended moved a branch once; what follows within the grace is somebody else's.
-      const bool first = span.explained.emplace(from, event.subject).second;
-      if (!first && event.time > to) continue;
-      verdict.own = true;
-      return verdict;
-    }
+  const auto& data = event.data.json();
+  for (const auto& [run, span] : known.runs) {
+    if (span.began > event.time) continue;
+    if (!span.ended || event.time <= *span.ended + limits::kOwnChangeGrace) verdict.run_id = run;
+    if (!lead(span.ended ? span.moves : evidence.moves(run), text_of(data, "branch"), text_of(data, "before"), text_of(data, "after"))) continue;
+    return {run, true};
   }
   return verdict;
 }

@@ -4,8 +4,7 @@
 // - one that changes only while runs of it are under way is written by them, from the second such run on;
 // - where the file itself tells when it was changed, that says whether a run was under way;
 // - while the processes of the runs do nothing at all, a change is somebody else's;
-// - a branch was moved by a run when all its new commits were made while that run was under way, and git itself told that a command of the
-//   run which can move branches was at it just then.
+// - a branch was moved by a run when git itself told so, step by step from where it stood to where it stands.
 // Where it cannot be told the change counts: one run too many does less harm than one too few. What is left of an error on the other
 // side (a person who changes one file during two busy runs, and never between runs) is told by the decision; allow_self_trigger rules it
 // out. Pure; loop thread only.
@@ -15,7 +14,6 @@
 #include <functional>
 #include <map>
 #include <optional>
-#include <set>
 #include <string>
 #include <unordered_map>
 #include <utility>
@@ -23,6 +21,7 @@
 
 #include <nlohmann/json_fwd.hpp>
 
+#include "core/branch_move.h"
 #include "core/event.h"
 
 namespace hark {
@@ -30,9 +29,8 @@ namespace hark {
 class OwnChanges {
  public:
   void begin(const std::string& handler, const std::string& run_id, WallTime now);
-  // Of one that did not begin: nothing. `moves`: when it may have moved branches, by its own account.
-  using Stretches = std::vector<std::pair<WallTime, WallTime>>;
-  void end(const std::string& handler, const std::string& run_id, WallTime now, Stretches moves = {});
+  // Of one that did not begin: nothing. `moves`: how its commands moved branches, by their own account.
+  void end(const std::string& handler, const std::string& run_id, WallTime now, std::vector<BranchMove> moves = {});
   bool any_under_way() const { return under_way_ > 0; }
 
   struct Verdict {
@@ -41,8 +39,8 @@ class OwnChanges {
   };
   // What is known of runs under way; asked only where it matters.
   struct Evidence {
-    std::function<bool()> active;                               // did their processes do anything lately?
-    std::function<Stretches(const std::string& run_id)> moves;  // as end() is told, until now
+    std::function<bool()> active;                                             // did their processes do anything lately?
+    std::function<std::vector<BranchMove>(const std::string& run_id)> moves;  // as end() is told, until now
     // When that file below `root` was changed last. Empty, or nullopt: only when it was noticed is known.
     std::function<std::optional<WallTime>(const std::string& root, const std::string& path)> changed{};
   };
@@ -58,8 +56,7 @@ class OwnChanges {
   struct Span {
     WallTime began;
     std::optional<WallTime> ended;
-    Stretches moves;  // of one that has ended
-    std::set<std::pair<WallTime, std::string>> explained;  // which of its moves (by its beginning) was seen already, of which branch
+    std::vector<BranchMove> moves;  // of one that has ended
   };
   struct Known {
     std::map<std::string, Span> runs;  // those that ended long ago are forgotten

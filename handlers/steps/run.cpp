@@ -27,7 +27,7 @@ Status add_environment(const StepCall& call, const Template::Lookup& lookup, Ren
   environment.emplace_back("HARK_IDEMPOTENCY_KEY", idempotency_key(call.handler, call.step, call.context));
   if (call.handler.traces_git) {
     const auto trace = prepare_git_trace(call.tools.output_folder, run.id);
-    if (!trace.empty()) environment.emplace_back("GIT_TRACE2_EVENT", trace.string());
+    if (!trace.empty()) environment.emplace_back("GIT_TRACE_REFS", trace.string());
   }
   if (!event.traceparent.empty()) environment.emplace_back("TRACEPARENT", event.traceparent);
   return {};

@@ -6,6 +6,7 @@ import os
 import shutil
 import signal
 import socket
+import threading
 import time
 import unittest
 
@@ -127,6 +128,37 @@ class Sources(ReloadCase):
         (project.path / "src/a.c").write_text("x")
         self.assertTrue(self.reload(daemon).endswith("sources: ~code"))
         self.assertEqual(project.run_output(daemon.wait_run("h")["run"]), f"{project.path}/src/a.c\n")
+
+    def test_no_file_is_missed_between_a_watcher_and_the_next(self):
+        def text(debounce):
+            return source("code", "file_change", f'path = "src"\ndebounce = "{debounce}"') + handler("h", "true")
+
+        os.mkdir(os.path.join(self.folder, "src"))
+        project = self.project(text("20ms"))
+        daemon = self.daemon(project)
+        made, done = [], threading.Event()
+
+        def make():
+            while not done.wait(0.002):
+                made.append(f"src/{len(made)}")
+                (project.path / made[-1]).touch()
+
+        maker = threading.Thread(target=make)
+        maker.start()
+        for number in range(30):
+            project.configure(text(f"{20 + number % 2}ms"))
+            self.reload(daemon)
+        done.set()
+        maker.join()
+
+        def told():
+            events = json.loads(project.hark("history", "--events", "-n", "1000", "--json").stdout)["events"]
+            return {file for each in events for file in each["event"]["data"]["files"]}
+
+        wanted = {f"{project.path}/{name}" for name in made}
+        deadline = time.monotonic() + DEADLINE
+        while missing := wanted - told():
+            self.assertLess(time.monotonic(), deadline, f"{len(missing)} of {len(wanted)} were never told")
 
     def test_a_path_goes_from_one_webhook_to_another_and_a_source_that_is_the_same_is_not_touched(self):
         same = webhook("same", "/same", 'unsigned = true\nrate_limit = "1/d"')

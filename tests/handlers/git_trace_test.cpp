@@ -10,9 +10,14 @@
 #include "tests/support/temporary_folder.h"
 
 using namespace hark;
-using namespace std::chrono_literals;
 
-TEST_CASE("git trace: what can move a branch is known with its times, what only looks is not") {
+namespace {
+
+const std::string kNone(40, '0');
+
+}  // namespace
+
+TEST_CASE("git trace: every step of a branch is known, whatever command took it, and what only looks is not") {
   hark::test::GitFolder folder;
   folder.git(".", "init -q -b main work");
   folder.git(".", "init -q --bare bare");
@@ -21,38 +26,36 @@ TEST_CASE("git trace: what can move a branch is known with its times, what only 
   CHECK(std::filesystem::status(trace.parent_path()).permissions() == std::filesystem::perms::owner_all);
   CHECK(branch_moves(trace).empty());
   const auto traced = [&](const std::string& line) {
-    folder.shell("work", "export GIT_TRACE2_EVENT='" + trace.string() + "'; " + line);
+    std::filesystem::remove(trace);
+    folder.shell("work", "export GIT_TRACE_REFS='" + trace.string() + "'; " + line);
     return branch_moves(trace);
   };
-  const auto before = std::chrono::system_clock::now();
-  const auto moves = traced("echo x > a; git add a; git commit -qm one");
-  const auto after = std::chrono::system_clock::now();
-  const auto looked = traced("git status; git log");
-  const auto pushed = traced("git push -q ../bare main");
-  REQUIRE(moves.size() == 1);
-  CHECK(moves[0].first >= before - 1ms);
-  CHECK(moves[0].first < moves[0].second);
-  CHECK(moves[0].second <= after);
-  CHECK(looked.size() == 1);
-  CHECK(pushed.size() == 3);  // push, and receive-pack at the other side
+  const auto first = traced("echo x > a; git add a; git commit -qm one");
+  REQUIRE(first.size() == 1);
+  CHECK(first[0].branch == "main");
+  CHECK(first[0].before == kNone);
+  const auto one = first[0].after;
+  CHECK(one.size() == 40);
+
+  const auto second = traced("git commit -q --allow-empty -m 'a -> b (F=0x8'");
+  REQUIRE(second.size() == 1);
+  CHECK(second[0].before == one);
+  const auto two = second[0].after;
+  CHECK(traced("git status; git log --oneline").empty());
+  CHECK(traced("git branch feature/x HEAD~1") == std::vector<BranchMove>{{"feature/x", kNone, one}});
+  CHECK(traced("git push -q ../bare main") == std::vector<BranchMove>{{"main", kNone, two}});
+  CHECK(traced("git reset -q --hard HEAD~1") == std::vector<BranchMove>{{"main", two, one}});
+  CHECK(traced("git update-ref refs/heads/main " + two) == std::vector<BranchMove>{{"main", "", two}});
+  CHECK(traced("git branch -q -D feature/x").empty());  // a deletion is none of its transactions
 }
 
-TEST_CASE("git trace: a command that has not ended lasts, and what is no trace tells nothing") {
+TEST_CASE("git trace: what is no trace tells nothing, of a long one the end is read") {
   const hark::test::TemporaryFolder folder;
   const auto file = folder / "trace";
-  const std::string started =
-      R"({"event":"start","sid":"a","time":"2026-11-22T00:00:01.000000Z"})"
-      "\n"
-      R"({"event":"cmd_name","sid":"a","name":"commit"})"
-      "\n";
-  std::ofstream(file) << "\xff\n[]\n{\"event\":1}\n" << started << "{\"event\":\"exit\",\"sid\":\"a\",\"ti";
-  auto moves = branch_moves(file);
-  REQUIRE(moves.size() == 1);
-  CHECK(moves[0] == std::pair(*from_rfc3339("2026-11-22T00:00:01Z"), WallTime::max()));
-  // Of a long one the end is read: of a command whose beginning is not seen, as much as is.
-  std::ofstream(file) << started << std::string(limits::kGitTrace, ' ') << "\n" << R"({"event":"cmd_name","sid":"b","name":"push"})" << "\n";
-  moves = branch_moves(file);
-  REQUIRE(moves.size() == 1);
-  CHECK(moves[0] == std::pair(WallTime::min(), WallTime::max()));
+  const std::string step = "04:10:59.518867 refs/debug.c:71         1: refs/heads/main aa -> bb (F=0xc, T=0x0) \"commit: y\"\n";
+  std::ofstream(file) << "\xff\n -> \n04:10:59.5 refs/debug.c:71 0: HEAD aa -> bb (F=0xc\n04:1 other.c:1 0: refs/heads/x a -> b (F=0xc\n" << step << step.substr(0, 60);
+  CHECK(branch_moves(file) == std::vector<BranchMove>{{"main", "aa", "bb"}});
+  std::ofstream(file) << step << std::string(limits::kGitTrace, ' ') << "\n" << step;
+  CHECK(branch_moves(file).size() == 1);
   CHECK(branch_moves(folder / "none").empty());
 }

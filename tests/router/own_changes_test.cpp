@@ -22,23 +22,22 @@ Event change(WallTime when, std::initializer_list<std::pair<const char*, const c
   return event;
 }
 
-Event push(WallTime when, std::initializer_list<WallTime> commits) {
+Event push(WallTime when, const std::string& before, const std::string& after, const std::string& branch = "main") {
   Event event;
   event.type = "git_push";
   event.time = when;
-  auto list = nlohmann::json::array();
-  for (const auto time : commits) list.push_back({{"time", to_rfc3339(time)}});
-  event.data = Payload(nlohmann::json{{"commits", list}});
+  event.data = Payload(nlohmann::json{{"branch", branch}, {"before", before}, {"after", after}, {"commits", nlohmann::json::array()}});
   return event;
 }
 
-OwnChanges::Stretches nothing(const std::string&) { return {}; }
+using Moves = std::vector<BranchMove>;
+Moves nothing(const std::string&) { return {}; }
 const OwnChanges::Evidence busy{[] { return true; }, nothing};
 const OwnChanges::Evidence idle{[] { return false; }, nothing};
 
-// Its git commands were at it from then to then.
-OwnChanges::Evidence moving(WallTime from, WallTime to) {
-  return {[] { return true; }, [=](const std::string&) { return OwnChanges::Stretches{{from, to}}; }};
+// Its git commands told of these.
+OwnChanges::Evidence moving(Moves moves) {
+  return {[] { return true; }, [moves = std::move(moves)](const std::string&) { return moves; }};
 }
 
 }  // namespace
@@ -108,44 +107,34 @@ TEST_CASE("own changes: another handler's runs are somebody else") {
   CHECK_FALSE(changes.judge("h", change(kStart + 1s, {{"create", "out"}}), busy).own);
 }
 
-TEST_CASE("own changes: a branch is the run's when its commits were made while it ran, and its git was at it") {
+TEST_CASE("own changes: a branch is the run's when its git tells of every step") {
   OwnChanges changes;
-  changes.begin("h", "r1", kStart + 10s);
-  const auto at = kStart + 12s;
-  const auto own = moving(at - 5ms, at - 1ms);
-  CHECK(changes.judge("h", push(at, {kStart + 11s}), own).own);
-  CHECK(changes.judge("h", push(at, {kStart + 11s}), moving(at - 6ms, WallTime::max())).own);
-  CHECK_FALSE(changes.judge("h", push(at, {kStart + 11s, kStart + 5s}), own).own);
-  CHECK_FALSE(changes.judge("h", push(at, {}), own).own);
-  CHECK_FALSE(changes.judge("other", push(at, {kStart + 11s}), own).own);
-  // A person's, while it works and moves nothing, or had done so before.
-  const auto theirs = changes.judge("h", push(at, {kStart + 11s}), busy);
+  changes.begin("h", "r1", kStart);
+  const auto at = kStart + 1s;
+  const auto own = moving({{"other", "a", "b"}, {"main", "a", "b"}, {"main", "b", "c"}});
+  CHECK(changes.judge("h", push(at, "a", "c"), own).own);
+  CHECK(changes.judge("h", push(at, "a", "b"), own).own);  // seen before the second step
+  CHECK(changes.judge("h", push(at, "b", "c"), own).own);
+  CHECK_FALSE(changes.judge("h", push(at, "a", "d"), own).own);
+  CHECK_FALSE(changes.judge("h", push(at, "x", "c"), own).own);
+  CHECK_FALSE(changes.judge("h", push(at, "a", "c", "other"), own).own);
+  CHECK_FALSE(changes.judge("other", push(at, "a", "c"), own).own);
+  CHECK(changes.judge("h", push(at, "x", "c"), moving({{"main", "", "c"}})).own);  // it moved it whatever stood there
+  // Somebody's step between two of its own is in what was seen.
+  CHECK_FALSE(changes.judge("h", push(at, "a", "d"), moving({{"main", "a", "b"}, {"main", "c", "d"}})).own);
+  const auto theirs = changes.judge("h", push(at, "a", "b"), busy);
   CHECK_FALSE(theirs.own);
   CHECK(theirs.run_id == "r1");
-  CHECK_FALSE(changes.judge("h", push(at, {kStart + 11s}), moving(at - 5s, at - limits::kOwnChangeGrace - 1ms)).own);
-  CHECK_FALSE(changes.judge("h", push(at, {kStart + 11s}), moving(at + 1ms, at + 2ms)).own);
 }
 
-TEST_CASE("own changes: what a git command did is told once; a person's commit a moment later is not its") {
+TEST_CASE("own changes: what a run that has ended told of its git is known a while longer") {
   OwnChanges changes;
   changes.begin("h", "r1", kStart);
-  const auto own = moving(kStart + 100ms, kStart + 110ms);
-  CHECK(changes.judge("h", push(kStart + 105ms, {kStart}), own).own);
-  CHECK_FALSE(changes.judge("h", push(kStart + 120ms, {kStart}), own).own);
-  auto another = push(kStart + 120ms, {kStart});
-  another.subject = "refs/heads/another";
-  CHECK(changes.judge("h", another, own).own);
-  CHECK(changes.judge("h", push(kStart + 130ms, {kStart}), moving(kStart + 125ms, WallTime::max())).own);
-  CHECK(changes.judge("h", push(kStart + 140ms, {kStart}), moving(kStart + 125ms, WallTime::max())).own);  // it is at it still
-}
-
-TEST_CASE("own changes: what a run that has ended told of its git is known a moment longer") {
-  OwnChanges changes;
-  changes.begin("h", "r1", kStart);
-  changes.end("h", "r1", kStart + 1s, {{kStart + 900ms, kStart + 950ms}});
-  CHECK(changes.judge("h", push(kStart + 1100ms, {kStart}), idle).own);
-  CHECK_FALSE(changes.judge("h", push(kStart + 1300ms, {kStart}), idle).own);
-  CHECK_FALSE(changes.judge("h", push(kStart + 1100ms, {kStart + 2s}), idle).own);
+  changes.end("h", "r1", kStart + 1s, {{"main", "a", "b"}});
+  CHECK(changes.judge("h", push(kStart + 3s, "a", "b"), idle).own);
+  const auto later = changes.judge("h", push(kStart + 3s, "b", "c"), idle);
+  CHECK_FALSE(later.own);
+  CHECK(later.run_id.empty());
 }
 
 TEST_CASE("own changes: beyond the files it remembers nothing is taken for a run's") {
