@@ -1,5 +1,8 @@
 // Commands that ask the running daemon: status, stop, cancel, pause, resume, trigger.
+#include <signal.h>
 #include <unistd.h>
+
+#include <string_view>
 
 #include <nlohmann/json.hpp>
 
@@ -22,6 +25,12 @@ namespace {
 
 constexpr auto kUntilItEnds = std::chrono::hours(24 * 30);
 
+// " until 04:31:07Z" of a breaker that is open.
+std::string until(const json& breaker) {
+  const auto time = breaker.value("until", std::string{});
+  return time.size() > 19 ? " until " + time.substr(11, 8) + "Z" : std::string{};
+}
+
 void print_status(const json& status, WallTime now) {
   const auto state = status["state"].get<std::string>();
   const auto started = from_rfc3339(status["started"].get<std::string>());
@@ -42,7 +51,7 @@ void print_status(const json& status, WallTime now) {
   if (const auto& configuration = status["configuration"]; configuration.contains("refused")) {
     const auto since = from_rfc3339(configuration["loaded"].get<std::string>());
     const auto& errors = configuration["refused"]["errors"];
-    output::print_line(output::painted("the configuration was changed and is refused; the one read " + (since ? output::ago(*since, now) : "before") + " stays in force:", output::Colour::red));
+    output::print_line(output::painted("the configuration was changed, and what it says now is refused. In force is the one taken over " + (since ? output::ago(*since, now) : "before") + ":", output::Colour::red));
     for (const auto& error : errors) output::print_line("  " + output::printable(error.get<std::string>()));
   }
   const auto& queue = status["queue"];
@@ -71,12 +80,20 @@ void print_status(const json& status, WallTime now) {
     const auto last_state = handler.value("last_state", std::string{"-"});
     rows.push_back({{handler["name"].get<std::string>()}, {std::to_string(handler["running"].get<int>())}, {std::to_string(handler["waiting"].get<int>())},
                     {last ? output::ago(*last, now) : first_comes ? "none yet" : "never"}, {last_state, last ? output::colour_of_state(last_state) : output::Colour::none},
-                    {handler["paused"].get<bool>() ? "paused" : handler.contains("breaker") ? "breaker " + handler["breaker"]["state"].get<std::string>() : "", output::Colour::yellow}});
+                    {handler["paused"].get<bool>() ? "paused" : handler.contains("breaker") ? "breaker " + handler["breaker"]["state"].get<std::string>() + until(handler["breaker"]) : "", output::Colour::yellow}});
   }
   if (!rows.empty()) {
     output::print_line("");
     output::print_table({{"HANDLER"}, {"RUNNING", true}, {"WAITING", true}, {"LAST RUN", true}, {"RESULT", true}, {""}}, rows);
   }
+}
+
+// Ctrl-C ends only the waiting.
+void say_that_it_goes_on(int signal) {
+  constexpr std::string_view kText = "\nhark: no longer waited for; the run goes on (`hark daemon history` shows it, `hark daemon cancel` ends it)\n";
+  (void)!::write(STDERR_FILENO, kText.data(), kText.size());
+  ::signal(signal, SIG_DFL);
+  ::raise(signal);
 }
 
 // What is no name at all cannot be a part of a path, however it is written there.
@@ -165,6 +182,7 @@ int trigger_command(const TriggerCommand& command) {
     output::complain(named.error());
     return exit_code::kUsage;
   }
+  if (command.wait) ::signal(SIGINT, say_that_it_goes_on);
   json answer;
   const auto target = "/api/handlers/" + command.handler + "/trigger" + (command.wait ? "?wait=true" : "");
   if (const auto ended = ask_daemon_json(command.common, "POST", target, *payload, command.wait ? Duration(kUntilItEnds) : Duration(kPatience), answer)) return *ended;

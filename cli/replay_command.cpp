@@ -120,6 +120,12 @@ std::optional<int> check_daemon(const ReplayCommand& command) {
 int dry_run(const ReplayCommand& command, const std::vector<std::string>& ids, JournalReader* journal) {
   const auto loaded = load_or_complain(command.common);
   if (!loaded) return exit_code::kConfig;
+  std::vector<std::string> known;
+  for (const auto& handler : loaded->settings.handlers) known.push_back(handler.name);
+  if (!command.handler.empty() && std::find(known.begin(), known.end(), command.handler) == known.end()) {
+    output::complain(Error{"no handler is named '" + command.handler + "'" + did_you_mean(command.handler, known), "`hark config show` lists the handlers"});
+    return exit_code::kFailed;
+  }
   int status = exit_code::kOk;
   for (const auto& id : ids) {
     const auto event = journal != nullptr ? journal->event(id) : Result<std::optional<Event>>(std::optional<Event>());

@@ -194,7 +194,8 @@ class Replaying(Letters):
 
     def test_what_is_wrong_is_said(self):
         [event] = self.posted(1)
-        self.assertIn("did you mean 'good'", self.hark("replay", event, "--handler", "goood", status=1).stderr)
+        for more in ((), ("--dry-run",)):
+            self.assertIn("did you mean 'good'", self.hark("replay", event, "--handler", "goood", *more, status=1).stderr)
         self.assertIn("no such event", self.hark("replay", "nonesuch", event, status=1).stderr)
         self.project_.configure(CONFIG.replace('handlers = ["bad", "good"]', 'handler = "bad"'))
         self.hark("daemon", "reload")

@@ -121,7 +121,7 @@ class Failing(Flow):
         self.assertEqual(self.states(), ["failed", "failed", "queued"])
         [handler] = self.daemon_.status()["handlers"]
         self.assertEqual((handler["breaker"]["state"], handler["waiting"]), ("open", 1))
-        self.assertIn("breaker open", self.project_.hark("daemon", "status").stdout)
+        self.assertIn("breaker open until ", self.project_.hark("daemon", "status").stdout)
         self.assertIn("the breaker of 'work' is open after 2 failures in a row", self.explained(event))
 
 

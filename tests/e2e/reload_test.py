@@ -309,7 +309,7 @@ class Refused(ReloadCase):
         project.config.write_text(good + "[handlers.other]\nrun = 'echo\n")
         self.assertEqual(project.hark("daemon", "reload", status=78).stdout, "")
         status = project.hark("daemon", "status")
-        self.assertIn("the configuration was changed and is refused", status.stdout)
+        self.assertIn("the configuration was changed, and what it says now is refused", status.stdout)
         self.assertIn("the configuration has 1 error", status.stderr)
         project.configure("")
         self.assertIn("no source and no handler in it any more", project.hark("daemon", "reload", status=78).stderr)
