@@ -376,8 +376,8 @@ Status make_file(const std::filesystem::path& file) {
 
 // SQLite maps the -shm. On Btrfs, which writes nothing in place, the first store to a mapped page needs new space, and ends the process by
 // SIGBUS where a quota or the disk is full, before any write fails with an error. A file that is told to be written in place (chattr +C)
-// needs none. It can be told so only while it is empty, and is best so: made anew by each first opener. What is there is not opened, as
-// above. Without it hark works as well, until that moment.
+// needs less, so that it happens rarely (docs/decisions/0002). It can be told so only while it is empty, by its first opener. What is
+// there is not opened, as above.
 void make_shared_memory_in_place(const std::string& file) {
   constexpr long kBtrfs = 0x9123683E;
   struct statfs place {};
