@@ -105,16 +105,20 @@ std::optional<int> read_wanted(const ReplayCommand& command, Wanted& wanted) {
   return std::nullopt;
 }
 
+// Whether --handler, where it is given, names one of these.
+bool is_known(const std::string& handler, const std::vector<std::string>& known, const std::string& lists_them) {
+  if (handler.empty() || std::find(known.begin(), known.end(), handler) != known.end()) return true;
+  output::complain(Error{"no handler is named '" + handler + "'" + did_you_mean(handler, known), "`" + lists_them + "` lists the handlers"});
+  return false;
+}
+
 // Is there a daemon, and does it have the handler?
 std::optional<int> check_daemon(const ReplayCommand& command) {
   json status;
   if (const auto ended = ask_daemon_json(command.common, "GET", "/api/status", {}, kPatience, status)) return ended;
-  if (command.handler.empty()) return std::nullopt;
   std::vector<std::string> known;
   for (const auto& handler : status["handlers"]) known.push_back(handler["name"].get<std::string>());
-  if (std::find(known.begin(), known.end(), command.handler) != known.end()) return std::nullopt;
-  output::complain(Error{"no handler is named '" + command.handler + "'" + did_you_mean(command.handler, known), "`hark daemon status` lists the handlers"});
-  return exit_code::kFailed;
+  return is_known(command.handler, known, "hark daemon status") ? std::nullopt : std::optional(exit_code::kFailed);
 }
 
 int dry_run(const ReplayCommand& command, const std::vector<std::string>& ids, JournalReader* journal) {
@@ -122,10 +126,7 @@ int dry_run(const ReplayCommand& command, const std::vector<std::string>& ids, J
   if (!loaded) return exit_code::kConfig;
   std::vector<std::string> known;
   for (const auto& handler : loaded->settings.handlers) known.push_back(handler.name);
-  if (!command.handler.empty() && std::find(known.begin(), known.end(), command.handler) == known.end()) {
-    output::complain(Error{"no handler is named '" + command.handler + "'" + did_you_mean(command.handler, known), "`hark config show` lists the handlers"});
-    return exit_code::kFailed;
-  }
+  if (!is_known(command.handler, known, "hark config show")) return exit_code::kFailed;
   int status = exit_code::kOk;
   for (const auto& id : ids) {
     const auto event = journal != nullptr ? journal->event(id) : Result<std::optional<Event>>(std::optional<Event>());
