@@ -34,7 +34,7 @@ void ChildRegistry::ended(pid_t pid) {
 
 bool ChildRegistry::owns(pid_t pid) {
   std::lock_guard lock(mutex_);
-  return std::any_of(own_.begin(), own_.end(), [pid](const Child& child) { return child.pid == pid; });
+  return is_own(pid);
 }
 
 bool ChildRegistry::was_alone(pid_t pid) {
@@ -48,6 +48,17 @@ void ChildRegistry::reap_orphans() {
   reap_locked();
 }
 
+void ChildRegistry::reap_orphan(pid_t pid) {
+  std::lock_guard lock(mutex_);
+  if (starting_ > 0 || is_own(pid)) return;
+  siginfo_t info{};
+  waitid(P_PID, static_cast<id_t>(pid), &info, WEXITED | WNOHANG);  // ECHILD: somebody else was first
+}
+
+bool ChildRegistry::is_own(pid_t pid) const {
+  return std::any_of(own_.begin(), own_.end(), [pid](const Child& child) { return child.pid == pid; });
+}
+
 void ChildRegistry::take_up_again() {
   if (again_ && starting_ == 0) reap_locked();
 }
@@ -58,8 +69,7 @@ void ChildRegistry::reap_locked() {
     siginfo_t info{};
     if (waitid(P_ALL, 0, &info, WEXITED | WNOHANG | WNOWAIT) != 0 || info.si_pid == 0) return;
     const pid_t pid = info.si_pid;
-    const bool own = std::any_of(own_.begin(), own_.end(), [pid](const Child& child) { return child.pid == pid; });
-    if (own || starting_ > 0) {
+    if (starting_ > 0 || is_own(pid)) {
       again_ = true;
       return;
     }

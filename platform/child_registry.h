@@ -3,7 +3,8 @@
 // reap_orphans() must never reap a command, or its waiter would learn nothing of its end. waitid(P_ALL, WNOWAIT) shows a zombie
 // without taking it: one that is a command's, or that could be (a spawn is under way, its pid not known yet), is left and the
 // reaping goes on as soon as that command is reaped or known. So no list of children is ever read, and with nothing to
-// reap the cost is one system call. Thread-safe.
+// reap the cost is one system call. A command ends up at the head of the zombies and stays there while its tree is being ended:
+// whoever ends the tree reads all processes anyway, and has those that wait behind it reaped one by one. Thread-safe.
 #pragma once
 
 #include <sys/types.h>
@@ -23,12 +24,14 @@ class ChildRegistry {
   bool owns(pid_t pid);
   bool was_alone(pid_t pid);  // no other command ran at any time since this one was started
   void reap_orphans();
+  void reap_orphan(pid_t pid);  // seen as a zombie and a child of this process: nothing is done for a command, or what could be one
 
  private:
   struct Child {
     pid_t pid;
     bool alone;
   };
+  bool is_own(pid_t pid) const;
   void reap_locked();
   void take_up_again();
 

@@ -194,6 +194,7 @@ Result<ProcessResult> RealProcessSpawner::run(const Command& command, std::optio
     ProcessTree tree({.root = child->pid,
                       .run_id = command.run_id,
                       .is_command = [&](pid_t pid) { return children.owns(pid); },
+                      .reap_orphan = [&](pid_t pid) { children.reap_orphan(pid); },
                       .owns_strays = [&, pid = child->pid] { return children.was_alone(pid); },
                       .grace = state_->grace});
     note = tree.end([&](std::vector<pollfd>& fds, SteadyTime until) { attendance.wait_for_tree(fds, until); });
@@ -213,7 +214,12 @@ void RealProcessSpawner::reap_orphans() { state_->children.reap_orphans(); }
 
 std::size_t RealProcessSpawner::end_marked(const std::string& run_id) {
   if (run_id.empty()) return 0;
-  ProcessTree tree({.root = 0, .run_id = run_id, .is_command = {}, .owns_strays = {}, .grace = state_->grace});
+  ProcessTree tree({.root = 0,
+                    .run_id = run_id,
+                    .is_command = {},
+                    .reap_orphan = [&](pid_t pid) { state_->children.reap_orphan(pid); },
+                    .owns_strays = {},
+                    .grace = state_->grace});
   tree.end([](std::vector<pollfd>& fds, SteadyTime until) { wait_on(fds.data(), fds.size(), until); });
   state_->children.reap_orphans();
   return tree.members();

@@ -28,6 +28,7 @@ class ProcessTree {
     pid_t root = 0;                         // not reaped yet, and left unreaped; 0: the mark alone decides
     std::string run_id;                     // the mark; empty: none is looked for
     std::function<bool(pid_t)> is_command;  // a child of this process that some caller waits for: never a stray
+    std::function<void(pid_t)> reap_orphan;  // a zombie that is a child of this process; leaves commands alone
     std::function<bool()> owns_strays;      // an adopted orphan without a trace can only be this tree's
     Duration grace{};
   };
