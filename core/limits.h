@@ -126,9 +126,6 @@ inline constexpr std::size_t kDebounceHeld = 50'000;
 // Starts that one throttle looks back on, and keys beyond which those that bound nothing any more are looked for.
 inline constexpr std::int64_t kThrottleCount = 10'000;
 inline constexpr std::size_t kThrottleKeys = 1000;
-// Starts that a throttle remembers beyond those, should some be given back; and how far off a time is known again.
-inline constexpr std::size_t kThrottleSpare = 10'000;
-inline constexpr auto kThrottleSlack = 100us;
 // What a run changed last is told by its source within this after its end; processes that did nothing for so long changed nothing.
 inline constexpr auto kOwnChangeGrace = 250ms;
 // How far the times of files may lie behind the clock (a tick of the kernel: CONFIG_HZ=100).

@@ -48,6 +48,10 @@ double milliseconds(Duration duration) { return double(std::chrono::duration_cas
 
 Attempt attempt_of(const Run& run) { return {run.attempt, run.state, run.started, run.finished, run.exit_code, run.error, {}}; }
 
+WaitingRun waiting_run(const Run& run) {
+  return {run.sequence, run.event_sequence, run.handler, run.source, run.key, run.priority, run.not_before, throttle_applies(run)};
+}
+
 void begin_next_attempt(Run& run) {
   run.attempt += 1;
   run.state = RunState::queued;

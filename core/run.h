@@ -78,7 +78,8 @@ struct Run {
   int interruptions = 0;            // attempts that were cut off; the same
   int priority = 0;
   std::optional<std::string> key;   // runs of one handler and key go one after the other, in the order of their sequence
-  std::optional<WallTime> not_before;  // queued: waits until then (a retry's pause, a throttle)
+  bool direct = false;              // its event was sent to the handler by name
+  std::optional<WallTime> not_before;  // queued: waits until then (a retry's pause, perhaps a circle)
   std::optional<WallTime> dead_since;  // it stands in the dead letters
   std::uint64_t sequence = 0;       // the journal's number of this run, strictly rising; 0: not journaled yet
   WallTime queued{};
@@ -94,6 +95,9 @@ Attempt attempt_of(const Run& run);  // without its steps
 // The run as it waits for its next attempt. Its error stays: it is why there is another one.
 void begin_next_attempt(Run& run);
 
+// Its source's throttle counts the first attempts of what the source's rule started: not what was sent to a handler by name.
+inline bool throttle_applies(const Run& run) { return run.attempt == 1 && !run.direct; }
+
 // A run that waits, as little of it as the queue needs: a million of them are read at a start.
 struct WaitingRun {
   std::uint64_t sequence = 0;
@@ -103,7 +107,9 @@ struct WaitingRun {
   std::optional<std::string> key;
   int priority = 0;
   std::optional<WallTime> not_before;
+  bool throttled = true;  // throttle_applies() to it
 };
+WaitingRun waiting_run(const Run& run);
 
 using RunPtr = std::shared_ptr<const Run>;  // a run as it was at one moment, for those who only look
 

@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "core/limits.h"
+#include "core/printable.h"
 #include "daemon/engine_turn.h"
 #include "platform/clock.h"
 #include "platform/loop.h"
@@ -38,6 +39,13 @@ Handlers handlers_of(const Settings& settings) {
   return handlers;
 }
 
+std::string told(const RunQueue::Throttled& throttled, Now now) {
+  std::string text = "throttle: " + to_string(throttled.rate);
+  if (throttled.next > now.steady) text += " have started, the next may in " + to_string(std::chrono::ceil<std::chrono::milliseconds>(throttled.next - now.steady));
+  if (throttled.waiting > 0) text += ", " + counted(throttled.waiting, "other") + (throttled.waiting == 1 ? " waits" : " wait") + " for it";
+  return text;
+}
+
 // Handlers that could start themselves by what they write, and do not want to.
 std::set<std::string> watching_of(const Settings& settings) {
   auto names = named_by(settings, {"file_change", "git_push"});
@@ -48,6 +56,14 @@ std::set<std::string> watching_of(const Settings& settings) {
 }
 
 }  // namespace
+
+std::map<std::string, Rate> throttles_of(const Settings& settings) {
+  std::map<std::string, Rate> throttles;
+  for (const auto& source : settings.sources) {
+    if (source.rule.throttle) throttles.emplace(source.name, *source.rule.throttle);
+  }
+  return throttles;
+}
 
 Engine::Engine(Settings settings, EngineParts parts, LastRun last_run, std::uint64_t seed)
     : settings_(std::move(settings)),
@@ -65,17 +81,14 @@ Engine::Engine(Settings settings, EngineParts parts, LastRun last_run, std::uint
       drain_timer_(parts_.loop.timer()),
       activity_timer_(parts_.loop.timer()) {
   executor_.set_handlers(handlers_of(settings_));
+  queue_.set_throttles(throttles_of(settings_));
   prune_timer_->at(parts_.clock.now().steady + limits::kPruneInterval, [this] { prune_and_go_on(); });
 }
 
 Engine::~Engine() { *alive_ = false; }
 
 void Engine::reconfigure(Settings settings) {
-  std::vector<std::string> paced;  // sources whose throttle is another one now
-  for (const auto& source : settings.sources) {
-    const auto* before = router_.rule(source.name);
-    if (before != nullptr && before->throttle != source.rule.throttle) paced.push_back(source.name);
-  }
+  const bool other_throttles = throttles_of(settings) != throttles_of(settings_);
   // A breaker counts for the options it was made with.
   std::erase_if(breakers_, [&](const auto& entry) {
     const auto* before = handler(entry.first);
@@ -93,16 +106,7 @@ void Engine::reconfigure(Settings settings) {
   queue_.set_runs_in_memory(settings_.queue_limit);
   queue_.caps_changed();
   forget_marks_of_others();
-  if (!paced.empty()) {
-    ask(
-        [this, paced = std::move(paced)](Turn& turn, Status&) -> Status {
-          for (const auto& source : paced) {
-            if (auto done = pace_anew(source, turn.now); !done) return done;
-          }
-          return refill_queue(turn.now, turn.reports);
-        },
-        nullptr);
-  }
+  if (other_throttles) ask([this](Turn& turn, Status&) { return refill_queue(turn.now, turn.reports); }, nullptr);
   schedule_turn();  // more may run than before
 }
 
@@ -354,9 +358,8 @@ Status Engine::store(Turn& turn, const Router::Routed& routed, const std::vector
     const auto event = std::find_if(about.begin(), about.end(), [&](const EventPtr& e) { return e->sequence == decision.event_sequence; });
     if (auto done = decide(turn, event == about.end() ? about.back() : *event, decision); !done) return done;
   }
-  Pace pace;
   for (const auto& start : routed.starts) {
-    if (auto done = start_run(turn, start, pace); !done) return done;
+    if (auto done = start_run(turn, start); !done) return done;
   }
   if (routed.held) return {};
   for (const auto& event : about) {
@@ -365,7 +368,7 @@ Status Engine::store(Turn& turn, const Router::Routed& routed, const std::vector
   return {};
 }
 
-Status Engine::start_run(Turn& turn, const Router::Start& start, Pace& pace) {
+Status Engine::start_run(Turn& turn, const Router::Start& start) {
   if (settings_.queue_overflow == QueueOverflow::drop && queue_.size() >= settings_.queue_limit) {
     return decide(turn, start.event, {start.event->sequence, turn.now.wall, Stage::queue, Verdict::dropped, start.handler,
                                       "the queue is full: " + std::to_string(queue_.size()) + " runs wait (queue_limit)"});
@@ -373,12 +376,6 @@ Status Engine::start_run(Turn& turn, const Router::Start& start, Pace& pace) {
   if (const auto* handler = this->handler(start.handler); handler != nullptr && handler->on_busy != OnBusy::queue) {
     bool drop = false;
     if (auto done = make_room(turn, start, *handler, drop); !done || drop) return done;
-  }
-  if (!start.direct && !std::exchange(pace.asked, true)) {
-    pace.pause = router_.throttle(start.event->source, start.key, turn.now);
-    if (pace.pause) {
-      if (auto done = decide(turn, start.event, {start.event->sequence, turn.now.wall, Stage::queue, Verdict::held, {}, pace.pause->reason}); !done) return done;
-    }
   }
   Run run;
   run.id = ids_.next(turn.now.wall);
@@ -390,9 +387,15 @@ Status Engine::start_run(Turn& turn, const Router::Start& start, Pace& pace) {
   run.correlation_id = start.event->correlation_id;
   run.priority = start.priority;
   run.key = start.key;
-  run.not_before = pace.pause ? std::max(start.not_before.value_or(pace.pause->not_before), pace.pause->not_before) : start.not_before;
-  if (!run.not_before) make_way(start);
+  run.direct = start.direct;
+  run.not_before = start.not_before;
   run.queued = turn.now.wall;
+  const auto throttled = queue_.throttled(run, turn.now.steady);
+  if (throttled && throttled->room <= throttled->waiting) {
+    if (auto done = decide(turn, start.event, {start.event->sequence, turn.now.wall, Stage::queue, Verdict::held, start.handler, told(*throttled, turn.now)}); !done) return done;
+  } else if (!run.not_before) {
+    make_way(start);
+  }
   const auto sequence = parts_.journal.add_run(run, owner_);
   if (!sequence) return sequence.error();
   run.sequence = *sequence;
@@ -415,6 +418,7 @@ void Engine::committed(Turn& turn) {
     if (!steps.empty()) turn.notices.emplace_back(lifecycle::PhaseStarted{run->id, run->handler, run->correlation_id, steps.front().name});
   }
   executor_.launch(std::move(turn.launches), *runner_);
+  queue_.began(parts_.clock.now().steady);
   if (!watched && own_changes_.any_under_way()) watch_activity();
 
   if (journal_fault_) {

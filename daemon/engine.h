@@ -163,9 +163,7 @@ class Engine final : public EventSink, public Marks {
   void forget_marks_of_others();
   Status fire_debounces(Turn& turn);
   Status store(Turn& turn, const Router::Routed& routed, const std::vector<EventPtr>& about);
-  struct Pace;
-  Status start_run(Turn& turn, const Router::Start& start, Pace& pace);
-  void give_back(const Run& run, Now now);
+  Status start_run(Turn& turn, const Router::Start& start);
   Status decide(Turn& turn, const EventPtr& event, Decision decision);
   Status decide(const Run& run, WallTime now, Verdict verdict, std::string reason);
   void committed(Turn& turn);
@@ -176,7 +174,8 @@ class Engine final : public EventSink, public Marks {
   void attempt_ended(Turn& turn, const RunPtr& run);
   Status reload_waiting(Now now);
   Status refill_queue(Now now, const std::deque<Report>& reports);
-  Status pace_anew(const std::string& source, Now now);
+  Status recall_starts(Now now);
+  ThrottledSince throttled_since(WallTime now) const;
   Status route_unrouted(Now now);
   void arm_timer();
   void on_timer();

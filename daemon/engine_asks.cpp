@@ -9,8 +9,7 @@
 namespace hark {
 
 std::string Engine::why_waiting(const Run& run) const {
-  const auto now = parts_.clock.now().wall;
-  const auto* rule = router_.rule(run.source);
+  const auto now = parts_.clock.now();
   const auto& slots = queue_.slots();
   const auto cap = slots.handler_cap(run.handler);
   if (draining_) return "hark is stopping: it begins at the next start";
@@ -22,7 +21,10 @@ std::string Engine::why_waiting(const Run& run) const {
     return "the breaker of '" + run.handler + "' is " + (open ? "open" : "half open: one run is tried") + " after " +
            counted(std::size_t(breaker->second.failures()), "failure") + " in a row";
   }
-  if (run.not_before && *run.not_before > now) return "not before " + to_rfc3339(*run.not_before) + (run.failures > 0 ? " (retry)" : rule != nullptr && rule->throttle ? " (throttle)" : " (perhaps a circle)");
+  if (run.not_before && *run.not_before > now.wall) return "not before " + to_rfc3339(*run.not_before) + (run.failures > 0 ? " (retry)" : " (perhaps a circle)");
+  if (const auto throttled = queue_.throttled(run, now.steady); throttled && throttled->next > now.steady) {
+    return "throttle: " + to_string(throttled->rate) + " have started, the next may at " + to_rfc3339(now.wall + std::chrono::ceil<std::chrono::microseconds>(throttled->next - now.steady));
+  }
   if (!slots.any_free()) return "all slots are taken: " + counted(std::size_t(slots.running()), "run") + " under way (max_concurrent_handlers)";
   if (run.key && queue_.busy(run.handler, run.key)) return "others of its key '" + printable(*run.key, limits::kShownValue) + "' are before it";
   if (!run.key && cap > 0 && slots.running(run.handler) >= cap) return "as many of '" + run.handler + "' run as may: " + std::to_string(cap) + " (max_concurrent)";
@@ -119,7 +121,6 @@ void Engine::cancel(const std::string& run_id, Done done) {
           outcome = Error{"run " + run.id + " is not under way: it is " + std::string(to_string(run.state)), {}};
           return {};
         }
-        give_back(run, turn.now);
         run.state = RunState::cancelled;
         run.finished = turn.now.wall;
         run.error = run.attempt > 1 ? "cancelled before attempt " + std::to_string(run.attempt) + " began" : "cancelled before it began";

@@ -34,10 +34,6 @@ Status Engine::recover(const std::function<std::size_t(const std::string& run_id
       const auto* its = handler(run.handler);
       if (auto done = interrupt(turn, std::move(run), its, reason); !done) return done;
     }
-    for (const auto& source : settings_.sources) {
-      if (!source.rule.throttle) continue;
-      if (auto done = pace_anew(source.name, turn.now); !done) return done;
-    }
     return recall_breakers(turn.now);
   };
   auto done = write();
@@ -73,25 +69,22 @@ class Elsewhere {
 
 }  // namespace
 
-// The throttle of this source is new, or unknown yet: what the journal tells of its starts is counted, and what it held back gets its time
-// anew. The runs of one event share it.
-Status Engine::pace_anew(const std::string& source, Now now) {
-  router_.forget_starts(source);
-  const auto* rule = router_.rule(source);
-  if (rule == nullptr) return {};
-  if (rule->throttle) {
-    const auto since = now.wall - std::chrono::duration_cast<std::chrono::microseconds>(rule->throttle->unit);
-    const auto starts = parts_.journal.starts_since(source, since);
-    if (!starts) return starts.error();
-    for (const auto& start : *starts) router_.count_start(source, start.key, now.steady - std::max(now.wall - start.time, WallTime::duration::zero()));
+// By source, since when its throttle counts.
+ThrottledSince Engine::throttled_since(WallTime now) const {
+  ThrottledSince since;
+  for (const auto& source : settings_.sources) {
+    if (source.rule.throttle) since.emplace(source.name, now - std::chrono::duration_cast<std::chrono::microseconds>(source.rule.throttle->unit));
   }
-  Elsewhere elsewhere(owner_);
-  std::uint64_t event = 0;
-  std::optional<Router::Pause> pause;
-  return parts_.journal.each_held_back(source, [&](const WaitingRun& run, const Owner& owner) -> Status {
-    if (elsewhere(owner)) return {};
-    if (std::exchange(event, run.event_sequence) != run.event_sequence) pause = router_.throttle(source, run.key, now);
-    return parts_.journal.set_not_before(run.sequence, pause ? std::optional(pause->not_before) : std::nullopt);
+  return since;
+}
+
+// The throttles begin anew, with the starts that the journal knows of.
+Status Engine::recall_starts(Now now) {
+  queue_.set_throttles(throttles_of(settings_));
+  const auto since = throttled_since(now.wall);
+  if (since.empty()) return {};
+  return parts_.journal.each_start(since, [&](const WaitingRun& run, WallTime began) {
+    queue_.count_start(run, now.steady - std::max(now.wall - began, WallTime::duration::zero()));
   });
 }
 
@@ -127,6 +120,7 @@ Status Engine::reload_waiting(Now now) {
 // `reports`: of attempts whose end is not written yet. They keep their keys, as those do that are under way.
 Status Engine::refill_queue(Now now, const std::deque<Report>& reports) {
   queue_.clear();
+  if (auto done = recall_starts(now); !done) return done;
   for (const auto& run : executor_.running()) queue_.keep_key(run.handler, run.key);
   for (const auto& report : reports) {
     if (const auto* ended = std::get_if<RunReport>(&report); ended != nullptr && ended->ended) queue_.keep_key(ended->run.handler, ended->run.key);

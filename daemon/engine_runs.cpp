@@ -189,15 +189,7 @@ void Engine::make_way(const Router::Start& start) {
   }
 }
 
-// A run that waited will not start: its source's throttle has room for another. Where its event started several handlers, these share it.
-void Engine::give_back(const Run& run, Now now) {
-  const auto* rule = router_.rule(run.source);
-  if (rule == nullptr || !rule->throttle || rule->handlers.size() != 1 || run.failures > 0 || run.interruptions > 0) return;
-  router_.give_back(run.source, run.key, now.steady + (run.not_before.value_or(run.queued) - now.wall));
-}
-
 Status Engine::supersede(Turn& turn, Run run, const Router::Start& start, const Handler& handler) {
-  give_back(run, turn.now);
   run.state = RunState::cancelled;
   run.finished = turn.now.wall;
   run.error = "event " + start.event->id + " took its place (on_busy is \"" + (handler.on_busy == OnBusy::latest ? "latest" : "restart") + "\")";

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <functional>
+#include <map>
 #include <string>
 #include <utility>
 #include <vector>
@@ -25,10 +26,6 @@ struct Engine::Turn {
   bool stored_events = false;
 };
 
-// What the throttle said of an event; asked once, by the first of its runs that is sure to come.
-struct Engine::Pace {
-  bool asked = false;
-  std::optional<Router::Pause> pause;
-};
+std::map<std::string, Rate> throttles_of(const Settings& settings);  // by source
 
 }  // namespace hark

@@ -45,7 +45,7 @@ void Engine::save_state() {
 Result<Journal::Pruned> Engine::prune() {
   const auto now = parts_.clock.now().wall;
   const auto ago = [now](Duration age) { return now - std::chrono::duration_cast<std::chrono::microseconds>(age); };
-  return parts_.journal.prune({ago(settings_.retention), settings_.retention_events, ago(settings_.dead_letter_retention)}, limits::kPruneBatch);
+  return parts_.journal.prune({ago(settings_.retention), settings_.retention_events, ago(settings_.dead_letter_retention), throttled_since(now)}, limits::kPruneBatch);
 }
 
 void Engine::prune_and_go_on() {

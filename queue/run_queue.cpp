@@ -29,25 +29,37 @@ std::size_t bytes_of(const RunQueue::Waiting& waiting) { return limits::kRunByte
 
 }  // namespace
 
-RunQueue::Place& RunQueue::place(const std::string& handler, const std::string& source, bool keyed) {
-  if (last_place_ != nullptr && last_place_->keyed == keyed && last_place_->handler == handler && last_place_->source == source) return *last_place_;
-  auto& place = places_[{handler, source, keyed}];
-  if (!place) place = std::make_unique<Place>(Place{handler, source, keyed, 0, {}, 0});
+RunQueue::PlaceKey RunQueue::place_key(const WaitingRun& run) const {
+  return {run.handler, run.source, run.key.has_value(), run.throttled && throttles_.contains(run.source)};
+}
+
+RunQueue::Place& RunQueue::place(const WaitingRun& run) {
+  const bool like_last = last_place_ != nullptr && last_place_->handler == run.handler && last_place_->source == run.source &&
+                         last_place_->keyed == run.key.has_value() && (throttles_.empty() || !throttles_.contains(run.source));
+  if (like_last) return *last_place_;
+  auto& place = places_[place_key(run)];
+  if (!place) {
+    place = std::make_unique<Place>(Place{.handler = run.handler, .source = run.source, .keyed = run.key.has_value()});
+    if (const auto throttle = throttles_.find(run.source); throttle != throttles_.end() && run.throttled) place->throttle.emplace(throttle->second);
+  }
   last_place_ = place.get();
   return *place;
 }
 
+const RunQueue::Place* RunQueue::find_place(const WaitingRun& run) const {
+  const auto place = places_.find(place_key(run));
+  return place == places_.end() ? nullptr : place->second.get();
+}
+
 void RunQueue::push(Waiting waiting, Now now) {
-  const auto& run = waiting.run;
-  add({run.sequence, run.event_sequence, run.handler, run.source, run.key, run.priority, run.not_before}, now, false);
+  add(waiting_run(waiting.run), now, false);
   remember(std::move(waiting));
 }
 
 void RunQueue::push(const WaitingRun& waiting, Now now) { add(waiting, now, false); }
 
 void RunQueue::push_again(Waiting waiting, Now now) {
-  const auto& run = waiting.run;
-  add({run.sequence, run.event_sequence, run.handler, run.source, run.key, run.priority, run.not_before}, now, true);
+  add(waiting_run(waiting.run), now, true);
   remember(std::move(waiting));
 }
 
@@ -63,7 +75,7 @@ void RunQueue::add(const WaitingRun& waiting, Now now, bool has_key) {
   ++size_;
   const auto pause = waiting.not_before ? std::max(*waiting.not_before - now.wall, WallTime::duration::zero()) : WallTime::duration::zero();
   const auto number = key_number(waiting.handler, waiting.key);
-  auto& place = this->place(waiting.handler, waiting.source, number != 0);
+  auto& place = this->place(waiting);
   ++place.size;
   const Late late{now.steady + pause, &place, waiting.priority, {waiting.sequence, number}};
   if (number != 0 && !has_key) {
@@ -98,24 +110,30 @@ void RunQueue::release_late() {
   }
 }
 
-std::optional<SteadyTime> RunQueue::next_due() const { return late_.empty() ? std::nullopt : std::optional(late_.front().due); }
+std::optional<SteadyTime> RunQueue::next_due() const {
+  auto next = late_.empty() ? std::nullopt : std::optional(late_.front().due);
+  if (throttles_.empty()) return next;
+  for (const auto* place : lined_up_) {
+    if (!place->throttle || place->keyed) continue;
+    const auto time = place->throttle->next(0, now_);
+    if (time > now_ && (!next || time < *next)) next = time;  // else it waits for something that is not a time
+  }
+  return next;
+}
 
 int RunQueue::key_cap(const std::string& handler) const { return std::max(1, slots_.handler_cap(handler)); }
 
 bool RunQueue::may_run(const Place& place) const {
   if (paused_.contains(place.handler) || !slots_.free(place.handler, place.keyed)) return false;
+  if (place.throttle && !place.keyed && place.throttle->next(0, now_) > now_) return false;
   const auto flow = flows_.find(place.handler);
   if (flow == flows_.end()) return true;
   return flow->second == Flow::one && slots_.running(place.handler) == 0;
 }
 
-std::optional<RunQueue::Ready> RunQueue::take(SteadyTime now) {
-  now_ = now;
-  release_late();
-  if (size_ == 0 || !slots_.any_free() || paused_.contains("")) return std::nullopt;
+RunQueue::Place* RunQueue::best_place(Line::iterator& best_line) {
   const bool longest_waiting = (turns_ + 1) % limits::kFairTurn == 0;
   Place* best = nullptr;
-  Line::iterator best_line;
   const auto better = [&](const Place& place, Line::iterator line) {
     if (best == nullptr) return true;
     const auto older = line->second.front().sequence < best_line->second.front().sequence;
@@ -132,13 +150,28 @@ std::optional<RunQueue::Ready> RunQueue::take(SteadyTime now) {
       best_line = line;
     }
   }
+  return best;
+}
+
+std::optional<RunQueue::Ready> RunQueue::take(SteadyTime now) {
+  now_ = now;
+  release_late();
+  if (size_ == 0 || !slots_.any_free() || paused_.contains("")) return std::nullopt;
+  Line::iterator line;
+  Place* best = best_place(line);
+  while (best != nullptr && put_off(*best, line)) best = best_place(line);
   if (best == nullptr) return std::nullopt;
   best->served = ++turns_;
+  const auto entry = line->second.front();
+  line->second.pop_front();
+  shorten(*best, line);
+  if (best->throttle) {
+    best->throttle->start(entry.key, now);
+    starting_.push_back(best);
+  }
   Ready ready;
-  ready.sequence = best_line->second.front().sequence;
+  ready.sequence = entry.sequence;
   ready.slot = slots_.take(best->handler, best->keyed);
-  best_line->second.pop_front();
-  shorten(*best, best_line);
   if (auto known = known_.extract(ready.sequence); !known.empty()) {
     known_bytes_ -= bytes_of(known.mapped());
     ready.known = std::move(known.mapped());
@@ -146,6 +179,50 @@ std::optional<RunQueue::Ready> RunQueue::take(SteadyTime now) {
   --size_;
   --best->size;
   return ready;
+}
+
+// The throttle of its key lets the first of this line wait, and those behind it pass. (One without keys holds up the line as a whole:
+// may_run() asks it.)
+bool RunQueue::put_off(Place& place, Line::iterator line) {
+  if (!place.throttle) return false;
+  const auto entry = line->second.front();
+  const auto due = place.throttle->next(entry.key, now_);
+  if (due <= now_) return false;
+  const auto priority = line->first;
+  line->second.pop_front();
+  shorten(place, line);
+  line_up({due, &place, priority, entry});
+  return true;
+}
+
+void RunQueue::began(SteadyTime now) {
+  for (auto* place : starting_) place->throttle->began(now);
+  starting_.clear();
+}
+
+void RunQueue::set_throttles(std::map<std::string, Rate> throttles) {
+  throttles_ = std::move(throttles);
+  starting_.clear();
+  last_place_ = nullptr;
+  for (auto& [key, place] : places_) {
+    const auto throttle = throttles_.find(place->source);
+    if (std::get<3>(key) && throttle != throttles_.end()) place->throttle.emplace(throttle->second);
+  }
+}
+
+void RunQueue::count_start(const WaitingRun& run, SteadyTime began) {
+  if (run.throttled && throttles_.contains(run.source)) place(run).throttle->count(key_number(run.handler, run.key), began);
+}
+
+std::optional<RunQueue::Throttled> RunQueue::throttled(const Run& run, SteadyTime now) const {
+  const auto rate = throttles_.find(run.source);
+  if (rate == throttles_.end() || !throttle_applies(run)) return std::nullopt;
+  const auto* place = find_place(waiting_run(run));
+  if (place == nullptr) return Throttled{rate->second, now, static_cast<std::size_t>(rate->second.count), 0};
+  const auto number = key_number(run.handler, run.key);
+  const auto key = keys_.find(number);
+  const auto behind = key != keys_.end() && key->second.behind ? key->second.behind->size() : 0;
+  return Throttled{rate->second, place->throttle->next(number, now), place->throttle->room(number, now), number == 0 ? place->size : behind};
 }
 
 void RunQueue::done(const std::string& handler, const std::optional<std::string>& key) {
@@ -193,7 +270,7 @@ void RunQueue::forget(Place& place, std::uint64_t sequence) {
 
 bool RunQueue::remove(const Run& run) {
   const auto number = key_number(run.handler, run.key);
-  auto& place = this->place(run.handler, run.source, number != 0);
+  auto& place = this->place(waiting_run(run));
   if (const auto key = keys_.find(number); key != keys_.end() && key->second.behind) {
     auto& behind = *key->second.behind;
     const auto found = position(behind, run.sequence, of_late);
@@ -280,7 +357,7 @@ void RunQueue::set_flow(const std::string& handler, Flow flow) {
 
 std::size_t RunQueue::size(const std::string& handler) const {
   std::size_t size = 0;
-  for (auto place = places_.lower_bound({handler, "", false}); place != places_.end() && place->second->handler == handler; ++place) size += place->second->size;
+  for (auto place = places_.lower_bound({handler, "", false, false}); place != places_.end() && place->second->handler == handler; ++place) size += place->second->size;
   return size;
 }
 

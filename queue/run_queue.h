@@ -6,6 +6,9 @@
 // Runs with a key (of one handler) go one after the other, in the order of their sequence: as many as the handler may run at once, one
 // where it says nothing. Such a run keeps its key from when it is next until done(), also while it waits for another attempt.
 //
+// A source's throttle bounds how many runs of each handler start, of each key by itself. It is asked as a run is about to be taken, so
+// that those that a pause or taken slots held up do not start all at once.
+//
 // The journal has every waiting run. Of each the queue knows its number and place, some 16 bytes (40 of one that waits for a time); of
 // the first ones, up to `runs_in_memory` and limits::kQueueBytes, the run and its event as well, so that they need not be read again.
 #pragma once
@@ -27,6 +30,7 @@
 #include "core/event.h"
 #include "core/run.h"
 #include "queue/slots.h"
+#include "queue/throttle.h"
 
 namespace hark {
 
@@ -54,9 +58,22 @@ class RunQueue {
     Slot slot;
   };
   std::optional<Ready> take(SteadyTime now);  // the first that may run
+  void began(SteadyTime now);                 // those that were taken since the last call are under way only from now on
   // One that was taken is over, or will never be: the next of its key may go.
   void done(const std::string& handler, const std::optional<std::string>& key);
   void caps_changed();  // of slots(): as many of each key go as now may
+
+  // By source; what was counted is forgotten. Before, clear(): what waits may come under a throttle, or out of one.
+  void set_throttles(std::map<std::string, Rate> throttles);
+  void count_start(const WaitingRun& run, SteadyTime began);  // that is known from before; in order
+  // What the throttle says of a run that is about to be pushed, or waits. nullopt: none applies.
+  struct Throttled {
+    Rate rate;
+    SteadyTime next;          // when the next one may start: now, where there is room
+    std::size_t room = 0;     // so many may start now
+    std::size_t waiting = 0;  // others that wait for the same
+  };
+  std::optional<Throttled> throttled(const Run& run, SteadyTime now) const;
 
   bool remove(const Run& run);  // cancelled before it began; false: it does not wait here
   void clear();                 // all are about to be read again from the journal
@@ -76,7 +93,7 @@ class RunQueue {
   enum class Flow { open, one, none };
   void set_flow(const std::string& handler, Flow flow);
 
-  std::optional<SteadyTime> next_due() const;  // when the next one that waits for a time may go
+  std::optional<SteadyTime> next_due() const;  // when the next one that waits for a time, or a throttle, may go
 
   std::size_t size() const { return size_; }
   std::size_t size(const std::string& handler) const;
@@ -93,8 +110,9 @@ class RunQueue {
     std::string handler;
     std::string source;
     bool keyed = false;
+    std::optional<Throttle> throttle{};  // that counts them; those of the source that it does not count have another place
     std::size_t size = 0;  // of all that waits, in the line or for something
-    Line line;
+    Line line{};
     std::uint64_t served = 0;  // when it last had its turn
   };
   struct Late {
@@ -109,8 +127,13 @@ class RunQueue {
     std::unique_ptr<std::deque<Late>> behind;    // wait for those, by sequence
   };
 
-  Place& place(const std::string& handler, const std::string& source, bool keyed);
+  using PlaceKey = std::tuple<std::string, std::string, bool, bool>;  // handler, source, whether keyed, whether throttled
+  Place& place(const WaitingRun& run);
+  const Place* find_place(const WaitingRun& run) const;
+  PlaceKey place_key(const WaitingRun& run) const;
   void add(const WaitingRun& waiting, Now now, bool has_key);
+  Place* best_place(Line::iterator& line);
+  bool put_off(Place& place, Line::iterator line);
   void remember(Waiting waiting);
   void line_up(const Late& late);
   void release_late();
@@ -123,7 +146,9 @@ class RunQueue {
 
   Slots slots_;
   std::size_t runs_in_memory_;
-  std::map<std::tuple<std::string, std::string, bool>, std::unique_ptr<Place>> places_;  // by handler, source, whether keyed
+  std::map<PlaceKey, std::unique_ptr<Place>> places_;
+  std::map<std::string, Rate> throttles_;  // by source
+  std::vector<Place*> starting_;           // throttled ones of which a run was taken that has not begun yet
   std::set<Place*> lined_up_;    // those whose line is not empty: what take() looks through
   Place* last_place_ = nullptr;  // a million runs in a row are mostly of one
   std::vector<Late> late_;                                                        // a heap

@@ -106,22 +106,6 @@ void Router::start_all(Routed& routed, const EventPtr& event, const Rule& rule, 
   }
 }
 
-std::optional<Router::Pause> Router::throttle(const std::string& source, const std::optional<std::string>& key, Now now) {
-  const auto* rule = this->rule(source);
-  if (rule == nullptr || !rule->throttle) return std::nullopt;
-  const auto pause = throttle_.take({rule->source, key.value_or("")}, *rule->throttle, now.steady);
-  if (pause <= Duration::zero()) return std::nullopt;
-  return Pause{now.wall + std::chrono::ceil<std::chrono::microseconds>(pause),
-               "throttle: " + to_string(*rule->throttle) + " are under way or waiting" + told(key) + ", this one starts in " + to_string(to_milliseconds(pause))};
-}
-
-void Router::count_start(const std::string& source, const std::optional<std::string>& key, SteadyTime start) {
-  const auto* rule = this->rule(source);
-  if (rule != nullptr && rule->throttle) throttle_.count({source, key.value_or("")}, *rule->throttle, start);
-}
-
-void Router::give_back(const std::string& source, const std::optional<std::string>& key, SteadyTime start) { throttle_.give_back({source, key.value_or("")}, start); }
-
 Router::Routed Router::route(const EventPtr& event, const Target& target, Now now) {
   Routed routed;
   const auto drop = [&](Stage stage, std::string reason) {

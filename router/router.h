@@ -12,7 +12,6 @@
 #include "core/time.h"
 #include "router/debounce.h"
 #include "router/rule.h"
-#include "router/throttle.h"
 
 namespace hark {
 
@@ -29,7 +28,7 @@ class Router {
     int priority = 0;
     std::optional<std::string> key;
     std::optional<WallTime> not_before{};  // perhaps a circle
-    bool direct = false;                   // a person's: no throttle's business
+    bool direct = false;                   // sent to the handler by name: by a person, or as its on_failure
   };
 
   struct Routed {
@@ -57,19 +56,6 @@ class Router {
   // The decisions on the events gathered, and the starts for `chosen` (the merged one, or the last of them).
   Routed release(const Fired& fired, const EventPtr& chosen, Now now);
 
-  // The throttle of the event's source lets the starts of one event through; nullopt: it has none, or they may start now. Asked when it is
-  // sure that there is something to start.
-  struct Pause {
-    WallTime not_before;
-    std::string reason;
-  };
-  std::optional<Pause> throttle(const std::string& source, const std::optional<std::string>& key, Now now);
-  // A run that had passed its throttle does not start.
-  void give_back(const std::string& source, const std::optional<std::string>& key, SteadyTime start);
-  // Begins to count anew, with what is known from before.
-  void forget_starts(const std::string& source) { throttle_.forget(source); }
-  void count_start(const std::string& source, const std::optional<std::string>& key, SteadyTime start);
-
   std::optional<SteadyTime> next_due() const { return debounce_.next_due(); }
   std::size_t held() const { return debounce_.held(); }
   void forget_held() { debounce_.clear(); }  // they are about to be routed again from the journal
@@ -85,7 +71,6 @@ class Router {
   std::map<std::string, Rule> rules_;
   std::map<std::string, Rule> retired_;  // of sources that have gone, as long as something of them is held
   Debounce debounce_;
-  Throttle throttle_;
 };
 
 // A template of a rule with the values of an event; nullopt: it refers to values, and the event has none of them.

@@ -27,7 +27,7 @@ struct Rule {
     friend bool operator==(const Batch&, const Batch&) = default;
   };
   std::optional<Batch> batch;            // one event for so many, or for those that came within that time of the first
-  std::optional<Rate> throttle;          // of starts; the others wait until their time comes
+  std::optional<Rate> throttle;          // of starts of each handler; the others wait (queue/run_queue.h)
   int priority = 0;
   friend bool operator==(const Rule&, const Rule&) = default;
 };

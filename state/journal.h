@@ -39,12 +39,16 @@ struct RunQuery {
   Filter filter{};                       // fields as run_field() names them
 };
 
+// By source, since when its throttle counts starts. Which ones: throttle_applies().
+using ThrottledSince = std::map<std::string, WallTime>;
+
 // What may go: finished events older than `before` or beyond the newest `keep`. One with a dead letter stays until that is older than
-// `dead_before`.
+// `dead_before`, one with a start that a throttle counts as long as it does.
 struct Retention {
   WallTime before{};
   std::uint64_t keep = 0;
   WallTime dead_before{};
+  ThrottledSince throttled{};
 };
 
 struct EventQuery {
@@ -125,16 +129,8 @@ class Journal : public JournalReader {
   // In order. One that was queued after `now` was queued by a clock that has been set back since: its not_before goes back with it, so that
   // it does not wait for years.
   virtual Status each_waiting_run(WallTime now, const std::function<void(const WaitingRun&, const Owner&)>& take) = 0;
-  // For a throttle that begins anew. When events of this source started something after `since`, or were free to, in order of time.
-  struct PastStart {
-    std::optional<std::string> key;
-    WallTime time;
-  };
-  virtual Result<std::vector<PastStart>> starts_since(const std::string& source, WallTime since) = 0;
-  // Those of its runs that wait for their time and were never tried, in order; not what waits because it may be a circle. `take` may
-  // change the run that it is given.
-  virtual Status each_held_back(const std::string& source, const std::function<Status(const WaitingRun&, const Owner&)>& take) = 0;
-  virtual Status set_not_before(std::uint64_t run_sequence, std::optional<WallTime> not_before) = 0;
+  // The runs of these sources that their throttles count: whose first attempt began after that time; in order of it.
+  virtual Status each_start(const ThrottledSince& since, const std::function<void(const WaitingRun&, WallTime began)>& take) = 0;
   // When each handler last succeeded, from finished runs: makes good what a lost state.json would know.
   virtual Result<std::vector<std::pair<std::string, WallTime>>> last_successes() = 0;
 

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "core/limits.h"
+#include "state/journal_queries.h"
 
 namespace hark {
 
@@ -13,7 +14,8 @@ JournalPrune::JournalPrune(sqlite::Connection& connection)
       scan_(connection,
             "SELECT e.seq, coalesce((SELECT d.time FROM decisions d WHERE d.event_seq = e.seq ORDER BY d.ord LIMIT 1), e.time), "
             "EXISTS (SELECT 1 FROM unrouted u WHERE u.seq = e.seq) OR "
-            "EXISTS (SELECT 1 FROM runs r WHERE r.event_seq = e.seq AND (r.state IN ('queued', 'running') OR r.dead_since > ?3)) "
+            "EXISTS (SELECT 1 FROM runs r WHERE r.event_seq = e.seq AND (r.state IN ('queued', 'running') OR r.dead_since > ?3)) OR "
+            "EXISTS (SELECT 1 FROM runs r, json_each(?4) s WHERE r.event_seq = e.seq AND r.source = s.key AND NOT r.direct AND " + std::string(kFirstStart) + " > s.value) "
             "FROM events e WHERE e.seq > ?1 ORDER BY e.seq LIMIT ?2"),
       newest_(connection, "SELECT max(seq) FROM events"),
       note_(connection,
@@ -67,7 +69,8 @@ Result<std::vector<std::uint64_t>> JournalPrune::candidates(const Retention& ret
   std::vector<std::uint64_t> chosen;
   const auto scanned = std::max(batch, limits::kPruneScan);
   std::size_t seen = 0;
-  auto rows = scan_.query(looked_at_, scanned, retention.dead_before);
+  const auto throttled = json_of(retention.throttled);
+  auto rows = scan_.query(looked_at_, scanned, retention.dead_before, throttled);
   while (chosen.size() < batch) {
     const auto more = rows.next();
     if (!more) return more.error();

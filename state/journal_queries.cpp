@@ -21,7 +21,7 @@ constexpr const char* kEventColumns =
 constexpr const char* kRuns =
     "SELECT r.seq, r.id, r.handler, r.event_seq, r.state, r.attempt, r.priority, r.queued, r.started, r.finished, r.exit_code, "
     "r.error, e.id, e.type, r.source, e.correlation_id, r.owner_boot, r.owner_pid, r.owner_start, r.key, "
-    "r.failures, r.not_before, r.dead_since, r.interruptions "
+    "r.failures, r.not_before, r.dead_since, r.interruptions, r.direct "
     "FROM runs r LEFT JOIN events e ON e.seq = r.event_seq ";
 // One row more than is needed: the second tells that the first is not the only one.
 constexpr const char* kById = " WHERE id >= ?1 AND id < ?2 ORDER BY id LIMIT 2";
@@ -44,10 +44,10 @@ Error damaged(std::string_view what, std::uint64_t sequence, std::string_view wh
 std::optional<std::string> optional_text(const Rows& rows, int column) {
   return rows.is_null(column) ? std::nullopt : std::optional(string_at(rows, column));
 }
-// seq, event_seq, handler, source, key, priority, not_before
+// seq, event_seq, handler, source, key, priority, not_before, whether a throttle applies
 WaitingRun read_waiting(const Rows& rows) {
   return {unsigned_at(rows, 0), unsigned_at(rows, 1),          string_at(rows, 2), string_at(rows, 3), optional_text(rows, 4),
-          static_cast<int>(rows.integer(5)), optional_time(rows, 6)};
+          static_cast<int>(rows.integer(5)), optional_time(rows, 6), rows.integer(7) != 0};
 }
 
 Owner read_owner(const Rows& rows, int column) {
@@ -103,6 +103,7 @@ Result<Run> read_run(const Rows& rows) {
   run.not_before = optional_time(rows, 21);
   run.dead_since = optional_time(rows, 22);
   run.interruptions = static_cast<int>(rows.integer(23));
+  run.direct = rows.integer(24) != 0;
   return run;
 }
 
@@ -399,38 +400,38 @@ Result<std::vector<std::pair<Run, Owner>>> JournalQueries::running_runs() {
 
 Status JournalQueries::each_waiting_run(WallTime now, const std::function<void(const WaitingRun&, const Owner&)>& take) {
   Statement statement(connection_,
-                      "SELECT seq, event_seq, handler, source, key, priority, not_before - max(queued - ?1, 0), owner_boot, owner_pid, owner_start "
+                      "SELECT seq, event_seq, handler, source, key, priority, not_before - max(queued - ?1, 0), attempt = 1 AND NOT direct, "
+                      "owner_boot, owner_pid, owner_start "
                       "FROM runs WHERE state = 'queued' ORDER BY seq");
   auto rows = statement.query(now);
   while (true) {
     const auto more = rows.next();
     if (!more) return more.error();
     if (!*more) return {};
-    take(read_waiting(rows), read_owner(rows, 7));
+    take(read_waiting(rows), read_owner(rows, 8));
   }
 }
 
-Status JournalQueries::each_held_back(const std::string& source, const std::function<Status(const WaitingRun&, const Owner&)>& take) {
+std::string json_of(const ThrottledSince& since) {
+  auto json = nlohmann::json::object();
+  for (const auto& [source, time] : since) json[source] = std::chrono::duration_cast<std::chrono::microseconds>(time.time_since_epoch()).count();
+  return json.dump();
+}
+
+Status JournalQueries::each_start(const ThrottledSince& since, const std::function<void(const WaitingRun&, WallTime)>& take) {
   Statement statement(connection_,
-                      "SELECT seq, event_seq, handler, source, key, priority, not_before, owner_boot, owner_pid, owner_start FROM runs "
-                      "WHERE state = 'queued' AND source = ?1 AND not_before IS NOT NULL AND failures = 0 AND interruptions = 0 "
-                      "AND coalesce((SELECT hops FROM events WHERE events.seq = event_seq), 0) <= ?2 ORDER BY seq");
-  auto rows = statement.query(source, limits::kHops);
+                      "SELECT seq, event_seq, handler, source, key, priority, not_before, NOT direct, " + std::string(kFirstStart) +
+                          " AS began FROM runs r WHERE NOT direct AND source IN (SELECT key FROM json_each(?1)) AND began IS NOT NULL ORDER BY began");
+  const auto sources = json_of(since);
+  auto rows = statement.query(sources);
   while (true) {
     const auto more = rows.next();
     if (!more) return more.error();
     if (!*more) return {};
-    if (auto done = take(read_waiting(rows), read_owner(rows, 7)); !done) return done;
+    const auto run = read_waiting(rows);
+    const auto began = time_at(rows, 8);
+    if (began > since.at(run.source)) take(run, began);
   }
-}
-
-Result<std::vector<Journal::PastStart>> JournalQueries::starts_since(const std::string& source, WallTime since) {
-  Statement statement(connection_,
-                      "SELECT key, min(coalesce(started, queued)) AS start FROM runs WHERE source = ?1 AND coalesce(started, queued) > ?2 "
-                      "AND (started IS NOT NULL OR (state = 'queued' AND not_before IS NULL)) GROUP BY event_seq ORDER BY start");
-  return collect<Journal::PastStart>(statement.query(source, since), [](const Rows& row) -> Result<Journal::PastStart> {
-    return Journal::PastStart{optional_text(row, 0), time_at(row, 1)};
-  });
 }
 
 Result<std::vector<Journal::KeptBreaker>> JournalQueries::breakers() {

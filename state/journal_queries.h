@@ -2,10 +2,18 @@
 // Each answer is one short read transaction of its own, so that no reader keeps the writer from starting its -wal afresh.
 #pragma once
 
+#include <string>
+#include <string_view>
+
 #include "state/journal.h"
 #include "state/sqlite.h"
 
 namespace hark {
+
+// When the first attempt of the run `r` began; NULL: it did not.
+inline constexpr std::string_view kFirstStart =
+    "iif(r.attempt = 1, r.started, (SELECT a.started FROM attempts a WHERE a.run_seq = r.seq AND a.attempt = 1))";
+std::string json_of(const ThrottledSince& since);  // an object of microseconds
 
 class JournalQueries {
  public:
@@ -25,8 +33,7 @@ class JournalQueries {
   Result<std::optional<Run>> run_at(std::uint64_t sequence);
   Result<std::optional<Event>> event_at(std::uint64_t sequence);
   Result<std::vector<StepResult>> steps(std::uint64_t run_sequence, int attempt);
-  Status each_held_back(const std::string& source, const std::function<Status(const WaitingRun&, const Owner&)>& take);
-  Result<std::vector<Journal::PastStart>> starts_since(const std::string& source, WallTime since);
+  Status each_start(const ThrottledSince& since, const std::function<void(const WaitingRun&, WallTime)>& take);
   Result<std::vector<std::string>> paused();
   Result<std::vector<Journal::KeptBreaker>> breakers();
   Result<std::uint64_t> dead_letters();

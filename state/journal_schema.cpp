@@ -162,8 +162,11 @@ DROP INDEX runs_unhappy;
 CREATE INDEX runs_unhappy ON runs(state, seq) WHERE state = 'failed' OR state = 'timed_out' OR state = 'cancelled' OR state = 'interrupted';
 )sql";
 
+// What a throttle does not count.
+constexpr const char* kSchema6 = "ALTER TABLE runs ADD COLUMN direct INTEGER NOT NULL DEFAULT 0";
+
 // One a version, in order.
-constexpr std::array<const char*, kJournalSchema> kSchemas = {kSchema1, kSchema2, kSchema3, kSchema4, kSchema5};
+constexpr std::array<const char*, kJournalSchema> kSchemas = {kSchema1, kSchema2, kSchema3, kSchema4, kSchema5, kSchema6};
 
 }  // namespace
 

@@ -56,7 +56,6 @@ class SqliteJournal final : public Journal {
   Status carry_steps(std::uint64_t run_sequence, int from, int to) override;
   Status set_paused(const std::string& handler, bool paused) override;
   Status set_breaker(const KeptBreaker& breaker) override;
-  Status set_not_before(std::uint64_t run_sequence, std::optional<WallTime> not_before) override;
   Status set_mark(const std::string& source, const std::string& name, const std::string& value) override;
   Status delete_marks(const std::string& source) override;
   Status keep_marks(const std::vector<std::string>& kept) override;
@@ -79,10 +78,9 @@ class SqliteJournal final : public Journal {
   Result<std::vector<StepResult>> steps(std::uint64_t run_sequence, int attempt) override { return queries_.steps(run_sequence, attempt); }
   Result<std::optional<Run>> run_at(std::uint64_t sequence) override { return queries_.run_at(sequence); }
   Result<std::optional<Event>> event_at(std::uint64_t sequence) override { return queries_.event_at(sequence); }
-  Status each_held_back(const std::string& source, const std::function<Status(const WaitingRun&, const Owner&)>& take) override {
-    return queries_.each_held_back(source, take);
+  Status each_start(const ThrottledSince& since, const std::function<void(const WaitingRun&, WallTime)>& take) override {
+    return queries_.each_start(since, take);
   }
-  Result<std::vector<PastStart>> starts_since(const std::string& source, WallTime since) override { return queries_.starts_since(source, since); }
   Result<std::vector<KeptBreaker>> breakers() override { return queries_.breakers(); }
   Result<std::vector<std::string>> paused() override { return queries_.paused(); }
   Result<std::uint64_t> dead_letters() override { return queries_.dead_letters(); }
@@ -145,8 +143,8 @@ class SqliteJournal final : public Journal {
   Statement add_run_{
       *connection_,
       "INSERT INTO runs (seq, id, handler, event_seq, state, attempt, priority, queued, started, finished, exit_code, "
-      "error, owner_boot, owner_pid, owner_start, source, key, failures, not_before, dead_since, interruptions) "
-      "VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19, ?20, ?21)"};
+      "error, owner_boot, owner_pid, owner_start, source, key, failures, not_before, dead_since, interruptions, direct) "
+      "VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19, ?20, ?21, ?22)"};
   Statement update_run_{*connection_,
                         "UPDATE runs SET state = ?2, attempt = ?3, queued = ?4, started = ?5, finished = ?6, exit_code = ?7, "
                         "error = ?8, owner_boot = ?9, owner_pid = ?10, owner_start = ?11, failures = ?12, not_before = ?13, "
@@ -168,7 +166,6 @@ class SqliteJournal final : public Journal {
   Statement resume_{*connection_, "DELETE FROM paused WHERE handler = ?1 OR ?1 = ''"};
   Statement set_breaker_{*connection_, "INSERT OR REPLACE INTO breakers (handler, failures, open_until) VALUES (?1, ?2, ?3)"};
   Statement delete_breaker_{*connection_, "DELETE FROM breakers WHERE handler = ?1"};
-  Statement set_not_before_{*connection_, "UPDATE runs SET not_before = ?2 WHERE seq = ?1"};
   Statement set_mark_{*connection_, "INSERT OR REPLACE INTO marks (source, name, value) VALUES (?1, ?2, ?3)"};
   Statement delete_mark_{*connection_, "DELETE FROM marks WHERE source = ?1 AND name = ?2"};
   Statement delete_marks_{*connection_, "DELETE FROM marks WHERE source = ?1"};
@@ -255,7 +252,7 @@ Result<std::uint64_t> SqliteJournal::add_run(const Run& run, const Owner& owner)
   auto status = add_run_.execute(next_run_, run.id, run.handler, run.event_sequence, to_string(run.state), run.attempt,
                                  run.priority, run.queued, run.started, run.finished, run.exit_code, run.error, owner.boot_id,
                                  owner.pid, owner.start_time, run.source, run.key, run.failures, run.not_before, run.dead_since,
-                                 run.interruptions);
+                                 run.interruptions, run.direct ? 1 : 0);
   if (!status) {
     if (!connection_->constraint_failed()) return status.error();
     return Error{"a run with the id " + run.id + " is in the journal already", ""};
@@ -299,11 +296,6 @@ Status SqliteJournal::set_paused(const std::string& handler, bool paused) {
 Status SqliteJournal::set_breaker(const KeptBreaker& breaker) {
   if (auto status = wants_transaction(); !status) return status;
   return breaker.failures == 0 ? delete_breaker_.execute(breaker.handler) : set_breaker_.execute(breaker.handler, breaker.failures, breaker.open_until);
-}
-
-Status SqliteJournal::set_not_before(std::uint64_t run_sequence, std::optional<WallTime> not_before) {
-  if (auto status = wants_transaction(); !status) return status;
-  return set_not_before_.execute(run_sequence, not_before);
 }
 
 Status SqliteJournal::set_mark(const std::string& source, const std::string& name, const std::string& value) {

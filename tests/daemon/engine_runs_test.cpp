@@ -424,7 +424,7 @@ TEST_CASE("engine: a throttled event starts when its time has come, also after a
   Acceptance third;
   for (int i = 0; i < 3; ++i) third = world.offer(world.event("s"));
   CHECK(world.runner.started.size() == 2);
-  CHECK(has(world.reasons(third.sequence), "throttle: 2/m are under way or waiting, this one starts in 1m"));
+  CHECK(has(world.reasons(third.sequence), "throttle: 2/m have started, the next may in 1m"));
   world.finish(0);
   world.finish(1);
   world.close();
@@ -448,7 +448,7 @@ TEST_CASE("engine: a throttle counts what an earlier life started, and what that
   world.close();
   world.open();
   const auto late = world.offer(world.event("s"));
-  CHECK(has(world.reasons(late.sequence), "this one starts in 2m30s"));
+  CHECK(has(world.reasons(late.sequence), "throttle: 1/m have started, the next may in 30s, 2 others wait for it"));
   world.clock.advance(29s);
   world.turn();
   CHECK(world.runner.started.empty());
@@ -505,7 +505,7 @@ TEST_CASE("engine: what does not start takes no room in the throttle") {
   }
 }
 
-TEST_CASE("engine: a run that is cancelled while it waits gives its time in the throttle back") {
+TEST_CASE("engine: a run that is cancelled while it waits leaves its room in the throttle to another") {
   Runs world;
   world.rule().throttle = Rate{1, 1min};
   world.open();
@@ -515,7 +515,84 @@ TEST_CASE("engine: a run that is cancelled while it waits gives its time in the 
   world.engine->cancel(world.runs().at(0).id, nullptr);
   world.turn();
   const auto next = world.offer(world.event("s"));
-  CHECK(has(world.reasons(next.sequence), "this one starts in 50s"));
+  world.clock.advance(50s);
+  world.turn();
+  REQUIRE(world.runner.started.size() == 2);
+  CHECK(world.runner.started[1].run.event_id == next.event_id);
+}
+
+TEST_CASE("engine: a throttle bounds what starts after a pause, and after taken slots") {
+  Runs world;
+  world.settings.max_concurrent_handlers = 3;
+  world.rule().throttle = Rate{2, 1min};
+  world.open();
+  world.engine->pause("h", nullptr);
+  for (int i = 0; i < 7; ++i) world.offer(world.event("s"));
+  world.clock.advance(10min);
+  world.engine->resume("h", nullptr);
+  world.turn();
+  CHECK(world.runner.started.size() == 2);
+  const auto waits = world.runs().at(0);
+  CHECK(world.engine->why_waiting(waits).find("throttle: 2/m have started, the next may at ") == 0);
+  world.clock.advance(1min);
+  world.turn();
+  CHECK(world.runner.started.size() == 3);  // no more slots
+  world.clock.advance(10min);
+  for (std::size_t i = 0; i < 3; ++i) world.finish(i);
+  world.turn();
+  CHECK(world.runner.started.size() == 5);
+}
+
+TEST_CASE("engine: a person's event is not throttled, nor counted; another attempt neither") {
+  Runs world;
+  world.rule().throttle = Rate{1, 1min};
+  world.handler().retry = {2, {1s, 1s, 0}};
+  world.open();
+  Router::Target direct{"h", true};
+  world.engine->offer_to(direct, world.event("s"), nullptr);
+  world.turn();
+  CHECK(world.runner.started.size() == 1);
+  world.close();
+  world.open();
+  world.offer(world.event("s"));
+  REQUIRE(world.runner.started.size() == 1);
+  world.finish(0, RunState::failed, world.exit_code(1));
+  world.clock.advance(1s);
+  world.turn();
+  CHECK(world.runner.started.size() == 2);
+  world.offer(world.event("s"));
+  CHECK(world.runner.started.size() == 2);
+  world.finish(1);
+  world.close();
+  world.open();
+  world.clock.advance(58s);
+  world.turn();
+  CHECK(world.runner.started.empty());  // the first attempt counts, one second before the other
+  world.clock.advance(1s);
+  world.turn();
+  CHECK(world.runner.started.size() == 1);
+}
+
+TEST_CASE("engine: retention leaves what a throttle counts") {
+  Runs world;
+  world.rule().throttle = Rate{2, 1h};
+  world.settings.retention_events = 1;
+  world.open();
+  for (int i = 0; i < 2; ++i) world.offer(world.event("s"));
+  world.finish(0);
+  world.finish(1);
+  for (int i = 0; i < 5; ++i) world.offer(world.event("nobody"));
+  REQUIRE(world.engine->prune().ok());
+  world.close();
+  world.open();
+  world.offer(world.event("s"));
+  CHECK(world.runner.started.empty());
+  world.clock.advance(1h);
+  world.turn();
+  CHECK(world.runner.started.size() == 1);
+  world.finish(0);
+  CHECK(world.engine->prune().value().events > 0);
+  CHECK(world.runs().size() == 1);
 }
 
 TEST_CASE("engine: with on_busy restart what runs is not ended for one that has to wait") {

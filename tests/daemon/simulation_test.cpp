@@ -66,7 +66,9 @@ class History final : private Runner {
     add_source("held", {"other"}, 10s);
     add_source("keyed", {"h"}, {});
     settings_.sources.back().rule.key = Template::parse("{payload.k}");
-    if (chance(0.3)) settings_.sources.back().rule.throttle = Rate{2, 1s};
+    for (auto& source : settings_.sources) {
+      if (chance(0.3)) source.rule.throttle = Rate{1 + static_cast<int>(below(2)), std::array<Duration, 2>{1s, 1min}[below(2)]};
+    }
   }
   ~History() override { close(); }
 
@@ -156,7 +158,8 @@ class History final : private Runner {
         if (std::filesystem::exists(machine_->folder / name)) std::filesystem::copy(machine_->folder / name, next->folder / name);
       }
     }
-    if (power) last_of_key_.clear();  // the numbers that it took are given again
+    if (power) last_of_key_.clear();        // the numbers that it took are given again
+    if (power) begun_of_throttle_.clear();  // what began last may be unknown
     close();
     open(std::move(next));
   }
@@ -260,12 +263,24 @@ class History final : private Runner {
     check(run.key || cap == 0 || of_handler < cap, "more of '" + run.handler + "' at once than it may");
     check(under_way_.size() < static_cast<std::size_t>(settings_.max_concurrent_handlers),
           "more at once than max_concurrent_handlers");
+    check_throttle(run);
     if (run.key) {
       auto& last = last_of_key_[run.handler + "/" + *run.key];
       check(last <= run.sequence, run.id + " of the key " + *run.key + " begins after a later one");
       last = run.sequence;
     }
     under_way_.emplace(run.id, std::move(assignment));
+  }
+
+  // No more first attempts of a source, handler and key within any unit than the source's throttle says.
+  void check_throttle(const Run& run) {
+    const auto* rule = engine_->router().rule(run.source);
+    if (rule == nullptr || !rule->throttle || !throttle_applies(run)) return;
+    auto& begun = begun_of_throttle_[run.source + "/" + run.handler + "/" + run.key.value_or("")];
+    begun.push_back(clock_.now().steady);
+    const auto most = static_cast<std::size_t>(rule->throttle->count);
+    check(begun.size() <= most || begun.back() - begun[begun.size() - 1 - most] >= rule->throttle->unit,
+          run.id + " begins before its throttle lets it");
   }
 
   void finish(const std::string& id) {
@@ -409,6 +424,7 @@ class History final : private Runner {
   std::set<std::string> ended_, ended_for_good_;  // run ids; for good: also after a power cut
   std::map<std::string, int> begun_for_good_;     // run id -> attempt
   std::map<std::string, std::uint64_t> last_of_key_;  // of the runs that began, the last one's sequence
+  std::map<std::string, std::vector<SteadyTime>> begun_of_throttle_;
   std::vector<std::string> told_, faults_;
 };
 

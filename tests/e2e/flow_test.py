@@ -177,7 +177,7 @@ class Gathered(Flow):
         self.daemon_.wait_run("work")
         event = self.post(n=2)
         self.assertEqual(self.states(), ["succeeded", "queued"])
-        self.assertIn("(throttle)", self.explained(event))
+        self.assertIn("throttle: 1/h have started, the next may", self.explained(event))
 
     def test_a_batch_is_one_event_with_all_of_them(self):
         self.start('batch = { max = 3, within = "1h" }\n', 'run = "cat"')

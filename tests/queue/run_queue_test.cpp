@@ -335,3 +335,107 @@ TEST_CASE("queue: as many of a key go as its handler may run at once, from when 
   queue.done("h", "k");
   CHECK(take_all(queue).size() == 1);
 }
+
+TEST_CASE("queue: a throttle bounds starts, also of what something else held up past its time") {
+  RunQueue queue(100, 100);
+  queue.set_throttles({{"s", {2, 1min}}});
+  queue.pause("a");
+  for (std::uint64_t i = 1; i <= 5; ++i) queue.push(from("s", waiting(i, "a")), kNow);
+  CHECK(take_all(queue, later(10min)).empty());
+  CHECK_FALSE(queue.next_due());
+  queue.resume("a");
+  CHECK(numbers(take_all(queue, later(10min))) == Numbers{1, 2});
+  CHECK(queue.next_due() == later(11min).steady);
+  CHECK(take_all(queue, later(11min - 1ms)).empty());
+  CHECK(numbers(take_all(queue, later(11min))) == Numbers{3, 4});
+  CHECK(numbers(take_all(queue, later(20min))) == Numbers{5});
+  CHECK_FALSE(queue.next_due());
+}
+
+TEST_CASE("queue: a throttle is of one source and handler: the others pass") {
+  RunQueue queue(100, 100);
+  queue.set_throttles({{"s", {1, 1min}}});
+  queue.push(from("s", waiting(1, "a")), kNow);
+  queue.push(from("s", waiting(2, "b")), kNow);
+  queue.push(from("s", waiting(3, "a")), kNow);
+  queue.push(from("other", waiting(4, "a")), kNow);
+  auto direct = from("s", waiting(5, "a"));
+  direct.run.direct = true;
+  queue.push(std::move(direct), kNow);
+  auto again = from("s", waiting(6, "a"));
+  again.run.attempt = 2;
+  queue.push(std::move(again), kNow);
+  auto taken = numbers(take_all(queue));
+  std::sort(taken.begin(), taken.end());
+  CHECK(taken == Numbers{1, 2, 4, 5, 6});
+  CHECK(queue.size("a") == 1);
+  CHECK(numbers(take_all(queue, later(1min))) == Numbers{3});
+}
+
+TEST_CASE("queue: of each key by itself; one that has to wait lets those of other keys pass, and keeps its order") {
+  RunQueue queue(100, 100);
+  queue.set_throttles({{"s", {1, 1min}}});
+  std::uint64_t next = 1;
+  for (const char* key : {"x", "x", "x", "y", "x"}) queue.push(from("s", waiting(next++, "a", 0, key)), kNow);
+  CHECK(numbers(take_all(queue)) == Numbers{1, 4});
+  queue.done("a", "x");
+  queue.done("a", "y");
+  CHECK(take_all(queue, later(59s)).empty());
+  CHECK(queue.next_due() == later(1min).steady);
+  CHECK(numbers(take_all(queue, later(1min))) == Numbers{2});
+  queue.done("a", "x");
+  CHECK(take_all(queue, later(90s)).empty());
+  auto gone = from("s", waiting(3, "a", 0, "x")).run;
+  CHECK(queue.remove(gone));
+  CHECK(numbers(take_all(queue, later(2min))) == Numbers{5});
+  CHECK(queue.size() == 0);
+}
+
+TEST_CASE("queue: what is chosen counts from when it has begun") {
+  RunQueue queue(100, 100);
+  queue.set_throttles({{"s", {1, 1min}}});
+  for (std::uint64_t i = 1; i <= 2; ++i) queue.push(from("s", waiting(i, "a")), kNow);
+  CHECK(numbers(take_all(queue)) == Numbers{1});
+  queue.began(later(5s).steady);
+  CHECK(take_all(queue, later(1min)).empty());
+  CHECK(numbers(take_all(queue, later(65s))) == Numbers{2});
+}
+
+TEST_CASE("queue: other throttles apply to what is pushed anew, with the starts that are told of") {
+  RunQueue queue(100, 100);
+  queue.set_throttles({{"s", {1, 1min}}});
+  for (std::uint64_t i = 1; i <= 3; ++i) queue.push(from("s", waiting(i, "a")), kNow);
+  auto taken = take_all(queue);
+  REQUIRE(numbers(taken) == Numbers{1});
+
+  queue.clear();
+  queue.set_throttles({{"s", {3, 1min}}});
+  queue.count_start(waiting_run(from("s", waiting(1, "a")).run), kNow.steady);
+  queue.count_start(waiting_run(from("elsewhere", waiting(9, "a")).run), kNow.steady);
+  for (std::uint64_t i = 2; i <= 5; ++i) queue.push(from("s", waiting(i, "a")), later(1s));
+  CHECK(numbers(take_all(queue, later(1s))) == Numbers{2, 3});
+
+  queue.clear();
+  queue.set_throttles({});
+  for (std::uint64_t i = 4; i <= 5; ++i) queue.push(from("s", waiting(i, "a")), later(2s));
+  CHECK(numbers(take_all(queue, later(2s))) == Numbers{4, 5});
+}
+
+TEST_CASE("queue: what a throttle says of a run that comes") {
+  RunQueue queue(100, 100);
+  queue.set_throttles({{"s", {2, 1min}}});
+  const auto plain = from("s", waiting(9, "a")).run;
+  CHECK(queue.throttled(plain, kNow.steady)->room == 2);
+  CHECK_FALSE(queue.throttled(waiting(9, "a").run, kNow.steady));
+  for (std::uint64_t i = 1; i <= 4; ++i) queue.push(from("s", waiting(i, "a")), kNow);
+  const auto taken = take_all(queue);
+  const auto told = queue.throttled(plain, later(20s).steady);
+  REQUIRE(told);
+  CHECK(told->rate == Rate{2, 1min});
+  CHECK(told->room == 0);
+  CHECK(told->waiting == 2);
+  CHECK(told->next == later(1min).steady);
+  auto another = plain;
+  another.attempt = 2;
+  CHECK_FALSE(queue.throttled(another, kNow.steady));
+}

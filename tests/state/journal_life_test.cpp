@@ -335,10 +335,10 @@ TEST_CASE("journal: one that a newer hark wrote is refused, by daemon and reader
   execute(file, "PRAGMA user_version = 7");
   const auto journal = open_journal(file);
   REQUIRE_FALSE(journal.ok());
-  CHECK(journal.error().message == file.string() + " was written by a newer hark (schema 7, this one knows 5)");
+  CHECK(journal.error().message == file.string() + " was written by a newer hark (schema 7, this one knows 6)");
   CHECK_FALSE(journal.error().cure.empty());
   CHECK_FALSE(open_journal_reader(file).ok());
-  execute(file, "PRAGMA user_version = 5");
+  execute(file, "PRAGMA user_version = 6");
   CHECK(opened(file)->event("event-1")->has_value());
 }
 
