@@ -1,4 +1,4 @@
-// `hark explain --refused`: what sources refused before it was an event. Only the daemon that refused it knows.
+// `hark explain --refused`: what was refused before it was an event. Only the daemon that refused it knows.
 #include <nlohmann/json.hpp>
 
 #include "cli/client.h"
@@ -16,8 +16,9 @@ namespace {
 void print_refusals(const json& refusals) {
   std::vector<std::vector<output::Cell>> rows;
   for (const auto& refusal : refusals) {
+    const auto source = refusal["source"].get<std::string>();
     rows.push_back({{refusal["time"].get<std::string>()},
-                    {refusal["source"].get<std::string>()},
+                    {source.empty() ? "-" : source},
                     {std::to_string(refusal["count"].get<std::uint64_t>())},
                     {refusal.value("peer", std::string{})},
                     {refusal.value("delivery", std::string{})},

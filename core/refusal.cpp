@@ -14,6 +14,8 @@ std::string_view to_string(Refusal::Cause cause) {
     case Refusal::Cause::type: return "type";
     case Refusal::Cause::rate: return "rate_limit";
     case Refusal::Cause::unavailable: return "unavailable";
+    case Refusal::Cause::request: return "request";
+    case Refusal::Cause::path: return "path";
   }
   return {};
 }

@@ -46,6 +46,25 @@ std::uint64_t random_seed() {
   return (std::uint64_t(device()) << 32) | device();
 }
 
+// Of what came to no route. Nobody who only looks around by GET brings an event.
+std::optional<Refusal> refusal_of(const HttpRefused& refused) {
+  Refusal refusal;
+  refusal.peer = refused.peer;
+  const auto where = refused.method + " " + refused.path;
+  if (refused.status == 404 || refused.status == 405) {
+    if (refused.method == "GET" || refused.method == "HEAD") return std::nullopt;
+    refusal.cause = Refusal::Cause::path;
+    refusal.reason = "path: " + where + ": " + refused.reason;
+  } else if (refused.status == 503) {
+    refusal.cause = Refusal::Cause::unavailable;
+    refusal.reason = "not taken: " + refused.reason;
+  } else {
+    refusal.cause = Refusal::Cause::request;
+    refusal.reason = "request: " + refused.reason + (refused.path.empty() ? "" : " (" + where + ")");
+  }
+  return refusal;
+}
+
 class Daemon {
  public:
   Daemon(const Settings& settings, const DaemonOptions& options, std::unique_ptr<Log> log, std::unique_ptr<Journal> journal, LastRun last_run)
@@ -86,6 +105,9 @@ class Daemon {
         say("warn", "no HTTP over TCP: " + listening.error().text());
       }
     }
+    server_.on_refused([this](const HttpRefused& refused) {
+      if (auto refusal = refusal_of(refused)) sources_.refused(std::move(*refusal));
+    });
     sources_.run(wanted_sources(settings_, nullptr, options_.only_sources, source_parts()));
     reload_.watch();
     say("info", "hark is ready: " + counted(settings_.sources.size(), "source") + ", " + counted(settings_.handlers.size(), "handler") + ", " +

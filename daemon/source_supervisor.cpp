@@ -88,12 +88,8 @@ class SourceSupervisor::Supervised final : public SourceHost, public std::enable
   }
 
   void refused(Refusal refusal) override {
-    const auto now = owner_.clock_.now();
-    refusal.time = now.wall;
     refusal.source = status_.name;
-    refusal.reason = printable(refusal.reason, limits::kRefusalReason);
-    const auto tells = owner_.refusals_.add(refusal, now.steady);
-    owner_.emitter_.emit(lifecycle::EventRefused{std::move(refusal), tells});
+    owner_.refused(std::move(refusal));
   }
 
  private:
@@ -168,6 +164,14 @@ void SourceSupervisor::run(std::vector<Wanted> wanted) {
 
 void SourceSupervisor::stop() {
   for (auto& source : sources_) source->stop();
+}
+
+void SourceSupervisor::refused(Refusal refusal) {
+  const auto now = clock_.now();
+  refusal.time = now.wall;
+  refusal.reason = printable(refusal.reason, limits::kRefusalReason);
+  const auto tells = refusals_.add(refusal, now.steady);
+  emitter_.emit(lifecycle::EventRefused{std::move(refusal), tells});
 }
 
 std::vector<SourceStatus> SourceSupervisor::status() const {

@@ -49,6 +49,7 @@ class SourceSupervisor {
   void stop();
 
   std::vector<SourceStatus> status() const;
+  void refused(Refusal refusal);  // by a source, or before any was reached
   const Refusals& refusals() const { return refusals_; }
 
  private:

@@ -67,12 +67,14 @@ void HttpConnection::start() {
 void HttpConnection::turn_away() {
   HttpResponse response = problem(503, "Service Unavailable", "too many connections");
   response.headers.add("Retry-After", "1");
+  tell_refused(503, "too many connections");
   refuse(response);
   go_on();
 }
 
 void HttpConnection::expired() {
   if (phase == HttpPhase::head || phase == HttpPhase::body) {
+    tell_refused(408, "the request did not arrive in time");
     refuse(problem(408, "Request Timeout", "the request did not arrive in time"));
     go_on();
   } else {
@@ -180,7 +182,7 @@ std::size_t HttpConnection::process(std::string_view bytes) {
     used += taken;
     count_body();
     if (parser_.failure() != 0) {
-      if (parser_.failure() == 413 && route_) tell_too_large(*route_);
+      tell_refused(parser_.failure(), std::string(parser_.failure_text()));
       refuse(problem(parser_.failure(), {}, parser_.failure_text()));
       break;
     }
@@ -198,6 +200,7 @@ std::size_t HttpConnection::process(std::string_view bytes) {
   if (!closed_ && !finishing_ && host_->buffered > limits::kHttpBuffered && counted_ > 0) {
     HttpResponse response = problem(503, "Service Unavailable", "too many requests at once");
     response.headers.add("Retry-After", "1");
+    tell_refused(503, "too many requests at once");
     refuse(response);
   }
   processing_ = false;
@@ -211,19 +214,22 @@ bool HttpConnection::take_head() {
   HttpResponse refusal;
   if (match.entry) {
     const auto max_body = match.entry->route.max_body;
+    route_ = std::move(match.entry);
     if (parser_.content_length().value_or(0) <= max_body) {
       parser_.set_max_body(max_body);
-      route_ = std::move(match.entry);
       if (parser_.expects_continue() && parser_.has_body()) out_.append("HTTP/1.1 100 Continue\r\n\r\n");
       return true;
     }
-    tell_too_large(*match.entry);
     refusal = problem(413, {}, "the body is larger than " + std::to_string(max_body) + " bytes");
+    tell_refused(413, {});
+    route_.reset();
   } else if (match.allow.empty()) {
     refusal = problem(404, {}, {});
+    tell_refused(404, "nothing is there");
   } else {
     refusal = problem(405, {}, "allowed here: " + match.allow);
     refusal.headers.add("Allow", match.allow);
+    tell_refused(405, "allowed there: " + match.allow);
   }
   head_only_ = request.method == "HEAD";
   if (parser_.has_body()) {
@@ -235,13 +241,19 @@ bool HttpConnection::take_head() {
   return false;
 }
 
-void HttpConnection::tell_too_large(const HttpRoutes::Entry& entry) {
-  if (entry.removed || !entry.route.on_too_large) return;
+// Of the route's affair the route is told, of others whoever keeps the record.
+void HttpConnection::tell_refused(int status, const std::string& reason) {
   auto& request = parser_.request();
   request.peer = peer_;
   request.control = control_;
   try {
-    entry.route.on_too_large(request, parser_.content_length());
+    if (route_) {
+      const auto most = std::to_string(route_->route.max_body);
+      const auto size = parser_.content_length() ? std::to_string(*parser_.content_length()) : "more than " + most;
+      if (!route_->removed && route_->route.on_refused) route_->route.on_refused(request, status, status == 413 ? size + " bytes, at most " + most : reason);
+    } else if (!control_) {
+      host_->refused({peer_, request.method, request.path, status, reason});
+    }
   } catch (const std::exception&) {
     // It was for the record only: the sender is answered all the same.
   }

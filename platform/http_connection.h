@@ -36,6 +36,7 @@ class HttpConnectionHost {
   virtual const HttpServerOptions& options() const = 0;
   virtual std::string_view date() = 0;
   virtual bool stopping() const = 0;  // answer what is there, then close
+  virtual void refused(const HttpRefused& refused) = 0;
   virtual void enter(HttpConnection& connection, HttpPhase phase) = 0;
   virtual void closed(HttpConnection& connection) = 0;
   std::uint64_t buffered = 0;             // bytes of bodies on their way in, over all connections
@@ -70,8 +71,8 @@ class HttpConnection : public std::enable_shared_from_this<HttpConnection> {
   void consume(std::string_view bytes);
   std::size_t process(std::string_view bytes);
   bool take_head();
-  void tell_too_large(const HttpRoutes::Entry& entry);
   void dispatch();
+  void tell_refused(int status, const std::string& reason);
   void refuse(const HttpResponse& response);
   void flush();
   void settle();

@@ -4,7 +4,6 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
-#include <optional>
 #include <string>
 #include <string_view>
 #include <unordered_map>
@@ -24,8 +23,9 @@ struct HttpRoute {
   std::string path;    // exact, or with {name} segments: "/api/runs/{id}" (read them with path_parameter)
   std::uint64_t max_body = limits::kHttpBodyDefault;  // larger: 413, whether announced, chunked or lied about
   std::function<void(HttpRequest, HttpResponder)> handle;
-  // Told of each request that is answered 413 in place of `handle`, just before. `announced`: its Content-Length. Its body is not to be read.
-  std::function<void(const HttpRequest& head, std::optional<std::uint64_t> announced)> on_too_large = nullptr;
+  // Told of each request of this route that `handle` never sees, just before it is answered with that status: a body that is too large
+  // (413), breaks the rules (400) or does not come (408), a server that has enough to do (503). Its body is not to be read.
+  std::function<void(const HttpRequest& head, int status, const std::string& reason)> on_refused = nullptr;
 };
 
 // The segment of `path` that stands where `pattern` has {name}; empty when they do not fit.

@@ -65,6 +65,9 @@ struct HttpServer::State final : HttpConnectionHost, std::enable_shared_from_thi
   const HttpRoutes& routes() const override { return routes_; }
   const HttpServerOptions& options() const override { return options_; }
   bool stopping() const override { return stopping_; }
+  void refused(const HttpRefused& refused) override {
+    if (tell_refused) tell_refused(refused);
+  }
 
   std::string_view date() override {
     const auto now = std::time(nullptr);
@@ -237,6 +240,7 @@ struct HttpServer::State final : HttpConnectionHost, std::enable_shared_from_thi
   std::size_t tcp_connections = 0;
   std::size_t control_connections = 0;
   std::function<void()> on_closed;  // wanted by stop_accepting()
+  std::function<void(const HttpRefused&)> tell_refused;
   std::shared_ptr<Listener> tcp;
   std::shared_ptr<Listener> unix_listener;
   std::optional<UnixListenSocket> unix_file;
@@ -309,6 +313,8 @@ Status HttpServer::listen_unix(const std::filesystem::path& path) {
 
 bool HttpServer::add(HttpRoute route, bool control_only) { return state_->routes_.add(std::move(route), control_only); }
 void HttpServer::remove(std::string_view method, std::string_view path) { state_->routes_.remove(method, path); }
+
+void HttpServer::on_refused(std::function<void(const HttpRefused&)> tell) { state_->tell_refused = std::move(tell); }
 
 void HttpServer::stop_accepting(std::function<void()> closed) {
   state_->stopping_ = true;

@@ -31,6 +31,15 @@ struct HttpServerOptions {
   std::size_t max_head = limits::kHttpHead;
 };
 
+// A request over TCP that came to no route: it could not be read (400, 408, ...), nothing is there (404, 405), or there were too many (503).
+struct HttpRefused {
+  std::string peer;
+  std::string method;  // with path, as far as it was read
+  std::string path;
+  int status = 0;
+  std::string reason;
+};
+
 class HttpServer {
  public:
   explicit HttpServer(Loop& loop, HttpServerOptions options = {});
@@ -51,6 +60,9 @@ class HttpServer {
   // socket alone.
   bool add(HttpRoute route, bool control_only = false);
   void remove(std::string_view method, std::string_view path);
+
+  // For the record, just before it is answered.
+  void on_refused(std::function<void(const HttpRefused&)> tell);
 
   // Takes no new connections, on neither listener, and closes the idle ones; those that wait for an answer still get it. `closed` is
   // called when the last of them is gone.

@@ -119,7 +119,7 @@ Line line(const lifecycle::EventDropped& e) {
   return {std::string("stopped at ") + std::string(to_string(e.decision.stage)) + ": " + e.decision.reason, ids(*e.event)};
 }
 Line line(const lifecycle::EventRefused& e) {
-  auto message = "source '" + e.refusal.source + "' refused: " + e.refusal.reason;
+  auto message = (e.refusal.source.empty() ? "refused: " : "source '" + e.refusal.source + "' refused: ") + e.refusal.reason;
   if (e.tells > 1) message += "; " + std::to_string(e.tells) + " of this cause since the last such line";
   return {std::move(message),
           {{"source", e.refusal.source}, {"cause", std::string(to_string(e.refusal.cause))}, {"peer", e.refusal.peer}, {"delivery", e.refusal.delivery}}};

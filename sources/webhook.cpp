@@ -100,7 +100,7 @@ class Webhook final : public Source {
   }
 
  private:
-  void too_large(const HttpRequest& head, std::optional<std::uint64_t> announced);
+  void not_received(const HttpRequest& head, int status, const std::string& reason);
   void receive(HttpRequest request, const HttpResponder& answer);
   std::optional<std::string> doubt(const HttpRequest& request) const;
   Refusal refusal(const HttpRequest& request, Refusal::Cause cause, std::string reason) const;
@@ -125,7 +125,7 @@ Status Webhook::start(SourceHost& host) {
   if (auto listening = server_.listen(options_.host, options_.port); !listening) return listening;
   HttpRoute route{"POST", options_.path, options_.max_body,
                   [this](HttpRequest request, HttpResponder answer) { receive(std::move(request), answer); },
-                  [this](const HttpRequest& head, std::optional<std::uint64_t> announced) { too_large(head, announced); }};
+                  [this](const HttpRequest& head, int status, const std::string& reason) { not_received(head, status, reason); }};
   if (!server_.add(std::move(route))) {
     return Error{"webhook " + options_.name + " cannot have the path " + options_.path + ": it is taken", "give it another path"};
   }
@@ -166,10 +166,12 @@ Result<Payload> Webhook::parse(HttpRequest& request, Content content) const {
   return parse_event_data(std::move(*payload));
 }
 
-void Webhook::too_large(const HttpRequest& head, std::optional<std::uint64_t> announced) {
-  const auto most = std::to_string(options_.max_body);
-  const auto size = announced ? std::to_string(*announced) : "more than " + most;
-  host_->refused(refusal(head, Refusal::Cause::size, "body: " + size + " bytes, max_body is " + most));
+void Webhook::not_received(const HttpRequest& head, int status, const std::string& reason) {
+  switch (status) {
+    case 413: return host_->refused(refusal(head, Refusal::Cause::size, "body: " + reason + " (max_body)"));
+    case 503: return host_->refused(refusal(head, Refusal::Cause::unavailable, "not taken: " + reason));
+    default: return host_->refused(refusal(head, Refusal::Cause::request, "request: " + reason));
+  }
 }
 
 void Webhook::receive(HttpRequest request, const HttpResponder& answer) {

@@ -280,6 +280,19 @@ class Asking(TestCase):
         self.assertEqual(daemon.request("GET", "/api/status")[0], 200)
         self.assertEqual(len(project.runs()), 1)
 
+    def test_the_end_by_a_page_that_cannot_be_had_is_explained(self):
+        project = self.project(handler("h", "true"))
+        daemon = self.daemon(project)
+        project.hark("daemon", "trigger", "--handler", "h", "--wait")
+        os.truncate(project.path / ".hark/journal.db-shm", 0)
+        project.hark("daemon", "trigger", "--handler", "h", status=None)
+        with self.assertRaises(AssertionError):
+            daemon.wait_for(lambda line: False)
+        self.assertEqual(daemon.process.wait(DEADLINE), -signal.SIGBUS)
+        self.assertTrue(any("ended by SIGBUS" in line["message"] and "make room" in line["message"] for line in daemon.log))
+        self.daemon(project)
+        self.assertGreaterEqual(len(project.runs(handler="h", state="succeeded")), 1)
+
     def test_background_returns_when_ready_and_stop_returns_when_gone(self):
         project = self.project(handler("h", "true"))
         project.hark("daemon", "--background", "--pid-file", str(project.path / "pid"))

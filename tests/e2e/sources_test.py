@@ -219,7 +219,7 @@ run = "cat go"
             ("limited", "rate_limit", 1), ("deploy", "type", 1), ("deploy", "size", 1), ("deploy", "body", 1), ("deploy", "signature", 1), ("deploy", "signature", 3)])
         self.assertEqual([r["reason"] for r in refusals[4:]], ["signature: none of 2 secrets matched", "signature: no X-Signature header"])
         self.assertEqual(refusals[0]["reason"], "rate_limit: more than 1/d")
-        self.assertEqual(refusals[2]["reason"], "body: 3012 bytes, max_body is 2000")
+        self.assertEqual(refusals[2]["reason"], "body: 3012 bytes, at most 2000 (max_body)")
         self.assertEqual((refusals[4]["delivery"], refusals[4]["peer"], refusals[4]["stage"]), ("k1", "127.0.0.1", "intake"))
         self.assertLessEqual(refusals[5]["first"], refusals[5]["time"])
         self.assertEqual(self.refused("--source", "limited"), refusals[:1])
@@ -235,6 +235,23 @@ run = "cat go"
         said = [line for line in self.d.log if line.get("name") == "event:refused" and line["cause"] == "signature"]
         self.assertEqual(len(said), 1, "one line a minute for a source and cause")
         self.assertEqual(said[0]["message"], "source 'deploy' refused: signature: no X-Signature header")
+
+    def test_what_came_to_no_source_can_be_explained(self):
+        self.assertEqual(self.d.post_signed("/hooks/deplyo", {}, "new")[0], 404)
+        self.assertEqual(self.d.request("PUT", "/hooks/deploy%E2%80%AE", b"{}")[0], 404)
+        self.assertEqual(self.d.request("GET", "/favicon.ico")[0], 404)
+        with socket.create_connection(("127.0.0.1", self.d.port)) as client:
+            client.sendall(b"POST /hooks/deploy HTTP/1.1\r\nHost: x\r\nContent-Length: many\r\n\r\n")
+            self.assertIn(b" 400 ", client.recv(1000))
+        refusals = self.refused()
+        self.assertEqual([(r["source"], r["cause"]) for r in refusals], [("", "request"), ("", "path"), ("", "path")])
+        self.assertEqual(refusals[2]["reason"], "path: POST /hooks/deplyo: nothing is there")
+        self.assertEqual(refusals[1]["reason"], "path: PUT /hooks/deploy\\u202e: nothing is there")
+        self.assertTrue(refusals[0]["reason"].startswith("request: "))
+        table = self.p.hark("explain", "--refused").stdout.splitlines()
+        self.assertRegex(table[-1], r"Z  - +1 .*path: POST /hooks/deplyo: nothing is there$")
+        said = self.d.wait_for(lambda line: line.get("name") == "event:refused" and line["cause"] == "request")
+        self.assertTrue(said["message"].startswith("refused: request: "))
 
     def test_a_request_that_came_while_the_daemon_drains_can_be_explained(self):
         os.mkfifo(self.p.path / "go")

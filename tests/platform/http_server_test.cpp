@@ -212,14 +212,15 @@ TEST_CASE("http server: a body over the route's limit is 413, whether announced,
   CHECK(served.until_connections(0));
 }
 
-TEST_CASE("http server: whoever has a route is told of each body that is too large for it, and a throw of his harms nobody") {
-  Served served;
+TEST_CASE("http server: whoever has a route is told of each request that does not reach it, and a throw of his harms nobody") {
+  HttpServerOptions options;
+  options.body_deadline = 200ms;
+  Served served(options);
   std::vector<std::string> told;
   served.thread.run([&] {
     served.server->add({"POST", "/small", 10, [](HttpRequest, HttpResponder answer) { answer(text("taken")); },
-                        [&](const HttpRequest& head, std::optional<std::uint64_t> announced) {
-                          told.push_back(head.peer + " " + std::string(head.headers.get("X-Id").value_or("-")) + " " +
-                                         (announced ? std::to_string(*announced) : "?"));
+                        [&](const HttpRequest& head, int status, const std::string& reason) {
+                          told.push_back(head.peer + " " + std::string(head.headers.get("X-Id").value_or("-")) + " " + std::to_string(status) + " " + reason);
                           throw std::runtime_error("secret");
                         }});
   });
@@ -229,7 +230,47 @@ TEST_CASE("http server: whoever has a route is told of each body that is too lar
   CHECK(served.client().ask(head + "X-Id: 3\r\nTransfer-Encoding: chunked\r\n\r\n8\r\n12345678\r\n8\r\n12345678\r\n0\r\n\r\n").status == 413);
   CHECK(served.client().ask(head + "X-Id: 4\r\nContent-Length: 10\r\n\r\n1234567890").status == 200);
   CHECK(served.client().ask(head + "X-Id: 5\r\nTransfer-Encoding: chunked\r\n\r\nno chunk\r\n").status == 400);
-  served.thread.run([&] { CHECK(told == std::vector<std::string>{"127.0.0.1 1 11", "127.0.0.1 2 12", "127.0.0.1 3 ?"}); });
+  CHECK(served.client().ask(head + "X-Id: 6\r\nContent-Length: 10\r\n\r\n12345").status == 408);
+  served.thread.run([&] {
+    REQUIRE(told.size() == 5);
+    CHECK(told[0] == "127.0.0.1 1 413 11 bytes, at most 10");
+    CHECK(told[1] == "127.0.0.1 2 413 12 bytes, at most 10");
+    CHECK(told[2] == "127.0.0.1 3 413 more than 10 bytes, at most 10");
+    CHECK(told[3].starts_with("127.0.0.1 5 400 "));
+    CHECK(told[4] == "127.0.0.1 6 408 the request did not arrive in time");
+  });
+}
+
+TEST_CASE("http server: the record is told of what comes to no route, but not of a person's on the control socket") {
+  HttpServerOptions options;
+  options.max_connections = 2;
+  options.head_deadline = 200ms;
+  Served served(options);
+  const test::TemporaryFolder folder;
+  std::vector<std::string> told;
+  served.thread.run([&] {
+    served.server->on_refused([&](const HttpRefused& refused) {
+      told.push_back(refused.peer + " " + std::to_string(refused.status) + " " + refused.method + " " + refused.path);
+      throw std::runtime_error("secret");
+    });
+    REQUIRE(served.server->listen_unix(folder / "socket").ok());
+  });
+  CHECK(served.client().ask("POST /hok?x=1 HTTP/1.1\r\nHost: x\r\nContent-Length: 0\r\n\r\n").status == 404);
+  CHECK(served.client().ask("PUT /echo HTTP/1.1\r\nHost: x\r\nContent-Length: 3\r\n\r\nabc").status == 405);
+  CHECK(served.client().ask("nonsense\r\n\r\n").status == 400);
+  CHECK(served.client().ask("POST /echo HT").status == 408);
+  CHECK(served.until_connections(0));
+  {
+    auto one = served.client(), two = served.client();
+    CHECK(one.ask("GET /hello HTTP/1.1\r\nHost: x\r\n\r\n").status == 200);
+    CHECK(two.ask("GET /hello HTTP/1.1\r\nHost: x\r\n\r\n").status == 200);
+    CHECK(served.client().read().status == 503);
+  }
+  RawClient control((folder / "socket").string());
+  CHECK(control.ask("POST /hok HTTP/1.1\r\nHost: x\r\nContent-Length: 0\r\n\r\n").status == 404);
+  served.thread.run([&] {
+    CHECK(told == std::vector<std::string>{"127.0.0.1 404 POST /hok", "127.0.0.1 405 PUT /echo", "127.0.0.1 400  ", "127.0.0.1 408  ", "127.0.0.1 503  "});
+  });
 }
 
 TEST_CASE("http server: requests that can be read in two ways are refused and the connection ends") {

@@ -308,6 +308,7 @@ TEST_CASE("webhook: what it refuses it says, with the deciding value, and nothin
   CHECK(hooked.post("{}", {signature("{}")}).status == 429);
   CHECK(hooked.post(std::string(101, ' '), {"Idempotency-Key: k2"}).status == 413);
   CHECK(RawClient(hooked.port).ask("POST /hook HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\nff\r\n").status == 413);
+  CHECK(RawClient(hooked.port).ask("POST /hook HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\nno chunk\r\n").status == 400);
 
   using Cause = Refusal::Cause;
   const std::vector<std::pair<Cause, std::string>> expected = {
@@ -318,8 +319,9 @@ TEST_CASE("webhook: what it refuses it says, with the deciding value, and nothin
       {Cause::body, "body: "},
       {Cause::type, "type: Content-Type is 'text/x;y=z', wanted JSON or a form"},
       {Cause::rate, "rate_limit: more than 2/d"},
-      {Cause::size, "body: 101 bytes, max_body is 100"},
-      {Cause::size, "body: more than 100 bytes, max_body is 100"},
+      {Cause::size, "body: 101 bytes, at most 100 (max_body)"},
+      {Cause::size, "body: more than 100 bytes, at most 100 (max_body)"},
+      {Cause::request, "request: a chunk is malformed"},
   };
   const auto refusals = hooked.refusals();
   REQUIRE(refusals.size() == expected.size());
