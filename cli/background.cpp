@@ -38,6 +38,7 @@ Result<Background> Background::begin() {
   Background background;
   if (child > 0) {
     close(ends[1]);
+    background.daemon_ = child;
     background.parent_exit_ = wait_for_daemon(ends[0], child);
     return background;
   }

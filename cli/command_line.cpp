@@ -36,8 +36,8 @@ struct Parsed {
   std::function<int()> run;
 };
 
-void add_configuration(CLI::App& command, CommonOptions& common) {
-  auto* config = command.add_option("-c,--config", common.config, "Configuration file (default: ./hark.toml, then the user's, then /etc/hark/hark.toml)")->option_text("FILE");
+void add_configuration(CLI::App& command, CommonOptions& common, const std::string& names = "-c,--config") {
+  auto* config = command.add_option(names, common.config, "Configuration file (default: ./hark.toml, then the user's, then /etc/hark/hark.toml)")->option_text("FILE");
   command.add_option("-p,--profile", common.profile, "In its place: configuration by name, from ./profiles and the installed ones")->option_text("NAME")->excludes(config);
 }
 void add_json(CLI::App& command, bool& json) { command.add_flag("--json", json, "Print JSON"); }
@@ -98,8 +98,8 @@ void add_daemon(CLI::App& app, Parsed& p) {
   auto& reload = control(daemon, p, "reload", "Read the configuration again: all of it is taken over, or nothing with every error", "hark daemon reload");
   reload.callback([&p] { p.run = [&p] { return reload_command(p.common); }; });
 
-  auto& trigger = control(daemon, p, "trigger", "Run a handler now", "hark daemon trigger --handler deploy --payload '{\"ref\": \"main\"}' --wait");
-  trigger.add_option("--handler", p.trigger.handler, "Which handler (required)")->option_text("NAME")->required();
+  auto& trigger = control(daemon, p, "trigger", "Run a handler now", "hark daemon trigger deploy --payload '{\"ref\": \"main\"}' --wait");
+  trigger.add_option("--handler,handler", p.trigger.handler, "Which handler (required)")->option_text("NAME")->required();
   trigger.add_option("--payload", p.trigger.payload, "The event's data: JSON, @FILE, or - for standard input")->option_text("JSON");
   trigger.add_flag("--wait", p.trigger.wait, "Wait for the run; its result is the exit status");
   trigger.callback([&p] {
@@ -260,12 +260,12 @@ void add_config(CLI::App& app, Parsed& p) {
   config.require_subcommand(1);
   example(config, "hark config check --config hark.toml");
   auto& check = *config.add_subcommand("check", "Is it right? Every error, with its place");
-  add_configuration(check, p.common);
+  add_configuration(check, p.common, "-c,--config,file");
   add_json(check, p.common.json);
   example(check, "hark config check --config hark.toml");
   check.callback([&p] { p.run = [&p] { return config_check_command(p.common); }; });
   auto& show = *config.add_subcommand("show", "Every value in force and where it came from; secrets are masked");
-  add_configuration(show, p.common);
+  add_configuration(show, p.common, "-c,--config,file");
   add_json(show, p.common.json);
   example(show, "hark config show");
   show.callback([&p] { p.run = [&p] { return config_show_command(p.common); }; });
@@ -290,9 +290,27 @@ std::string path_of(const CLI::App& app) { return app.get_parent() == nullptr ? 
 
 std::vector<const CLI::App*> subcommands_of(const CLI::App& app) { return app.get_subcommands([](const CLI::App*) { return true; }); }
 
+std::string listed(const std::vector<const CLI::App*>& commands) {
+  std::string names;
+  for (const auto* command : commands) names += (names.empty() ? "" : ", ") + command->get_name();
+  return names;
+}
+
+// An option of its commands that was said to the program itself. `words`: what follows, the command among it as a rule.
+std::string misplaced(const CLI::App& app, const std::string& option, const std::vector<std::string>& words) {
+  if (app.get_option_no_throw(option) != nullptr) return {};
+  const CLI::App* meant = nullptr;
+  for (const auto* command : subcommands_of(app)) {
+    if (command->get_option_no_throw(option) == nullptr) continue;
+    const bool named = std::any_of(words.begin(), words.end(), [&](const std::string& word) { return command->check_name(word); });
+    if (meant == nullptr || named) meant = command;
+  }
+  return meant == nullptr ? std::string{} : "'" + option + "' stands behind the command: `" + path_of(*meant) + " " + option + " ...`";
+}
+
 // CLI11 2.1 says only that something is required or was not expected: name the first word that is at fault, and the nearest known one.
-std::string hint(const CLI::App& app, int argc, const char* const* argv) {
-  const CLI::App* at = &app;
+// `at` becomes the command that it was said to.
+std::string hint(const CLI::App*& at, int argc, const char* const* argv) {
   for (int i = 1; i < argc; ++i) {
     const std::string word = argv[i];
     if (word.starts_with("--")) {
@@ -301,6 +319,7 @@ std::string hint(const CLI::App& app, int argc, const char* const* argv) {
         if (known->get_items_expected_min() > 0 && option == word) ++i;  // its value
         continue;
       }
+      if (auto later = misplaced(*at, option, {argv + i + 1, argv + argc}); !later.empty()) return later;
       std::vector<std::string> names;
       for (const auto* known : at->get_options()) names.push_back(known->get_name());
       return "'" + option + "' is no option of '" + path_of(*at) + "'" + did_you_mean(option, names);
@@ -311,10 +330,12 @@ std::string hint(const CLI::App& app, int argc, const char* const* argv) {
       names.push_back(sub->get_name());
       if (sub->check_name(word)) next = sub;
     }
-    if (names.empty() || word.empty() || word.front() == '-') return {};
+    if (names.empty() || word.empty()) return {};
+    if (word.front() == '-') return misplaced(*at, word, {argv + i + 1, argv + argc});
     if (next == nullptr) return "'" + word + "' is no command of '" + path_of(*at) + "'" + did_you_mean(word, names);
     at = next;
   }
+  if (const auto commands = subcommands_of(*at); !commands.empty() && at->get_name() != "daemon") return "'" + path_of(*at) + "' needs a command: " + listed(commands);
   return {};
 }
 
@@ -358,10 +379,11 @@ int run_command_line(int argc, const char* const* argv) {
       std::fputs(text.str().c_str(), stdout);
       return finished(exit_code::kOk);
     }
-    auto better = hint(app, argc, argv);
+    const CLI::App* at = &app;
+    auto better = hint(at, argc, argv);
     if (better.empty() && dynamic_cast<const CLI::ExtrasError*>(&stop) != nullptr) better = first_extra(app, argc, argv);
     output::complain(better.empty() ? std::string(stop.what()) : better);
-    std::fprintf(stderr, "      `hark --help` lists the commands, `hark COMMAND --help` the options of one\n");
+    std::fprintf(stderr, "      `%s --help` tells more\n", path_of(*at).c_str());
     return exit_code::kUsage;
   }
   return finished(p.run());

@@ -108,7 +108,12 @@ int daemon_command(const DaemonCommand& command) {
       output::complain(begun.error());
       return exit_code::kFailed;
     }
-    if (begun->parent_exit()) return *begun->parent_exit();
+    if (begun->parent_exit()) {
+      if (*begun->parent_exit() == exit_code::kOk) {
+        output::print_line("hark runs in the background as process " + std::to_string(begun->daemon()) + "; its log is " + settings.log_file.string());
+      }
+      return *begun->parent_exit();
+    }
     background = *begun;
   }
 

@@ -34,7 +34,8 @@ int ask(const CommonOptions& common, bool plan) {
   if (refused) {
     output::complain(plan ? "a reload would be refused, and leave everything as it is" : "the configuration is refused: everything goes on as it was");
   } else {
-    output::print_line(value["text"].get<std::string>());
+    const auto text = value["text"].get<std::string>();
+    output::print_line(text != "nothing" ? text : plan ? "nothing would change" : "nothing has changed");
   }
   return status;
 }

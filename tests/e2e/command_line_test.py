@@ -290,6 +290,16 @@ class Words(TestCase):
             self.assertEqual(done.returncode, 2, words)
             self.assertIn(said, done.stderr)
 
+    def test_what_beginners_type_is_understood_or_answered(self):
+        for words, said in (((), "'hark' needs a command: daemon, "), (("config",), "'hark config' needs a command: check, show, plan"),
+                            (("dead-letters",), "list, show, retry, discard"), (("-c", "x", "history"), "`hark history -c ...`"),
+                            (("--config=x", "history"), "'--config' stands behind the command"), (("daemon", "trigger"), "`hark daemon trigger --help`")):
+            done = self.run_hark(*words)
+            self.assertEqual(done.returncode, 2, words)
+            self.assertIn(said, done.stderr)
+        project = self.project('[handlers.h]\nrun = "true"\n')
+        self.assertIn("good: ", subprocess.run([HARK, "config", "check", "hark.toml"], cwd=project.path, capture_output=True, text=True).stdout)
+
     def test_the_first_word_too_many_is_named(self):
         done = self.run_hark("explain", "a", "b", "c")
         self.assertEqual(done.returncode, 2)

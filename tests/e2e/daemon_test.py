@@ -295,10 +295,14 @@ class Asking(TestCase):
 
     def test_background_returns_when_ready_and_stop_returns_when_gone(self):
         project = self.project(handler("h", "true"))
-        project.hark("daemon", "--background", "--pid-file", str(project.path / "pid"))
+        said = project.hark("daemon", "--background", "--pid-file", str(project.path / "pid")).stdout
         pid = int((project.path / "pid").read_text())
         self.addCleanup(lambda: gone(pid) or os.kill(pid, signal.SIGKILL))
+        self.assertEqual(said, f"hark runs in the background as process {pid}; its log is {project.path}/.hark/hark.log\n")
         self.assertEqual(json.loads(project.hark("daemon", "status", "--json").stdout)["pid"], pid)
+        self.assertEqual(project.hark("daemon", "reload").stdout, "nothing has changed\n")
+        self.assertEqual(project.hark("config", "plan").stdout, "nothing would change\n")
+        project.hark("daemon", "trigger", "h", "--wait")
         project.hark("daemon", "stop")
         self.assertTrue(gone(pid))
         self.assertFalse((project.path / "pid").exists())
