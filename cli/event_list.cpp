@@ -57,7 +57,7 @@ void print_events(const json& events, WallTime now, const ShownId& shown_id) {
     rows.push_back({{shown_id ? shown_id(id) : id},
                     {time ? output::ago(*time, now) : "-"},
                     {event["source"].get<std::string>()},
-                    {event["type"].get<std::string>()},
+                    {event["type"].get<std::string>() + (event.contains("replay_of") ? " (replay)" : "")},
                     {event.value("subject", std::string{})},
                     outcome_of(explained)});
   }

@@ -62,7 +62,7 @@ void print_runs(const json& runs, WallTime now, const ShownId& shown_id) {
                     {run["event"]["source"].get<std::string>()},
                     {run.value("error", std::string{})}});
   }
-  output::print_table({{"RUN", true}, {"STARTED", true}, {"HANDLER"}, {"STATE", true}, {"TOOK", true, 1}, {"SOURCE", false, 2}, {"ERROR", false, 0, output::Overflow::middle}}, rows);
+  output::print_table({{"RUN", true}, {"WHEN", true}, {"HANDLER"}, {"STATE", true}, {"TOOK", true, 1}, {"SOURCE", false, 2}, {"ERROR", false, 0, output::Overflow::middle}}, rows);
 }
 
 void print_run(const json& run) {

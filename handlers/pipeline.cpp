@@ -142,9 +142,15 @@ class Pipeline {
     }
   }
 
+  // Where there is one step only it needs no name.
   void judge(const StepResult& result) {
-    const std::string which = "step '" + result.name + "'";
-    const std::string why = result.error.empty() ? "" : ": " + result.error;
+    const bool only = handler_.steps.size() == 1;
+    const std::string which = only ? "" : "step '" + result.name + "'";
+    const auto told = [&](const std::string& what) {
+      const auto text = which.empty() || what.empty() ? which + what : which + " " + what;
+      if (result.error.empty()) return text;
+      return text.empty() ? result.error : text + ": " + result.error;
+    };
     const std::string last_words = result.state == StepState::failed ? last_line(result) : "";
     switch (result.state) {
       case StepState::succeeded:
@@ -153,13 +159,13 @@ class Pipeline {
       case StepState::skipped:
         break;
       case StepState::failed:
-        end(RunState::failed, which + " failed" + why + (last_words.empty() ? "" : ": " + last_words));
+        end(RunState::failed, told(only ? "" : "failed") + (last_words.empty() ? "" : ": " + last_words));
         break;
       case StepState::timed_out:
-        end(RunState::timed_out, which + why);
+        end(RunState::timed_out, told(""));
         break;
       case StepState::cancelled:
-        end(RunState::cancelled, "cancelled during " + which + why);
+        end(RunState::cancelled, only ? told("cancelled") : "cancelled during " + told(""));
         break;
     }
     if (run_.state != RunState::running) run_.exit_code = result.exit_code;

@@ -93,7 +93,7 @@ class Ids(Told):
 
     def test_in_a_narrow_terminal_the_source_goes_first_and_an_error_stays(self):
         self.event(ref="main", text="bad", status=1)
-        for columns, titles in ((200, "RUN STARTED HANDLER STATE TOOK SOURCE ERROR"), (75, "RUN STARTED HANDLER STATE TOOK ERROR"), (57, "RUN STARTED HANDLER STATE ERROR")):
+        for columns, titles in ((200, "RUN WHEN HANDLER STATE TOOK SOURCE ERROR"), (72, "RUN WHEN HANDLER STATE TOOK ERROR"), (54, "RUN WHEN HANDLER STATE ERROR")):
             lines = self.on_terminal(columns, "history")
             self.assertEqual(lines[0].split(), titles.split())
             self.assertLessEqual(max(map(len, lines)), columns)
@@ -134,7 +134,7 @@ class Follow(Told):
         daemon.wait_for(lambda line: line.get("name") == "run:started")
         self.hark("daemon", "trigger", "--handler", "show", "--payload", '{"text": "bad"}')
         self.assertEqual(json.loads(told.readline())["handler"], "show")
-        self.assertIn("show  failed  step 'step1' failed: exit status 1", failed.readline())
+        self.assertIn("show  failed  exit status 1", failed.readline())
         (self.project_.path / "go").touch()
         slow = json.loads(told.readline())
         self.assertEqual((slow["handler"], slow["state"]), ("slow", "succeeded"))

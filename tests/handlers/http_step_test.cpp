@@ -129,7 +129,7 @@ TEST_CASE_FIXTURE(PipelineFixture, "http: a status that is not expected is a fai
   handler.steps[0].retry = {};
   http.answer(204, "gone");
   const Run bad = run();
-  CHECK(bad.error == "step 'a' failed: status 204, wanted 200 or 404");
+  CHECK(bad.error == "status 204, wanted 200 or 404");
   CHECK(bad.exit_code == 204);
   CHECK(bad.steps[0].output == "gone");
 }
@@ -144,7 +144,7 @@ TEST_CASE_FIXTURE(PipelineFixture, "http: a call has what time is left, and runn
   });
   const Run late = run();
   CHECK(late.state == RunState::timed_out);
-  CHECK(late.error == "step 'a': timed out after 2s");
+  CHECK(late.error == "timed out after 2s");
   http.answer([&](const auto&, const auto&) {
     stop.request_stop();
     return Result<HttpResponse>(Error{"cancelled", ""});
