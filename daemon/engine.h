@@ -132,7 +132,7 @@ class Engine final : public EventSink, public Marks {
   };
 
   void schedule_turn();
-  void turn();
+  void turn(bool with_offers = true);  // without: they wait for the next one
   std::vector<Offered> next_offers();
   Status transact(Turn& turn);
   Status take_report(Turn& turn, StepReport& report);
