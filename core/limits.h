@@ -136,6 +136,8 @@ inline constexpr auto kOwnCommitGrace = 10s;
 inline constexpr std::size_t kGitTrace = 4 * 1024 * 1024;
 // Files of which one handler remembers who changes them: about 100 bytes each.
 inline constexpr std::size_t kOwnChangeFiles = 50'000;
+// Of the files that one event tells of so much is read, to know whether they hold anything new.
+inline constexpr std::uint64_t kOwnChangeBytes = 4 * 1024 * 1024;
 // Runs that caused one another, from an event that came from outside on. A story of this length is a circle.
 inline constexpr int kHops = 16;
 // Where it is not sure that they did (a file changed while a run was busy), the next one waits for the first of these, the one after it

@@ -19,7 +19,8 @@ std::string Engine::why_waiting(const Run& run) const {
   if (const auto breaker = breakers_.find(run.handler); breaker != breakers_.end() && breaker->second.state() != Breaker::State::closed) {
     const bool open = breaker->second.state() == Breaker::State::open;
     return "the breaker of '" + run.handler + "' is " + (open ? "open" : "half open: one run is tried") + " after " +
-           counted(std::size_t(breaker->second.failures()), "failure") + " in a row";
+           counted(std::size_t(breaker->second.failures()), "failure") + " in a row" +
+           (open ? ", until " + to_rfc3339(now.wall + std::chrono::ceil<std::chrono::microseconds>(breaker->second.until() - now.steady)) : "");
   }
   if (run.not_before && *run.not_before > now.wall) return "not before " + to_rfc3339(*run.not_before) + (run.failures > 0 ? " (retry)" : " (perhaps a circle)");
   if (const auto throttled = queue_.throttled(run, now.steady); throttled && throttled->next > now.steady) {

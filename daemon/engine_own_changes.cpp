@@ -9,6 +9,7 @@
 #include "handlers/git_trace.h"
 #include "platform/changed_at.h"
 #include "platform/clock.h"
+#include "platform/file_digest.h"
 #include "platform/loop.h"
 
 namespace hark {
@@ -18,15 +19,17 @@ Status Engine::tag_own_changes(Offered& offered) {
   auto& event = offered.event;
   const auto* rule = router_.rule(event.source);
   if (rule == nullptr || offered.target.direct || !event.replay_of.empty()) return {};
+  auto budget = limits::kOwnChangeBytes;
   const OwnChanges::Evidence evidence{[this] { return runs_are_active(); },
                                       [this](const std::string& run_id) { return branch_moves(git_trace_file(output_folder(settings_), run_id)); },
-                                      [](const std::string& root, const std::string& path) { return changed_at(root + '/' + path); }};
+                                      [](const std::string& root, const std::string& path) { return changed_at(root + '/' + path); },
+                                      [&budget](const std::string& root, const std::string& path) { return file_digest(root + '/' + path, budget); }};
   std::string cause, perhaps;
   for (const auto& name : rule->handlers) {
     if (!watching_.contains(name)) continue;  // whoever made it
     const auto verdict = own_changes_.judge(name, event, evidence);
     if (!verdict.own) {
-      perhaps = verdict.run_id;
+      if (perhaps.empty()) perhaps = verdict.run_id;
       continue;
     }
     cause = verdict.run_id;

@@ -67,13 +67,23 @@ OwnChanges::Verdict OwnChanges::judge_push(Known& known, const Event& event, con
   return verdict;
 }
 
-bool OwnChanges::is_own(Known& known, const std::string& path, const std::string& run_id, const std::function<bool()>& active) {
+bool OwnChanges::is_own(Known& known, const std::string& path, const std::string& run_id, const std::function<bool()>& active,
+                        const std::function<std::optional<std::string>()>& content) {
   const auto found = known.files.find(path);
   const bool is_new = found == known.files.end();
   if (is_new && known.files.size() >= limits::kOwnChangeFiles) return false;
   auto& file = is_new ? known.files[path] : found->second;
-  if (run_id.empty() || (!file.somebodys && !active())) file.somebodys = true;
-  if (file.somebodys) return false;
+  if (run_id.empty() || (!file.somebodys && !active())) {
+    file.somebodys = true;
+    file.started_for.clear();
+  }
+  if (file.somebodys) {
+    if (run_id.empty()) return false;
+    const auto holds = content().value_or(std::string{});
+    const bool nothing_new = !holds.empty() && holds == file.started_for;
+    file.started_for = holds;
+    return nothing_new;
+  }
   if (file.last_run != run_id) ++file.runs;
   file.last_run = run_id;
   return file.runs > 1;
@@ -94,8 +104,8 @@ OwnChanges::Verdict OwnChanges::judge(const std::string& handler, const Event& e
       const auto exact = change.value(std::string(key) + "_base64", std::string{});
       const auto name = change.value(key, std::string{});
       if (name.empty()) continue;
-      const bool may_tell = evidence.changed && exact.empty() && !data.contains("root_base64") && std::string_view(key) == "path";
-      const auto changed = may_tell && !noticed.empty() ? evidence.changed(root, name) : std::nullopt;
+      const bool may_tell = exact.empty() && !data.contains("root_base64") && std::string_view(key) == "path";
+      const auto changed = may_tell && evidence.changed && !noticed.empty() ? evidence.changed(root, name) : std::nullopt;
       const auto run = changed ? run_at(known, *changed, limits::kFileTimeGrain, {}) : noticed;
       if (!run.empty()) verdict.run_id = run;
       // Of a run that has just ended no process is left to tell.
@@ -104,7 +114,8 @@ OwnChanges::Verdict OwnChanges::judge(const std::string& handler, const Event& e
         if (!active) active = evidence.active();
         return *active;
       };
-      if (!is_own(known, data.value("root_base64", root) + '\0' + (exact.empty() ? name : exact), run, was_active)) verdict.own = false;
+      const auto content = [&] { return may_tell && evidence.content ? evidence.content(root, name) : std::nullopt; };
+      if (!is_own(known, data.value("root_base64", root) + '\0' + (exact.empty() ? name : exact), run, was_active, content)) verdict.own = false;
     }
   }
   verdict.own = verdict.own && !verdict.run_id.empty();

@@ -1,6 +1,7 @@
 // Whether a handler's own run made a change of files or branches, so that it is not started by its own writes for ever, while what a person changes
 // meanwhile still starts it. The kernel does not say who changed a file (inotify(7)), so it is told from when files change:
-// - a file that ever changed while no run of the handler was under way is somebody's: a change of it counts, always;
+// - a file that ever changed while no run of the handler was under way is somebody's: a change of it counts, but while a run is under way
+//   only where the file holds something else than what the handler was last started for (a formatter that writes the file anew each time);
 // - one that changes only while runs of it are under way is written by them, from the second such run on;
 // - where the file itself tells when it was changed, that says whether a run was under way;
 // - while the processes of the runs do nothing at all, a change is somebody else's;
@@ -43,6 +44,8 @@ class OwnChanges {
     std::function<std::vector<BranchMove>(const std::string& run_id)> moves;  // as end() is told, until now
     // When that file below `root` was changed last. Empty, or nullopt: only when it was noticed is known.
     std::function<std::optional<WallTime>(const std::string& root, const std::string& path)> changed{};
+    // What that file holds, as a digest. Empty, or nullopt: not known.
+    std::function<std::optional<std::string>(const std::string& root, const std::string& path)> content{};
   };
   // Each event once a handler, in the order they come.
   Verdict judge(const std::string& handler, const Event& event, const Evidence& evidence);
@@ -50,6 +53,7 @@ class OwnChanges {
  private:
   struct File {
     bool somebodys = false;
+    std::string started_for;  // what it held when a change of it last counted while a run was under way; empty: not known
     int runs = 0;          // that it changed in
     std::string last_run;
   };
@@ -65,7 +69,8 @@ class OwnChanges {
   // The last run that was under way then, give or take.
   static std::string run_at(const Known& known, WallTime time, Duration early, Duration late);
   static Verdict judge_push(Known& known, const Event& event, const Evidence& evidence);
-  static bool is_own(Known& known, const std::string& path, const std::string& run_id, const std::function<bool()>& active);
+  static bool is_own(Known& known, const std::string& path, const std::string& run_id, const std::function<bool()>& active,
+                     const std::function<std::optional<std::string>()>& content);
 
   std::unordered_map<std::string, Known> handlers_;
   std::size_t under_way_ = 0;

@@ -122,7 +122,7 @@ class Failing(Flow):
         [handler] = self.daemon_.status()["handlers"]
         self.assertEqual((handler["breaker"]["state"], handler["waiting"]), ("open", 1))
         self.assertIn("breaker open until ", self.project_.hark("daemon", "status").stdout)
-        self.assertIn("the breaker of 'work' is open after 2 failures in a row", self.explained(event))
+        self.assertRegex(self.explained(event), r"the breaker of 'work' is open after 2 failures in a row, until 20\d\d-")
 
 
 class Ordered(Flow):

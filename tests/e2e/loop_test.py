@@ -66,6 +66,15 @@ run = '''{command}'''
         daemon.wait_run("h")
         self.assertIn("src/d", (project.path / "seen").read_text())
 
+    def test_a_formatter_that_writes_a_persons_file_anew_each_time_comes_to_rest(self):
+        project, daemon = self.watched("sed -i s/a/b/ src/text; echo >> formatted")
+        for number in range(3):
+            (project.path / "src/text").write_text(f"aa {number}")
+            daemon.wait_for(own)
+            self.assertEqual((project.path / "src/text").read_text(), f"bb {number}")
+        # Once for what the person wrote, once for each version that the formatter made of it.
+        self.assertEqual(len((project.path / "formatted").read_text()), 9)
+
     def test_somebody_who_writes_right_after_each_run_is_no_circle(self):
         project, daemon = self.watched("true")
         for number in range(20):

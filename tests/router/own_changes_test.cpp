@@ -175,3 +175,41 @@ TEST_CASE("own changes: a file that tells when it was changed is somebody's when
   CHECK_FALSE(verdict.own);
   CHECK(changes.judge("h", change(kStart + 11s, {{"modify", "during"}}), at(kStart + 11s)).own);
 }
+
+TEST_CASE("own changes: somebody's file that a run writes again as it was is nothing new") {
+  std::string holds = "A";
+  OwnChanges::Evidence evidence = busy;
+  evidence.content = [&](const std::string&, const std::string&) { return holds.empty() ? std::nullopt : std::optional(holds); };
+  OwnChanges changes;
+  auto now = kStart;
+  const auto changed = [&](const char* content) {
+    holds = content;
+    return changes.judge("h", change(now += 1ms, {{"modify", "a"}}), evidence);
+  };
+  int runs = 0;
+  const auto run = [&] {
+    if (runs > 0) changes.end("h", "r" + std::to_string(runs), now);
+    changes.begin("h", "r" + std::to_string(++runs), now);
+  };
+  CHECK_FALSE(changed("A").own);  // a person
+  run();
+  const auto first = changed("B");
+  CHECK_FALSE(first.own);
+  CHECK(first.run_id == "r1");
+  run();
+  CHECK(changed("B").own);
+  CHECK(changed("B").own);
+  CHECK_FALSE(changed("C").own);  // a person, meanwhile
+  run();
+  CHECK_FALSE(changed("B").own);  // back to what was before: the last start was for C
+  CHECK(changed("B").own);
+  CHECK_FALSE(changed("").own);   // it is gone, or cannot be read
+  CHECK_FALSE(changed("").own);
+  CHECK_FALSE(changed("B").own);
+
+  changes.end("h", "r3", now);
+  now += limits::kOwnChangeGrace + 1ms;
+  CHECK_FALSE(changed("C").own);  // a person, between runs: what the last start was for is another thing now
+  run();
+  CHECK_FALSE(changed("B").own);
+}
