@@ -14,6 +14,15 @@
 
 namespace hark {
 
+namespace {
+
+std::optional<std::string> digest_text(const std::string& path, std::uint64_t& budget) {
+  const auto digest = file_digest(path, budget);
+  return digest ? std::optional<std::string>(std::in_place, digest->begin(), digest->end()) : std::nullopt;
+}
+
+}  // namespace
+
 // What a run itself changed is a part of its story, and starts its handler again only where that asks for it.
 Status Engine::tag_own_changes(Offered& offered) {
   auto& event = offered.event;
@@ -23,7 +32,7 @@ Status Engine::tag_own_changes(Offered& offered) {
   const OwnChanges::Evidence evidence{[this] { return runs_are_active(); },
                                       [this](const std::string& run_id) { return branch_moves(git_trace_file(output_folder(settings_), run_id)); },
                                       [](const std::string& root, const std::string& path) { return changed_at(root + '/' + path); },
-                                      [&budget](const std::string& root, const std::string& path) { return file_digest(root + '/' + path, budget); }};
+                                      [&budget](const std::string& root, const std::string& path) { return digest_text(root + '/' + path, budget); }};
   std::string cause, perhaps;
   for (const auto& name : rule->handlers) {
     if (!watching_.contains(name)) continue;  // whoever made it

@@ -5,10 +5,11 @@
 #include <optional>
 #include <string>
 
+#include "platform/digest.h"
+
 namespace hark {
 
-// 32 bytes. nullopt: it is no regular file (a link is none), cannot be read, or holds more than `budget` bytes, which shrinks by what was
-// read.
-std::optional<std::string> file_digest(const std::string& path, std::uint64_t& budget);
+// nullopt: it is no regular file (a link is none), cannot be read, or holds more than `budget` bytes, which shrinks by what was read.
+std::optional<Digest> file_digest(const std::string& path, std::uint64_t& budget);
 
 }  // namespace hark

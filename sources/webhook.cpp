@@ -6,10 +6,11 @@
 
 #include <nlohmann/json.hpp>
 
-#include "platform/clock.h"
-#include "platform/http_server.h"
 #include "core/json_keys.h"
 #include "core/printable.h"
+#include "platform/clock.h"
+#include "platform/digest.h"
+#include "platform/http_server.h"
 #include "sources/webhook_signature.h"
 
 namespace hark {

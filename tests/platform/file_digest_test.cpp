@@ -13,7 +13,7 @@ using hark::file_digest;
 
 namespace {
 
-std::string hex(const std::string& bytes) {
+std::string hex(const hark::Digest& bytes) {
   std::string text;
   for (const unsigned char byte : bytes) text += {"0123456789abcdef"[byte >> 4], "0123456789abcdef"[byte & 15]};
   return text;

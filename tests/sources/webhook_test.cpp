@@ -7,6 +7,7 @@
 
 #include <nlohmann/json.hpp>
 
+#include "platform/digest.h"
 #include "platform/http_server.h"
 #include "sources/webhook_signature.h"
 #include "tests/support/fake_clock.h"
