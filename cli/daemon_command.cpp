@@ -59,7 +59,11 @@ class PidFile {
   Status write(const std::string& path) {
     RealFileSystem files;
     auto written = files.replace(path, std::to_string(getpid()) + "\n");
-    if (written) path_ = path;
+    if (written) {
+      path_ = path;
+    } else {
+      unlink(path.c_str());  // of an earlier daemon: its number may be somebody else's by now
+    }
     return written;
   }
   ~PidFile() {

@@ -42,7 +42,7 @@ Handlers handlers_of(const Settings& settings) {
 std::string told(const RunQueue::Throttled& throttled, Now now) {
   std::string text = "throttle: " + to_string(throttled.rate);
   if (throttled.next > now.steady) text += " have started, the next may in " + to_string(std::chrono::ceil<std::chrono::milliseconds>(throttled.next - now.steady));
-  if (throttled.waiting > 0) text += ", " + counted(throttled.waiting, "other") + (throttled.waiting == 1 ? " waits" : " wait") + " for it";
+  if (throttled.waiting > 0) text += ", " + counted(throttled.waiting, "other") + (throttled.waiting == 1 ? " waits" : " wait") + " before it";
   return text;
 }
 
@@ -51,6 +51,14 @@ std::set<std::string> watching_of(const Settings& settings) {
   auto names = named_by(settings, {"file_change", "git_push"});
   for (const auto& handler : settings.handlers) {
     if (handler.allow_self_trigger) names.erase(handler.name);
+  }
+  return names;
+}
+
+std::set<std::string> restarting_of(const Settings& settings) {
+  std::set<std::string> names;
+  for (const auto& handler : settings.handlers) {
+    if (handler.on_busy == OnBusy::restart) names.insert(handler.name);
   }
   return names;
 }
@@ -72,6 +80,7 @@ Engine::Engine(Settings settings, EngineParts parts, LastRun last_run, std::uint
       owner_(this_process()),
       router_(rules_of(settings_)),
       watching_(watching_of(settings_)),
+      restarting_(restarting_of(settings_)),
       queue_(settings_.max_concurrent_handlers, settings_.queue_limit),
       executor_(queue_, parts_.journal, owner_),
       last_run_(std::move(last_run)),
@@ -101,6 +110,7 @@ void Engine::reconfigure(Settings settings) {
   settings_ = std::move(settings);
   router_.set_rules(rules_of(settings_));
   watching_ = watching_of(settings_);
+  restarting_ = restarting_of(settings_);
   executor_.set_handlers(handlers_of(settings_));
   queue_.slots().set_cap(settings_.max_concurrent_handlers);
   queue_.set_runs_in_memory(settings_.queue_limit);
@@ -228,6 +238,7 @@ Status Engine::transact(Turn& turn) {
     return known == last_run_.handlers.end() ? std::nullopt : known->second.last_success;
   });
   if (!plan) return plan.error();
+  make_way_for_waiting();
   turn.launches = std::move(plan->start);
   for (auto& run : plan->failed) {
     if (auto done = settle(turn, std::move(run), nullptr, nullptr); !done) return done;
@@ -395,7 +406,7 @@ Status Engine::start_run(Turn& turn, const Router::Start& start) {
   if (throttled && throttled->room <= throttled->waiting) {
     if (auto done = decide(turn, start.event, {start.event->sequence, turn.now.wall, Stage::queue, Verdict::held, start.handler, told(*throttled, turn.now)}); !done) return done;
   } else if (!run.not_before) {
-    make_way(start);
+    make_way(start.handler, start.key, "event " + start.event->id);
   }
   const auto sequence = parts_.journal.add_run(run, owner_);
   if (!sequence) return sequence.error();
@@ -520,6 +531,7 @@ void Engine::arm_timer() {
   };
   if (!draining_) {
     sooner(queue_.next_due());
+    sooner(make_way_at_);
     for (const auto& [handler, breaker] : breakers_) {
       if (breaker.state() == Breaker::State::open) sooner(breaker.until());
     }

@@ -142,7 +142,8 @@ class Engine final : public EventSink, public Marks {
   Status interrupt(Turn& turn, Run run, const Handler* handler, const std::string& reason);
   Status run_on_failure(Turn& turn, const Run& run, const Handler& handler, const Event& event);
   Status make_room(Turn& turn, const Router::Start& start, const Handler& handler, bool& drop);
-  void make_way(const Router::Start& start);
+  void make_way(const std::string& handler, const std::optional<std::string>& key, const std::string& why);
+  void make_way_for_waiting();
   Status supersede(Turn& turn, Run run, const Router::Start& start, const Handler& handler);
   void ask(std::function<Status(Turn&, Status& outcome)> act, Done done);
   void ask_about(const std::string& run_id, std::function<Status(Turn&, Run&, Status& outcome)> act, Done done);
@@ -196,6 +197,8 @@ class Engine final : public EventSink, public Marks {
   Owner owner_;
   Router router_;
   std::set<std::string> watching_;    // handlers whose own changes are told apart
+  std::set<std::string> restarting_;  // handlers whose on_busy is "restart"
+  std::optional<SteadyTime> make_way_at_;  // when a run of one of them that waits might start, but for the one under way
   OwnChanges own_changes_;
   SteadyTime last_active_{};          // when a process of a run was last seen to do something
   RunQueue queue_;

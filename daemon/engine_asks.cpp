@@ -24,7 +24,8 @@ std::string Engine::why_waiting(const Run& run) const {
   }
   if (run.not_before && *run.not_before > now.wall) return "not before " + to_rfc3339(*run.not_before) + (run.failures > 0 ? " (retry)" : " (perhaps a circle)");
   if (const auto throttled = queue_.throttled(run, now.steady); throttled && throttled->next > now.steady) {
-    return "throttle: " + to_string(throttled->rate) + " have started, the next may at " + to_rfc3339(now.wall + std::chrono::ceil<std::chrono::microseconds>(throttled->next - now.steady));
+    return "throttle: " + to_string(throttled->rate) + " have started, the next may at " + to_rfc3339(now.wall + std::chrono::ceil<std::chrono::microseconds>(throttled->next - now.steady)) +
+           (throttled->waiting > 0 ? "; " + counted(throttled->waiting, "other") + (throttled->waiting == 1 ? " is" : " are") + " before it" : "");
   }
   if (!slots.any_free()) return "all slots are taken: " + counted(std::size_t(slots.running()), "run") + " under way (max_concurrent_handlers)";
   if (run.key && queue_.busy(run.handler, run.key)) return "others of its key '" + printable(*run.key, limits::kShownValue) + "' are before it";

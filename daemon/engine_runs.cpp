@@ -180,12 +180,26 @@ Status Engine::make_room(Turn& turn, const Router::Start& start, const Handler& 
   return {};
 }
 
-// on_busy = "restart": what is under way ends for the new one, which may start at once. One that has to wait for its time lets it finish.
-void Engine::make_way(const Router::Start& start) {
-  const auto* its = handler(start.handler);
-  if (its == nullptr || its->on_busy != OnBusy::restart) return;
+// on_busy = "restart": what is under way ends for one that may start at once. One that has to wait for its time lets it finish.
+void Engine::make_way(const std::string& name, const std::optional<std::string>& key, const std::string& why) {
+  if (!restarting_.contains(name)) return;
   for (const auto& run : executor_.running()) {
-    if (run.handler == start.handler && run.key == start.key) executor_.cancel(run.id, "ended for event " + start.event->id + " (on_busy is \"restart\")");
+    if (run.handler == name && run.key == key) executor_.cancel(run.id, "ended for " + why + " (on_busy is \"restart\")");
+  }
+}
+
+// The same for one that had to wait, and may start by now. After the queue was asked for what may start.
+void Engine::make_way_for_waiting() {
+  make_way_at_.reset();
+  if (restarting_.empty() || queue_.size() == 0) return;
+  for (const auto& run : executor_.running()) {
+    if (!restarting_.contains(run.handler)) continue;
+    const auto time = queue_.could_start(run.handler, run.key);
+    if (time && *time <= queue_.looked_at()) {
+      executor_.cancel(run.id, "ended for a later event (on_busy is \"restart\")");
+    } else if (time && (!make_way_at_ || *time < *make_way_at_)) {
+      make_way_at_ = time;
+    }
   }
 }
 

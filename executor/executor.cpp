@@ -101,8 +101,7 @@ std::optional<Executor::Finished> Executor::finished(const std::string& run_id) 
 bool Executor::cancel(const std::string& run_id, std::string why) {
   const auto found = active_.find(run_id);
   if (found == active_.end()) return false;
-  found->second.cancelled = true;
-  found->second.why = std::move(why);
+  if (!std::exchange(found->second.cancelled, true)) found->second.why = std::move(why);  // the first who asked is the cause
   found->second.stop.request_stop();
   return true;
 }

@@ -60,7 +60,7 @@ HttpConnection::HttpConnection(asio::io_context& context, int fd, std::shared_pt
       control_(control) {}
 
 void HttpConnection::start() {
-  host_->enter(*this, HttpPhase::idle);
+  host_->enter(*this, HttpPhase::head);  // whoever connects has something to say
   wait_readable();
 }
 
@@ -73,7 +73,7 @@ void HttpConnection::turn_away() {
 }
 
 void HttpConnection::expired() {
-  if (phase == HttpPhase::head || phase == HttpPhase::body) {
+  if ((phase == HttpPhase::head && parser_.started()) || phase == HttpPhase::body) {
     tell_refused(408, "the request did not arrive in time");
     refuse(problem(408, "Request Timeout", "the request did not arrive in time"));
     go_on();
@@ -83,7 +83,7 @@ void HttpConnection::expired() {
 }
 
 void HttpConnection::stop_if_idle() {
-  if (phase == HttpPhase::idle) close();
+  if (phase == HttpPhase::idle || (phase == HttpPhase::head && !parser_.started())) close();
 }
 
 void HttpConnection::close() {
@@ -319,7 +319,7 @@ void HttpConnection::flush() {
 
 // Says which deadline runs. One that runs is not wound up again by mere bytes: a phase has so long as a whole.
 void HttpConnection::settle() {
-  HttpPhase next = HttpPhase::idle;
+  HttpPhase next = turn_ == 0 ? HttpPhase::head : HttpPhase::idle;
   if (draining_) {
     next = HttpPhase::drain;
   } else if (!out_.empty()) {

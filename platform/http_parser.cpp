@@ -129,7 +129,7 @@ struct HttpParser::State {
   void refuse(const ErrorCode& error) {
     if (error == http::error::header_limit) return refuse(431, "the head of the request is too large");
     if (error == http::error::bad_version) return refuse(400, "neither HTTP/1.1 nor HTTP/1.0");
-    if (error == http::error::bad_content_length) return refuse(400, "Content-Length is not one number");
+    if (error == http::error::bad_content_length) return refuse(400, "Content-Length is not one number that can be");
     if (error == http::error::bad_transfer_encoding) return refuse(400, "Transfer-Encoding beside another length");
     if (error == http::error::bad_chunk || error == http::error::bad_chunk_extension) return refuse(400, "a chunk is malformed");
     refuse(400, "the request is malformed");

@@ -22,10 +22,10 @@ class Loop;
 
 // The bounds of core/limits.h; tests set shorter ones.
 struct HttpServerOptions {
-  Duration head_deadline = limits::kHttpHeadDeadline;      // from a request's first byte to the end of its head
+  Duration head_deadline = limits::kHttpHeadDeadline;      // from a request's first byte, or the connection's begin, to the end of its head
   Duration body_deadline = limits::kHttpBodyDeadline;      // from there to the end of its body
   Duration write_deadline = limits::kHttpWriteDeadline;    // a peer that does not read its answer
-  Duration idle_deadline = limits::kHttpIdleDeadline;      // between requests, and before the first
+  Duration idle_deadline = limits::kHttpIdleDeadline;      // between requests
   Duration drain_deadline = limits::kHttpDrainDeadline;    // what a refused sender still sends is thrown away for so long
   std::size_t max_connections = limits::kHttpConnections;  // of TCP, and as many on the Unix socket; one more is answered 503
   std::size_t max_head = limits::kHttpHead;

@@ -81,6 +81,7 @@ void RunQueue::add(const WaitingRun& waiting, Now now, bool has_key) {
   if (number != 0 && !has_key) {
     auto& key = keys_[number];
     if (key.behind || key.admitted >= key_cap(waiting.handler)) {
+      if (!waiting.throttled && give_way(number, waiting.sequence)) return line_up(late);
       if (!key.behind) key.behind = std::make_unique<std::deque<Late>>();
       key.behind->insert(position(*key.behind, waiting.sequence, of_late), late);
       return;
@@ -88,6 +89,20 @@ void RunQueue::add(const WaitingRun& waiting, Now now, bool has_key) {
     ++key.admitted;
   }
   line_up(late);
+}
+
+// A run that no throttle holds takes the turn of a later one of its key that waits for one.
+bool RunQueue::give_way(std::uint64_t number, std::uint64_t sequence) {
+  const auto later = std::find_if(late_.begin(), late_.end(), [&](const Late& each) {
+    return each.entry.key == number && each.place->throttle && each.entry.sequence > sequence;
+  });
+  if (later == late_.end()) return false;
+  auto& behind = keys_.at(number).behind;
+  if (!behind) behind = std::make_unique<std::deque<Late>>();
+  behind->insert(position(*behind, later->entry.sequence, of_late), *later);
+  late_.erase(later);
+  std::make_heap(late_.begin(), late_.end());
+  return true;
 }
 
 void RunQueue::line_up(const Late& late) {
@@ -122,6 +137,29 @@ std::optional<SteadyTime> RunQueue::next_due() const {
 }
 
 int RunQueue::key_cap(const std::string& handler) const { return std::max(1, slots_.handler_cap(handler)); }
+
+bool RunQueue::is_open(const std::string& handler) const {
+  const auto flow = flows_.find(handler);
+  return !paused(handler) && (flow == flows_.end() || flow->second != Flow::none);
+}
+
+std::optional<SteadyTime> RunQueue::could_start(const std::string& handler, const std::optional<std::string>& run_key) const {
+  if (!is_open(handler)) return std::nullopt;
+  const auto number = key_number(handler, run_key);
+  if (number != 0) {
+    const auto key = keys_.find(number);
+    if (key == keys_.end() || !key->second.behind) return std::nullopt;
+    const auto& first = key->second.behind->front();
+    return first.place->throttle ? std::max(first.due, first.place->throttle->next(number, now_)) : first.due;
+  }
+  std::optional<SteadyTime> soonest;
+  for (const auto* place : lined_up_) {
+    if (place->handler != handler || place->keyed) continue;
+    const auto time = place->throttle ? place->throttle->next(0, now_) : now_;
+    if (!soonest || time < *soonest) soonest = time;
+  }
+  return soonest;
+}
 
 bool RunQueue::may_run(const Place& place) const {
   if (paused_.contains(place.handler) || !slots_.free(place.handler, place.keyed)) return false;
@@ -220,9 +258,14 @@ std::optional<RunQueue::Throttled> RunQueue::throttled(const Run& run, SteadyTim
   const auto* place = find_place(waiting_run(run));
   if (place == nullptr) return Throttled{rate->second, now, static_cast<std::size_t>(rate->second.count), 0};
   const auto number = key_number(run.handler, run.key);
-  const auto key = keys_.find(number);
-  const auto behind = key != keys_.end() && key->second.behind ? key->second.behind->size() : 0;
-  return Throttled{rate->second, place->throttle->next(number, now), place->throttle->room(number, now), number == 0 ? place->size : behind};
+  Throttled told{rate->second, place->throttle->next(number, now), place->throttle->room(number, now), 0};
+  if (number != 0) return told;
+  for (const auto& [priority, line] : place->line) {
+    if (priority < run.priority) break;
+    const auto end = priority > run.priority || run.sequence == 0 ? line.end() : std::lower_bound(line.begin(), line.end(), run.sequence, [](const Entry& entry, std::uint64_t sequence) { return entry.sequence < sequence; });
+    told.waiting += static_cast<std::size_t>(end - line.begin());
+  }
+  return told;
 }
 
 void RunQueue::done(const std::string& handler, const std::optional<std::string>& key) {

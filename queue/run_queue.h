@@ -71,9 +71,11 @@ class RunQueue {
     Rate rate;
     SteadyTime next;          // when the next one may start: now, where there is room
     std::size_t room = 0;     // so many may start now
-    std::size_t waiting = 0;  // others that wait for the same
+    std::size_t waiting = 0;  // others that are before it; of those with a key it is not counted
   };
   std::optional<Throttled> throttled(const Run& run, SteadyTime now) const;
+  // When a run that waits for this handler (and key) might start, were none of them under way. nullopt: none waits, or not for a time.
+  std::optional<SteadyTime> could_start(const std::string& handler, const std::optional<std::string>& key) const;
 
   bool remove(const Run& run);  // cancelled before it began; false: it does not wait here
   void clear();                 // all are about to be read again from the journal
@@ -93,6 +95,7 @@ class RunQueue {
   enum class Flow { open, one, none };
   void set_flow(const std::string& handler, Flow flow);
 
+  SteadyTime looked_at() const { return now_; }  // by take(), last
   std::optional<SteadyTime> next_due() const;  // when the next one that waits for a time, or a throttle, may go
 
   std::size_t size() const { return size_; }
@@ -134,6 +137,8 @@ class RunQueue {
   void add(const WaitingRun& waiting, Now now, bool has_key);
   Place* best_place(Line::iterator& line);
   bool put_off(Place& place, Line::iterator line);
+  bool is_open(const std::string& handler) const;  // neither paused nor held by its breaker
+  bool give_way(std::uint64_t key, std::uint64_t sequence);
   void remember(Waiting waiting);
   void line_up(const Late& late);
   void release_late();

@@ -448,7 +448,7 @@ TEST_CASE("engine: a throttle counts what an earlier life started, and what that
   world.close();
   world.open();
   const auto late = world.offer(world.event("s"));
-  CHECK(has(world.reasons(late.sequence), "throttle: 1/m have started, the next may in 30s, 2 others wait for it"));
+  CHECK(has(world.reasons(late.sequence), "throttle: 1/m have started, the next may in 30s, 2 others wait before it"));
   world.clock.advance(29s);
   world.turn();
   CHECK(world.runner.started.empty());
@@ -519,6 +519,29 @@ TEST_CASE("engine: a run that is cancelled while it waits leaves its room in the
   world.turn();
   REQUIRE(world.runner.started.size() == 2);
   CHECK(world.runner.started[1].run.event_id == next.event_id);
+}
+
+TEST_CASE("engine: with on_busy restart what runs ends for one that had to wait, when its time has come") {
+  for (const char* key : {"", "{payload.k}"}) {
+    Runs world;
+    world.rule().throttle = Rate{1, 1min};
+    if (*key) world.rule().key = Template::parse(key);
+    world.handler().on_busy = OnBusy::restart;
+    world.handler().max_concurrent = 1;
+    world.open();
+    world.offer(world.event("s"));
+    world.offer(world.event("s"));
+    world.clock.advance(59s);
+    world.turn();
+    CHECK_FALSE(world.runner.started[0].stop.stop_requested());
+    world.clock.advance(1s);
+    world.turn();
+    REQUIRE(world.runner.started[0].stop.stop_requested());
+    world.finish(0, RunState::cancelled);
+    REQUIRE(world.runner.started.size() == 2);
+    CHECK(world.runs().back().error == "ended for a later event (on_busy is \"restart\")");
+    CHECK_FALSE(world.runner.started[1].stop.stop_requested());
+  }
 }
 
 TEST_CASE("engine: a throttle bounds what starts after a pause, and after taken slots") {

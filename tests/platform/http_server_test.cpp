@@ -506,6 +506,24 @@ TEST_CASE("http server: a header value of a handler's cannot break out of its li
   CHECK_FALSE(answer.headers.get("Set-Cookie").has_value());
 }
 
+TEST_CASE("http server: who connects and says nothing is let go when the head would have been due") {
+  HttpServerOptions options;
+  options.head_deadline = 50ms;
+  Served served(options);
+  std::size_t told = 0;
+  served.thread.run([&] { served.server->on_refused([&](const HttpRefused&) { ++told; }); });
+  CHECK(served.client().closed_by_peer());
+  auto blank = served.client();
+  blank.send("\r\n");
+  CHECK(blank.closed_by_peer());
+  auto kept = served.client();
+  CHECK(kept.ask(get("/hello")).status == 200);
+  auto other = served.client();
+  CHECK(other.closed_by_peer());
+  CHECK(kept.ask(get("/hello")).status == 200);  // between requests there is more time
+  served.thread.run([&] { CHECK(told == 0); });
+}
+
 TEST_CASE("http server: a thousand idle connections are held, and one more asks in between") {
   Served served;
   rlimit files{};

@@ -434,8 +434,52 @@ TEST_CASE("queue: what a throttle says of a run that comes") {
   CHECK(told->rate == Rate{2, 1min});
   CHECK(told->room == 0);
   CHECK(told->waiting == 2);
+  CHECK(queue.throttled(from("s", waiting(4, "a")).run, kNow.steady)->waiting == 1);
+  CHECK(queue.throttled(from("s", waiting(9, "a", 1)).run, kNow.steady)->waiting == 0);
   CHECK(told->next == later(1min).steady);
   auto another = plain;
   another.attempt = 2;
   CHECK_FALSE(queue.throttled(another, kNow.steady));
+}
+
+TEST_CASE("queue: a run that no throttle holds does not wait behind a later one of its key that it does") {
+  RunQueue queue(100, 100);
+  queue.set_throttles({{"s", {1, 1h}}});
+  queue.push(from("s", waiting(1, "a", 0, "x")), kNow);
+  CHECK(numbers(take_all(queue)) == Numbers{1});
+  queue.done("a", "x");
+  for (std::uint64_t i = 2; i <= 3; ++i) queue.push(from("s", waiting(i, "a", 0, "x")), kNow);
+  CHECK(take_all(queue).empty());
+  auto again = from("s", waiting(1, "a", 0, "x"));
+  again.run.attempt = 2;
+  queue.push(std::move(again), kNow);
+  CHECK(numbers(take_all(queue)) == Numbers{1});
+  CHECK(take_all(queue, later(1h)).empty());
+  queue.done("a", "x");
+  CHECK(numbers(take_all(queue, later(1h))) == Numbers{2});
+  queue.done("a", "x");
+  CHECK(numbers(take_all(queue, later(2h))) == Numbers{3});
+}
+
+TEST_CASE("queue: when a run that waits might start, were none under way") {
+  RunQueue queue(100, 100);
+  queue.set_throttles({{"s", {1, 1min}}});
+  std::vector<RunQueue::Ready> taken;
+  for (const char* key : {"", "x"}) {
+    const auto of = [&](std::uint64_t sequence) { return from("s", waiting(sequence, "a", 0, *key ? std::optional<std::string>(key) : std::nullopt)); };
+    const auto run = of(1).run;
+    CHECK_FALSE(queue.could_start("a", run.key));
+    queue.push(of(1), kNow);
+    for (auto& ready : take_all(queue)) taken.push_back(std::move(ready));
+    CHECK_FALSE(queue.could_start("a", run.key));
+    queue.push(of(2), kNow);
+    CHECK(take_all(queue, later(1s)).empty());
+    CHECK(queue.could_start("a", run.key) == later(1min).steady);
+    queue.pause("a");
+    CHECK_FALSE(queue.could_start("a", run.key));
+    queue.resume("a");
+    CHECK_FALSE(queue.could_start("b", run.key));
+    queue.clear();
+    queue.set_throttles({{"s", {1, 1min}}});
+  }
 }
