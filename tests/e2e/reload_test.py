@@ -349,7 +349,7 @@ class Asked(ReloadCase):
         self.assertEqual(project.hark("daemon", "reload").stdout, wanted)
         self.assertEqual([s["name"] for s in daemon.status()["sources"]], ["a", "b"])
         self.assertGreater(daemon.status()["configuration"]["loaded"], before["configuration"]["loaded"])
-        self.assertEqual(project.hark("daemon", "reload").stdout, "nothing\n")
+        self.assertEqual(project.hark("daemon", "reload").stdout, "nothing has changed\n")
         difference = json.loads(project.hark("config", "plan", "--json").stdout)["difference"]
         self.assertEqual(difference["sources"], {"added": [], "changed": [], "removed": []})
         project.hark("daemon", "trigger", "--handler", "h")
