@@ -16,9 +16,10 @@ namespace hark {
 
 namespace {
 
-std::optional<std::string> digest_text(const std::string& path, std::uint64_t& budget) {
-  const auto digest = file_digest(path, budget);
-  return digest ? std::optional<std::string>(std::in_place, digest->begin(), digest->end()) : std::nullopt;
+std::optional<OwnChanges::Content> content_of(const std::string& path, std::uint64_t& budget) {
+  const auto file = file_digest(path, budget);
+  if (!file) return std::nullopt;
+  return OwnChanges::Content{{file->digest.begin(), file->digest.end()}, file->inode};
 }
 
 }  // namespace
@@ -32,7 +33,7 @@ Status Engine::tag_own_changes(Offered& offered) {
   const OwnChanges::Evidence evidence{[this] { return runs_are_active(); },
                                       [this](const std::string& run_id) { return branch_moves(git_trace_file(output_folder(settings_), run_id)); },
                                       [](const std::string& root, const std::string& path) { return changed_at(root + '/' + path); },
-                                      [&budget](const std::string& root, const std::string& path) { return digest_text(root + '/' + path, budget); }};
+                                      [&budget](const std::string& root, const std::string& path) { return content_of(root + '/' + path, budget); }};
   std::string cause, perhaps;
   for (const auto& name : rule->handlers) {
     if (!watching_.contains(name)) continue;  // whoever made it

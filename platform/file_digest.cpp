@@ -8,7 +8,7 @@
 
 namespace hark {
 
-std::optional<Digest> file_digest(const std::string& path, std::uint64_t& budget) {
+std::optional<FileDigest> file_digest(const std::string& path, std::uint64_t& budget) {
   const Descriptor file(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY));
   struct stat status;
   if (!file || fstat(file.get(), &status) != 0 || !S_ISREG(status.st_mode)) return std::nullopt;
@@ -17,7 +17,7 @@ std::optional<Digest> file_digest(const std::string& path, std::uint64_t& budget
   for (;;) {  // it may grow meanwhile
     const auto size = ::read(file.get(), buffer.data(), buffer.size());
     if (size < 0 || static_cast<std::uint64_t>(size) > budget) return std::nullopt;
-    if (size == 0) return digest.finish();
+    if (size == 0) return FileDigest{digest.finish(), status.st_ino};
     budget -= static_cast<std::uint64_t>(size);
     digest.add({buffer.data(), static_cast<std::size_t>(size)});
   }

@@ -9,7 +9,11 @@
 
 namespace hark {
 
+struct FileDigest {
+  Digest digest;
+  std::uint64_t inode = 0;
+};
 // nullopt: it is no regular file (a link is none), cannot be read, or holds more than `budget` bytes, which shrinks by what was read.
-std::optional<Digest> file_digest(const std::string& path, std::uint64_t& budget);
+std::optional<FileDigest> file_digest(const std::string& path, std::uint64_t& budget);
 
 }  // namespace hark

@@ -1,6 +1,7 @@
 #include "router/own_changes.h"
 
 #include <algorithm>
+#include <utility>
 
 #include <nlohmann/json.hpp>
 
@@ -68,21 +69,21 @@ OwnChanges::Verdict OwnChanges::judge_push(Known& known, const Event& event, con
 }
 
 bool OwnChanges::is_own(Known& known, const std::string& path, const std::string& run_id, const std::function<bool()>& active,
-                        const std::function<std::optional<std::string>()>& content) {
+                        const std::function<std::optional<Content>()>& content) {
   const auto found = known.files.find(path);
   const bool is_new = found == known.files.end();
   if (is_new && known.files.size() >= limits::kOwnChangeFiles) return false;
   auto& file = is_new ? known.files[path] : found->second;
   if (run_id.empty() || (!file.somebodys && !active())) {
     file.somebodys = true;
-    file.started_for.clear();
+    file.started_for.reset();
   }
   if (file.somebodys) {
     if (run_id.empty()) return false;
-    const auto holds = content().value_or(std::string{});
-    const bool nothing_new = !holds.empty() && holds == file.started_for;
-    file.started_for = holds;
-    return nothing_new;
+    const auto before = std::exchange(file.started_for, content());
+    const auto& now = file.started_for;
+    // The very same file may have been touched to have the handler run again.
+    return before && now && before->digest == now->digest && before->inode != now->inode;
   }
   if (file.last_run != run_id) ++file.runs;
   file.last_run = run_id;

@@ -1,7 +1,7 @@
 // Whether a handler's own run made a change of files or branches, so that it is not started by its own writes for ever, while what a person changes
 // meanwhile still starts it. The kernel does not say who changed a file (inotify(7)), so it is told from when files change:
-// - a file that ever changed while no run of the handler was under way is somebody's: a change of it counts, but while a run is under way
-//   only where the file holds something else than what the handler was last started for (a formatter that writes the file anew each time);
+// - a file that ever changed while no run of the handler was under way is somebody's: a change of it counts, always; but where, during a
+//   run, another file took its place that holds what the handler was last started for (`sed -i`, again);
 // - one that changes only while runs of it are under way is written by them, from the second such run on;
 // - where the file itself tells when it was changed, that says whether a run was under way;
 // - while the processes of the runs do nothing at all, a change is somebody else's;
@@ -12,6 +12,7 @@
 #pragma once
 
 #include <cstddef>
+#include <cstdint>
 #include <functional>
 #include <map>
 #include <optional>
@@ -38,14 +39,18 @@ class OwnChanges {
     std::string run_id;  // a run of the handler that was under way as it changed; empty: there was none
     bool own = false;    // all that the event tells of is what that handler's runs write; else it may be, in part
   };
+  struct Content {
+    std::string digest;
+    std::uint64_t inode = 0;  // another one: another file
+  };
   // What is known of runs under way; asked only where it matters.
   struct Evidence {
     std::function<bool()> active;                                             // did their processes do anything lately?
     std::function<std::vector<BranchMove>(const std::string& run_id)> moves;  // as end() is told, until now
     // When that file below `root` was changed last. Empty, or nullopt: only when it was noticed is known.
     std::function<std::optional<WallTime>(const std::string& root, const std::string& path)> changed{};
-    // What that file holds, as a digest. Empty, or nullopt: not known.
-    std::function<std::optional<std::string>(const std::string& root, const std::string& path)> content{};
+    // What that file holds. Empty, or nullopt: not known.
+    std::function<std::optional<Content>(const std::string& root, const std::string& path)> content{};
   };
   // Each event once a handler, in the order they come.
   Verdict judge(const std::string& handler, const Event& event, const Evidence& evidence);
@@ -53,7 +58,7 @@ class OwnChanges {
  private:
   struct File {
     bool somebodys = false;
-    std::string started_for;  // what it held when a change of it last counted while a run was under way; empty: not known
+    std::optional<Content> started_for;  // what it held when a change of it last counted while a run was under way
     int runs = 0;          // that it changed in
     std::string last_run;
   };
@@ -70,7 +75,7 @@ class OwnChanges {
   static std::string run_at(const Known& known, WallTime time, Duration early, Duration late);
   static Verdict judge_push(Known& known, const Event& event, const Evidence& evidence);
   static bool is_own(Known& known, const std::string& path, const std::string& run_id, const std::function<bool()>& active,
-                     const std::function<std::optional<std::string>()>& content);
+                     const std::function<std::optional<Content>()>& content);
 
   std::unordered_map<std::string, Known> handlers_;
   std::size_t under_way_ = 0;

@@ -176,40 +176,47 @@ TEST_CASE("own changes: a file that tells when it was changed is somebody's when
   CHECK(changes.judge("h", change(kStart + 11s, {{"modify", "during"}}), at(kStart + 11s)).own);
 }
 
-TEST_CASE("own changes: somebody's file that a run writes again as it was is nothing new") {
-  std::string holds = "A";
+TEST_CASE("own changes: somebody's file in whose place a run puts one that holds the same is nothing new") {
+  OwnChanges::Content holds{"A", 1};
   OwnChanges::Evidence evidence = busy;
-  evidence.content = [&](const std::string&, const std::string&) { return holds.empty() ? std::nullopt : std::optional(holds); };
+  evidence.content = [&](const std::string&, const std::string&) { return holds.digest.empty() ? std::nullopt : std::optional(holds); };
   OwnChanges changes;
   auto now = kStart;
-  const auto changed = [&](const char* content) {
-    holds = content;
-    return changes.judge("h", change(now += 1ms, {{"modify", "a"}}), evidence);
+  const auto changed = [&] { return changes.judge("h", change(now += 1ms, {{"modify", "a"}}), evidence); };
+  const auto replaced = [&](const char* content) {
+    holds = {content, holds.inode + 1};
+    return changed();
+  };
+  const auto rewritten = [&](const char* content) {
+    holds.digest = content;
+    return changed();
   };
   int runs = 0;
   const auto run = [&] {
     if (runs > 0) changes.end("h", "r" + std::to_string(runs), now);
     changes.begin("h", "r" + std::to_string(++runs), now);
   };
-  CHECK_FALSE(changed("A").own);  // a person
+  CHECK_FALSE(replaced("A").own);  // a person
   run();
-  const auto first = changed("B");
+  const auto first = replaced("B");
   CHECK_FALSE(first.own);
   CHECK(first.run_id == "r1");
   run();
-  CHECK(changed("B").own);
-  CHECK(changed("B").own);
-  CHECK_FALSE(changed("C").own);  // a person, meanwhile
+  CHECK(replaced("B").own);
+  CHECK(replaced("B").own);
+  CHECK_FALSE(changed().own);         // a person touches it
+  CHECK_FALSE(rewritten("B").own);    // or says the same again
+  CHECK_FALSE(replaced("C").own);     // or something else
   run();
-  CHECK_FALSE(changed("B").own);  // back to what was before: the last start was for C
-  CHECK(changed("B").own);
-  CHECK_FALSE(changed("").own);   // it is gone, or cannot be read
-  CHECK_FALSE(changed("").own);
-  CHECK_FALSE(changed("B").own);
+  CHECK_FALSE(replaced("B").own);  // back to what was before: the last start was for C
+  CHECK(replaced("B").own);
+  CHECK_FALSE(rewritten("").own);  // it is gone, or cannot be read
+  CHECK_FALSE(changed().own);
+  CHECK_FALSE(replaced("B").own);
 
   changes.end("h", "r3", now);
   now += limits::kOwnChangeGrace + 1ms;
-  CHECK_FALSE(changed("C").own);  // a person, between runs: what the last start was for is another thing now
+  CHECK_FALSE(replaced("C").own);  // a person, between runs: what the last start was for is another thing now
   run();
-  CHECK_FALSE(changed("B").own);
+  CHECK_FALSE(replaced("B").own);
 }
