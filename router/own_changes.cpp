@@ -106,7 +106,7 @@ OwnChanges::Verdict OwnChanges::judge(const std::string& handler, const Event& e
       const auto name = change.value(key, std::string{});
       if (name.empty()) continue;
       const bool may_tell = exact.empty() && !data.contains("root_base64") && std::string_view(key) == "path";
-      const auto changed = may_tell && evidence.changed && !noticed.empty() ? evidence.changed(root, name) : std::nullopt;
+      const auto changed = may_tell && evidence.changed && !known.runs.empty() ? evidence.changed(root, name) : std::nullopt;
       const auto run = changed ? run_at(known, *changed, limits::kFileTimeGrain, {}) : noticed;
       if (!run.empty()) verdict.run_id = run;
       // Of a run that has just ended no process is left to tell.

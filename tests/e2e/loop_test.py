@@ -66,12 +66,12 @@ run = '''{command}'''
         daemon.wait_run("h")
         self.assertIn("src/d", (project.path / "seen").read_text())
 
-    def test_a_file_that_a_person_touches_while_it_runs_starts_it_again(self):
+    def test_a_file_that_a_person_writes_again_as_it_is_while_it_runs_starts_it_again(self):
         project, daemon = self.watched("echo >> seen; until test -e go; do sleep 0.01; done; rm -f go", "max_concurrent = 1")
         (project.path / "src/a").write_text("x")
         for _ in range(3):
             daemon.wait_for(lambda line: line.get("name") == "run:started")
-            (project.path / "src/a").touch()
+            (project.path / "src/a").write_text("x")
             daemon.wait_for(lambda line: line.get("name") == "event:received")
             (project.path / "go").touch()
         daemon.wait_for(lambda line: line.get("name") == "run:started")

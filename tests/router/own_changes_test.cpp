@@ -167,6 +167,7 @@ TEST_CASE("own changes: a file that tells when it was changed is somebody's when
   const auto soon = kStart + 2s + 1ms;
   CHECK(changes.judge("h", change(soon, {{"modify", "after"}}), at(soon)).run_id.empty());
   CHECK(changes.judge("h", change(soon, {{"modify", "noticed late"}}), at(kStart + 2s)).run_id == "r1");
+  CHECK(changes.judge("h", change(soon + 5s, {{"modify", "noticed by a busy machine"}}), at(kStart + 2s)).run_id == "r1");
   CHECK(changes.judge("h", change(soon, {{"delete", "gone"}}), busy).run_id == "r1");
   // One of them is enough for a run to have had its hand in it, and all of them to make it its own.
   changes.begin("h", "r2", kStart + 10s);
