@@ -107,7 +107,7 @@ struct WaitingRun {
   std::optional<std::string> key;
   int priority = 0;
   std::optional<WallTime> not_before;
-  bool throttled = true;  // throttle_applies() to it
+  bool throttleable = true;  // throttle_applies() to it, should its source have one
 };
 WaitingRun waiting_run(const Run& run);
 

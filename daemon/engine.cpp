@@ -1,77 +1,15 @@
 #include "daemon/engine.h"
 
 #include <algorithm>
-#include <initializer_list>
 #include <utility>
 
 #include "core/limits.h"
-#include "core/printable.h"
+#include "daemon/engine_settings.h"
 #include "daemon/engine_turn.h"
 #include "platform/clock.h"
 #include "platform/loop.h"
 
 namespace hark {
-
-namespace {
-
-std::vector<Rule> rules_of(const Settings& settings) {
-  std::vector<Rule> rules;
-  for (const auto& source : settings.sources) rules.push_back(source.rule);
-  return rules;
-}
-
-// The handlers that sources of these types start.
-std::set<std::string> named_by(const Settings& settings, std::initializer_list<std::string_view> types) {
-  std::set<std::string> names;
-  for (const auto& source : settings.sources) {
-    if (std::find(types.begin(), types.end(), source.type) != types.end()) names.insert(source.rule.handlers.begin(), source.rule.handlers.end());
-  }
-  return names;
-}
-
-Handlers handlers_of(const Settings& settings) {
-  Handlers handlers;
-  const auto tracing = named_by(settings, {"git_push"});
-  for (auto handler : settings.handlers) {
-    handler.traces_git = tracing.contains(handler.name) && !handler.allow_self_trigger;
-    handlers.emplace(handler.name, std::make_shared<const Handler>(handler));
-  }
-  return handlers;
-}
-
-std::string told(const RunQueue::Throttled& throttled, Now now) {
-  std::string text = "throttle: " + to_string(throttled.rate);
-  if (throttled.next > now.steady) text += " have started, the next may in " + to_string(std::chrono::ceil<std::chrono::milliseconds>(throttled.next - now.steady));
-  if (throttled.waiting > 0) text += ", " + counted(throttled.waiting, "other") + (throttled.waiting == 1 ? " waits" : " wait") + " before it";
-  return text;
-}
-
-// Handlers that could start themselves by what they write, and do not want to.
-std::set<std::string> watching_of(const Settings& settings) {
-  auto names = named_by(settings, {"file_change", "git_push"});
-  for (const auto& handler : settings.handlers) {
-    if (handler.allow_self_trigger) names.erase(handler.name);
-  }
-  return names;
-}
-
-std::set<std::string> restarting_of(const Settings& settings) {
-  std::set<std::string> names;
-  for (const auto& handler : settings.handlers) {
-    if (handler.on_busy == OnBusy::restart) names.insert(handler.name);
-  }
-  return names;
-}
-
-}  // namespace
-
-std::map<std::string, Rate> throttles_of(const Settings& settings) {
-  std::map<std::string, Rate> throttles;
-  for (const auto& source : settings.sources) {
-    if (source.rule.throttle) throttles.emplace(source.name, *source.rule.throttle);
-  }
-  return throttles;
-}
 
 Engine::Engine(Settings settings, EngineParts parts, LastRun last_run, std::uint64_t seed)
     : settings_(std::move(settings)),
@@ -133,17 +71,6 @@ RunReports Engine::reports() {
   return reports;
 }
 
-void Engine::offer_to(Router::Target target, Event event, Answer answer) {
-  auto& offers = offers_[event.source];
-  offers.push_back({std::move(target), std::move(event), std::move(answer)});
-  schedule_turn();
-  // Under a flood of offers a run that has ended would wait until all of this round of the loop are looked at, and its slot with it. The
-  // offers can wait: a turn with them takes ten times as long.
-  if (runner_ == nullptr || in_turn_) return;
-  runner_->collect();
-  if (!reports_.empty()) turn(false);
-}
-
 // Posted, not called: what else became ready in this round of the loop joins the same transaction.
 void Engine::schedule_turn() {
   if (std::exchange(turn_scheduled_, true)) return;
@@ -151,21 +78,6 @@ void Engine::schedule_turn() {
     if (!*alive) return;
     turn_scheduled_ = false;
     turn();
-  });
-}
-
-std::optional<std::string> Engine::reason_to_refuse(Now now) const {
-  if (draining_) return "hark is shutting down";
-  if (journal_fault_ && now.steady < journal_retry_) return "the journal cannot be written: " + *journal_fault_;
-  return std::nullopt;
-}
-
-void Engine::refuse(Answer answer, std::string reason) {
-  if (!answer) return;
-  Acceptance acceptance;
-  acceptance.reason = std::move(reason);
-  parts_.loop.post([alive = alive_, answer = std::move(answer), acceptance = std::move(acceptance)] {
-    if (*alive) answer(acceptance);
   });
 }
 
@@ -204,19 +116,6 @@ void Engine::turn(bool with_offers) {
   check_drained();
 }
 
-std::vector<Engine::Offered> Engine::next_offers() {
-  std::vector<Offered> taken;
-  auto source = offers_.upper_bound(last_offered_);
-  while (!offers_.empty() && taken.size() < limits::kEventsPerTurn) {
-    if (source == offers_.end()) source = offers_.begin();
-    last_offered_ = source->first;
-    taken.push_back(std::move(source->second.front()));
-    source->second.pop_front();
-    source = source->second.empty() ? offers_.erase(source) : std::next(source);
-  }
-  return taken;
-}
-
 Status Engine::transact(Turn& turn) {
   if (journal_fault_) {
     if (auto done = parts_.journal.probe(); !done) return done;
@@ -250,104 +149,6 @@ Status Engine::decide(Turn& turn, const EventPtr& event, Decision decision) {
   auto done = parts_.journal.add_decision(decision);
   if (decision.verdict == Verdict::dropped) turn.notices.emplace_back(lifecycle::EventDropped{event, std::move(decision)});
   return done;
-}
-
-Status Engine::take_offer(Turn& turn, Offered& offered) {
-  auto& event = offered.event;
-  if (settings_.queue_overflow == QueueOverflow::error && queue_.size() >= settings_.queue_limit) {
-    Acceptance full;
-    full.reason = "the queue is full: " + std::to_string(queue_.size()) + " runs wait (queue_limit)";
-    turn.answers.emplace_back(std::move(offered.answer), std::move(full));
-    return {};
-  }
-  if (auto done = tag_own_changes(offered); !done) return done;
-  if (auto done = note_marks(event.source, std::exchange(event.marks, {})); !done) return done;
-  const auto duplicate = is_duplicate(turn, offered);
-  if (!duplicate) return duplicate.error();
-  if (*duplicate) return {};
-  auto stored = add(turn, std::move(event));
-  if (!stored) return stored.error();
-  const auto& taken = **stored;
-  if (taken.type == "schedule" && taken.replay_of.empty()) {  // else the schedule would believe itself back at that slot
-    if (const auto slot = from_rfc3339(taken.subject)) turn.slots.emplace_back(taken.source, *slot);
-  }
-  Acceptance accepted;
-  accepted.outcome = Acceptance::Outcome::accepted;
-  accepted.event_id = taken.id;
-  accepted.sequence = taken.sequence;
-  turn.answers.emplace_back(std::move(offered.answer), std::move(accepted));
-  turn.notices.emplace_back(lifecycle::EventReceived{*stored});
-  const auto routed = router_.route(*stored, offered.target, turn.now);
-  return store(turn, routed, {*stored});
-}
-
-// Asked and remembered in the transaction that stores the event. A replay is meant to be another one.
-Result<bool> Engine::is_duplicate(Turn& turn, Offered& offered) {
-  auto& event = offered.event;
-  const auto* rule = router_.rule(event.source);
-  if (!event.replay_of.empty()) {
-    event.dedupe_key.clear();
-  } else if (rule != nullptr && rule->dedupe_key) {
-    const auto key = rendered_for(*rule->dedupe_key, event);
-    event.dedupe_key = key ? "key/" + event.source + "/" + *key : std::string{};
-  }
-  if (event.dedupe_key.empty()) return false;
-  auto seen = parts_.journal.seen(event.dedupe_key, turn.now.wall);
-  if (!seen) return seen.error();
-  if (!*seen) return false;
-  Acceptance duplicate;
-  duplicate.outcome = Acceptance::Outcome::duplicate;
-  duplicate.event_id = (*seen)->event_id;
-  duplicate.sequence = (*seen)->sequence;
-  Decision decision{(*seen)->sequence, turn.now.wall, Stage::dedupe, Verdict::dropped, {},
-                    "another arrival with the key '" + event.dedupe_key + "' is the same event"};
-  turn.answers.emplace_back(std::move(offered.answer), duplicate);
-  event.id = duplicate.event_id;
-  event.sequence = duplicate.sequence;
-  if (auto done = decide(turn, std::make_shared<const Event>(std::move(event)), std::move(decision)); !done) return done.error();
-  return true;
-}
-
-// Stores an event and remembers its key.
-Result<EventPtr> Engine::add(Turn& turn, Event event) {
-  if (event.time == WallTime{}) event.time = turn.now.wall;
-  if (event.id.empty()) event.id = ids_.next(turn.now.wall);
-  if (event.correlation_id.empty()) event.correlation_id = event.id;
-  const auto sequence = parts_.journal.add_event(event);
-  if (!sequence) return sequence.error();
-  event.sequence = *sequence;
-  turn.stored_events = true;
-  ++stored_since_prune_;
-  if (!event.dedupe_key.empty()) {
-    const auto* rule = router_.rule(event.source);
-    const auto window = rule != nullptr ? rule->dedupe_window : Rule{}.dedupe_window;
-    const auto until = turn.now.wall + std::chrono::duration_cast<std::chrono::microseconds>(window);
-    if (auto done = parts_.journal.remember(event.dedupe_key, {event.id, event.sequence}, until); !done) return done.error();
-  }
-  return std::make_shared<const Event>(std::move(event));
-}
-
-Status Engine::note_marks(const std::string& source, const std::vector<std::pair<std::string, std::string>>& marks) {
-  for (const auto& [name, value] : marks) {
-    if (auto done = parts_.journal.set_mark(source, name, value); !done) return done;
-  }
-  return {};
-}
-
-void Engine::replace_marks(const std::string& source, MarkSet marks) {
-  ask(
-      [this, source, marks = std::move(marks)](Turn&, Status&) -> Status {
-        if (auto done = parts_.journal.delete_marks(source); !done) return done;
-        return note_marks(source, {marks.begin(), marks.end()});
-      },
-      nullptr);
-}
-
-// A source that comes back after a time without it begins anew.
-void Engine::forget_marks_of_others() {
-  std::vector<std::string> names;
-  for (const auto& source : settings_.sources) names.push_back(source.name);
-  ask([this, names = std::move(names)](Turn&, Status&) { return parts_.journal.keep_marks(names); }, nullptr);
 }
 
 Status Engine::fire_debounces(Turn& turn) {

@@ -8,6 +8,13 @@
 
 namespace hark {
 
+std::string told(const RunQueue::Throttled& throttled, Now now) {
+  std::string text = "throttle: " + to_string(throttled.rate);
+  if (throttled.next > now.steady) text += " have started, the next may at " + to_rfc3339(now.wall + std::chrono::ceil<std::chrono::microseconds>(throttled.next - now.steady));
+  if (throttled.waiting > 0) text += "; " + counted(throttled.waiting, "other") + (throttled.waiting == 1 ? " is" : " are") + " before it";
+  return text;
+}
+
 std::string Engine::why_waiting(const Run& run) const {
   const auto now = parts_.clock.now();
   const auto& slots = queue_.slots();
@@ -23,10 +30,7 @@ std::string Engine::why_waiting(const Run& run) const {
            (open ? ", until " + to_rfc3339(now.wall + std::chrono::ceil<std::chrono::microseconds>(breaker->second.until() - now.steady)) : "");
   }
   if (run.not_before && *run.not_before > now.wall) return "not before " + to_rfc3339(*run.not_before) + (run.failures > 0 ? " (retry)" : " (perhaps a circle)");
-  if (const auto throttled = queue_.throttled(run, now.steady); throttled && throttled->next > now.steady) {
-    return "throttle: " + to_string(throttled->rate) + " have started, the next may at " + to_rfc3339(now.wall + std::chrono::ceil<std::chrono::microseconds>(throttled->next - now.steady)) +
-           (throttled->waiting > 0 ? "; " + counted(throttled->waiting, "other") + (throttled->waiting == 1 ? " is" : " are") + " before it" : "");
-  }
+  if (const auto throttled = queue_.throttled(run, now.steady); throttled && throttled->next > now.steady) return told(*throttled, now);
   if (!slots.any_free()) return "all slots are taken: " + counted(std::size_t(slots.running()), "run") + " under way (max_concurrent_handlers)";
   if (run.key && queue_.busy(run.handler, run.key)) return "others of its key '" + printable(*run.key, limits::kShownValue) + "' are before it";
   if (!run.key && cap > 0 && slots.running(run.handler) >= cap) return "as many of '" + run.handler + "' run as may: " + std::to_string(cap) + " (max_concurrent)";

@@ -1,6 +1,7 @@
 #include <utility>
 
 #include "core/printable.h"
+#include "daemon/engine_settings.h"
 #include "daemon/engine_turn.h"
 #include "platform/clock.h"
 

@@ -26,6 +26,7 @@ struct Engine::Turn {
   bool stored_events = false;
 };
 
-std::map<std::string, Rate> throttles_of(const Settings& settings);  // by source
+// What holds a throttled run: one sentence, for a decision and for whoever asks why it waits.
+std::string told(const RunQueue::Throttled& throttled, Now now);
 
 }  // namespace hark

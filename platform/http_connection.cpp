@@ -73,17 +73,18 @@ void HttpConnection::turn_away() {
 }
 
 void HttpConnection::expired() {
-  if ((phase == HttpPhase::head && parser_.started()) || phase == HttpPhase::body) {
-    tell_refused(408, "the request did not arrive in time");
-    refuse(problem(408, "Request Timeout", "the request did not arrive in time"));
-    go_on();
-  } else {
-    close();
-  }
+  const bool incomplete = phase == HttpPhase::head || phase == HttpPhase::body;
+  if (!incomplete || is_silent()) return close();
+  tell_refused(408, "the request did not arrive in time");
+  refuse(problem(408, "Request Timeout", "the request did not arrive in time"));
+  go_on();
 }
 
+// Between requests, or before the first: nothing of one is here yet.
+bool HttpConnection::is_silent() const { return phase == HttpPhase::idle || (phase == HttpPhase::head && !parser_.started()); }
+
 void HttpConnection::stop_if_idle() {
-  if (phase == HttpPhase::idle || (phase == HttpPhase::head && !parser_.started())) close();
+  if (is_silent()) close();
 }
 
 void HttpConnection::close() {

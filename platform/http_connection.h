@@ -76,6 +76,7 @@ class HttpConnection : public std::enable_shared_from_this<HttpConnection> {
   void refuse(const HttpResponse& response);
   void flush();
   void settle();
+  bool is_silent() const;
   void go_on();
   void process_kept();
   void write_and_wait();

@@ -30,7 +30,7 @@ std::size_t bytes_of(const RunQueue::Waiting& waiting) { return limits::kRunByte
 }  // namespace
 
 RunQueue::PlaceKey RunQueue::place_key(const WaitingRun& run) const {
-  return {run.handler, run.source, run.key.has_value(), run.throttled && throttles_.contains(run.source)};
+  return {run.handler, run.source, run.key.has_value(), run.throttleable && throttles_.contains(run.source)};
 }
 
 RunQueue::Place& RunQueue::place(const WaitingRun& run) {
@@ -40,7 +40,7 @@ RunQueue::Place& RunQueue::place(const WaitingRun& run) {
   auto& place = places_[place_key(run)];
   if (!place) {
     place = std::make_unique<Place>(Place{.handler = run.handler, .source = run.source, .keyed = run.key.has_value()});
-    if (const auto throttle = throttles_.find(run.source); throttle != throttles_.end() && run.throttled) place->throttle.emplace(throttle->second);
+    if (const auto throttle = throttles_.find(run.source); throttle != throttles_.end() && run.throttleable) place->throttle.emplace(throttle->second);
   }
   last_place_ = place.get();
   return *place;
@@ -81,7 +81,7 @@ void RunQueue::add(const WaitingRun& waiting, Now now, bool has_key) {
   if (number != 0 && !has_key) {
     auto& key = keys_[number];
     if (key.behind || key.admitted >= key_cap(waiting.handler)) {
-      if (!waiting.throttled && give_way(number, waiting.sequence)) return line_up(late);
+      if (!waiting.throttleable && give_way(number, waiting.sequence)) return line_up(late);
       if (!key.behind) key.behind = std::make_unique<std::deque<Late>>();
       key.behind->insert(position(*key.behind, waiting.sequence, of_late), late);
       return;
@@ -249,7 +249,7 @@ void RunQueue::set_throttles(std::map<std::string, Rate> throttles) {
 }
 
 void RunQueue::count_start(const WaitingRun& run, SteadyTime began) {
-  if (run.throttled && throttles_.contains(run.source)) place(run).throttle->count(key_number(run.handler, run.key), began);
+  if (run.throttleable && throttles_.contains(run.source)) place(run).throttle->count(key_number(run.handler, run.key), began);
 }
 
 std::optional<RunQueue::Throttled> RunQueue::throttled(const Run& run, SteadyTime now) const {

@@ -424,7 +424,7 @@ TEST_CASE("engine: a throttled event starts when its time has come, also after a
   Acceptance third;
   for (int i = 0; i < 3; ++i) third = world.offer(world.event("s"));
   CHECK(world.runner.started.size() == 2);
-  CHECK(has(world.reasons(third.sequence), "throttle: 2/m have started, the next may in 1m"));
+  CHECK(has(world.reasons(third.sequence), "throttle: 2/m have started, the next may at " + to_rfc3339(world.clock.now().wall + 1min)));
   world.finish(0);
   world.finish(1);
   world.close();
@@ -448,7 +448,7 @@ TEST_CASE("engine: a throttle counts what an earlier life started, and what that
   world.close();
   world.open();
   const auto late = world.offer(world.event("s"));
-  CHECK(has(world.reasons(late.sequence), "throttle: 1/m have started, the next may in 30s, 2 others wait before it"));
+  CHECK(has(world.reasons(late.sequence), "throttle: 1/m have started, the next may at " + to_rfc3339(world.clock.now().wall + 30s) + "; 2 others are before it"));
   world.clock.advance(29s);
   world.turn();
   CHECK(world.runner.started.empty());

@@ -1,0 +1,20 @@
+// What the engine's parts need to know of a configuration. Pure.
+#pragma once
+
+#include <map>
+#include <set>
+#include <string>
+#include <vector>
+
+#include "daemon/settings.h"
+#include "executor/executor.h"
+
+namespace hark {
+
+std::vector<Rule> rules_of(const Settings& settings);
+Handlers handlers_of(const Settings& settings);
+std::map<std::string, Rate> throttles_of(const Settings& settings);  // by source
+std::set<std::string> watching_of(const Settings& settings);    // handlers that could start themselves by what they write, and do not want to
+std::set<std::string> restarting_of(const Settings& settings);  // whose on_busy is "restart"
+
+}  // namespace hark
