@@ -21,6 +21,7 @@ struct Event {
   std::string subject;         // what it is about within the source: a path, a ref, a forge's event name
   WallTime time{};             // when it happened, as well as the source can tell
   Payload data;
+  std::optional<Payload> context;  // what came beside the data, an object: of a webhook {"path", "query", "headers"}
   std::string topic;
   std::string correlation_id;  // what links events and runs of one story; the engine sets it to `id` when empty
   std::string causation_id;    // the run that caused this event; empty for what came from outside

@@ -17,8 +17,8 @@ namespace {
 
 using Json = nlohmann::json;
 
-constexpr std::array<std::string_view, 17> kAttributes = {
-    "id",           "type",        "source",     "subject",  "time", "data",    "topic", "correlation_id",
+constexpr std::array<std::string_view, 18> kAttributes = {
+    "id",           "type",        "source",     "subject",  "time", "data",  "context", "topic", "correlation_id",
     "causation_id", "traceparent", "dedupe_key", "priority", "ttl",  "sequence", "hops", "replay_of", "members"};
 
 const Json* keep(Json& scratch, Json value) {
@@ -28,7 +28,7 @@ const Json* keep(Json& scratch, Json value) {
 
 const Json* keep_text(Json& scratch, const std::string& text) { return text.empty() ? nullptr : keep(scratch, text); }
 
-// One attribute of the envelope but for the data.
+// One attribute of the envelope but for the data and the context.
 const Json* attribute(const Event& event, std::string_view name, Json& scratch) {
   if (name == "id") return keep_text(scratch, event.id);
   if (name == "type") return keep_text(scratch, event.type);
@@ -52,6 +52,8 @@ const Json* attribute(const Event& event, std::string_view name, Json& scratch) 
 const Json* envelope(const Event& event, std::string_view path, Json& scratch) {
   if (path == "data") return &event.data.json();
   if (path.starts_with("data.")) return json_at(event.data.json(), path.substr(5));
+  if (path == "context") return event.context ? &event.context->json() : nullptr;
+  if (path.starts_with("context.")) return event.context ? json_at(event.context->json(), path.substr(8)) : nullptr;
   return attribute(event, path, scratch);
 }
 
@@ -72,7 +74,7 @@ Status check_event_field(std::string_view field) {
   const std::string_view name = path.substr(0, path.find('.'));
   for (const std::string_view known : kAttributes) {
     if (name != known) continue;
-    if (name == path || name == "data") return {};
+    if (name == path || name == "data" || name == "context") return {};
     return Error{"'" + printable(field, 80) + "': event." + std::string(known) + " is one value, there is nothing inside it", ""};
   }
   std::string cure = "an event's data is payload.*";

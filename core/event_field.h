@@ -11,7 +11,7 @@
 namespace hark {
 
 // `event` (the whole event), `event.type`, `event.data.a.b`, `payload`, `payload.a.b`; without such a prefix the envelope first
-// (`type`, `subject`, ...), then the data. An attribute that is empty is not there, so that an unprefixed name goes on to the
+// (`type`, `subject`, `context.query.a`, ...), then the data. An attribute that is empty is not there, so that an unprefixed name goes on to the
 // data: write `event.topic` where the data must not answer for the envelope. nullptr: there is no such field.
 // What does not stand in the data is put into `scratch`; the pointer is good until the next call with the same `scratch`, and as
 // long as the event lives.

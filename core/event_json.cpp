@@ -28,6 +28,7 @@ nlohmann::ordered_json envelope(const Event& event) {
   if (!event.dedupe_key.empty()) object["dedupe_key"] = event.dedupe_key;
   if (event.priority != 0) object["priority"] = event.priority;
   if (event.ttl) object["ttl"] = event.ttl->count();
+  if (event.context) object["context"] = event.context->json();
   return object;
 }
 
@@ -111,6 +112,10 @@ Result<Event> event_from_json(const json& object) {
   event.priority = int(members.integer("priority").value_or(0));
   if (const auto ttl = members.integer("ttl")) event.ttl = std::chrono::seconds(*ttl);
   if (!members.error.empty()) return Error{std::move(members.error), {}};
+  if (const auto context = object.find("context"); context != object.end()) {
+    if (!context->is_object()) return Error{"event: `context` must be an object", {}};
+    event.context = Payload(*context);
+  }
   if (const auto data = object.find("data"); data != object.end()) event.data = Payload(*data);
   return event;
 }

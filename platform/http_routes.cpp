@@ -45,6 +45,14 @@ std::string path_parameter(std::string_view pattern, std::string_view path, std:
   return std::string(value);
 }
 
+std::vector<std::string> path_parameters(std::string_view pattern) {
+  std::vector<std::string> names;
+  for (std::string_view segment; next_segment(pattern, segment);) {
+    if (is_parameter(segment)) names.emplace_back(segment.substr(1, segment.size() - 2));
+  }
+  return names;
+}
+
 bool HttpRoutes::add(HttpRoute route, bool control_only) {
   Methods* methods = nullptr;
   if (is_pattern(route.path)) {

@@ -30,6 +30,7 @@ struct HttpRoute {
 
 // The segment of `path` that stands where `pattern` has {name}; empty when they do not fit.
 std::string path_parameter(std::string_view pattern, std::string_view path, std::string_view name);
+std::vector<std::string> path_parameters(std::string_view pattern);  // their names
 
 class HttpRoutes {
  public:

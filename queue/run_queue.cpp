@@ -25,7 +25,10 @@ auto position(Items& items, std::uint64_t sequence, Sequence sequence_of) {
 constexpr auto of_entry = [](const auto& entry) { return entry.sequence; };
 constexpr auto of_late = [](const auto& late) { return late.entry.sequence; };
 
-std::size_t bytes_of(const RunQueue::Waiting& waiting) { return limits::kRunBytes + (waiting.event ? waiting.event->data.text().size() : 0); }
+std::size_t bytes_of(const RunQueue::Waiting& waiting) {
+  if (!waiting.event) return limits::kRunBytes;
+  return limits::kRunBytes + waiting.event->data.text().size() + (waiting.event->context ? waiting.event->context->text().size() : 0);
+}
 
 }  // namespace
 

@@ -17,7 +17,7 @@ using sqlite::Statement;
 
 constexpr const char* kEventColumns =
     "seq, id, type, source, subject, time, topic, correlation_id, causation_id, traceparent, dedupe_key, priority, ttl, data, hops, "
-    "replay_of, members";
+    "replay_of, members, context";
 constexpr const char* kRuns =
     "SELECT r.seq, r.id, r.handler, r.event_seq, r.state, r.attempt, r.priority, r.queued, r.started, r.finished, r.exit_code, "
     "r.error, e.id, e.type, r.source, e.correlation_id, r.owner_boot, r.owner_pid, r.owner_start, r.key, "
@@ -75,6 +75,11 @@ Result<Event> read_event(const Rows& rows) {
   event.hops = static_cast<int>(rows.integer(14));
   event.replay_of = string_at(rows, 15);
   event.members = static_cast<int>(rows.integer(16));
+  if (!rows.is_null(17)) {
+    auto context = Payload::parse(string_at(rows, 17), limits::kJsonDepthKept);
+    if (!context) return damaged("event", event.sequence, context.error().message);
+    event.context = std::move(context).value();
+  }
   return event;
 }
 

@@ -165,8 +165,11 @@ CREATE INDEX runs_unhappy ON runs(state, seq) WHERE state = 'failed' OR state = 
 // What a throttle does not count.
 constexpr const char* kSchema6 = "ALTER TABLE runs ADD COLUMN direct INTEGER NOT NULL DEFAULT 0";
 
+// What came beside an event's data: JSON, an object.
+constexpr const char* kSchema7 = "ALTER TABLE events ADD COLUMN context TEXT";
+
 // One a version, in order.
-constexpr std::array<const char*, kJournalSchema> kSchemas = {kSchema1, kSchema2, kSchema3, kSchema4, kSchema5, kSchema6};
+constexpr std::array<const char*, kJournalSchema> kSchemas = {kSchema1, kSchema2, kSchema3, kSchema4, kSchema5, kSchema6, kSchema7};
 
 }  // namespace
 

@@ -130,8 +130,8 @@ class SqliteJournal final : public Journal {
   Statement add_event_{
       *connection_,
       "INSERT INTO events (seq, id, type, source, subject, time, topic, correlation_id, causation_id, traceparent, "
-      "dedupe_key, priority, ttl, data, hops, replay_of, members) "
-      "VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17)"};
+      "dedupe_key, priority, ttl, data, hops, replay_of, members, context) "
+      "VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18)"};
   Statement add_unrouted_{*connection_, "INSERT INTO unrouted (seq) VALUES (?1)"};
   Statement remove_unrouted_{*connection_, "DELETE FROM unrouted WHERE seq = ?1"};
   Statement add_decision_{*connection_,
@@ -214,9 +214,11 @@ Result<std::uint64_t> SqliteJournal::add_event(const Event& event) {
   if (auto status = number(); !status) return status.error();
   std::optional<std::int64_t> ttl;
   if (event.ttl) ttl = event.ttl->count();
+  std::optional<std::string_view> context;
+  if (event.context) context = event.context->text();
   auto status = add_event_.execute(next_event_, event.id, event.type, event.source, event.subject, event.time, event.topic,
                                    event.correlation_id, event.causation_id, event.traceparent, event.dedupe_key, event.priority,
-                                   ttl, event.data.text(), event.hops, event.replay_of, event.members);
+                                   ttl, event.data.text(), event.hops, event.replay_of, event.members, context);
   if (!status) {
     if (!connection_->constraint_failed()) return status.error();
     return Error{"an event with the id " + event.id + " is in the journal already", "leave the id out, and one is made"};

@@ -135,6 +135,7 @@ TEST_CASE("event: one JSON form, there and back") {
   event.priority = -2;
   event.dedupe_key = "webhook/deploy/1";
   event.data = *Payload::parse(R"({"ref":"refs/heads/main"})");
+  event.context = *Payload::parse(R"({"path":{"team":"red"}})");
   const auto text = to_json_text(event);
   CHECK(nlohmann::json::parse(text) == to_json(event));
   const auto back = event_from_json(nlohmann::json::parse(text));
@@ -144,7 +145,21 @@ TEST_CASE("event: one JSON form, there and back") {
   CHECK(!event_from_json(nlohmann::json::parse(R"([])")));
   CHECK(!event_from_json(nlohmann::json::parse(R"({"id":"x"})")));
   CHECK(!event_from_json(nlohmann::json::parse(R"({"type":5})")));
+  CHECK(!event_from_json(nlohmann::json::parse(R"({"type":"a","context":"b"})")));
   CHECK(!event_from_json(nlohmann::json::parse(R"({"type":"a","time":"yesterday"})")));
+}
+
+TEST_CASE("event: what came beside the data is a field of the envelope") {
+  Event event;
+  nlohmann::json scratch;
+  CHECK(event_field(event, "event.context", scratch) == nullptr);
+  CHECK(event_field(event, "event.context.path.team", scratch) == nullptr);
+  event.context = *Payload::parse(R"({"path":{"team":"red"}})");
+  event.data = *Payload::parse(R"({"context":{"path":{"team":"blue","of":"data"}}})");
+  CHECK(*event_field(event, "event.context.path.team", scratch) == "red");
+  CHECK(*event_field(event, "context.path.team", scratch) == "red");
+  CHECK(*event_field(event, "payload.context.path.team", scratch) == "blue");
+  CHECK(check_event_field("event.context.path.team").ok());
 }
 
 TEST_CASE("run: a field by itself is what the whole form has") {
