@@ -86,8 +86,10 @@ inline constexpr int kHttpBacklog = 1024;
 inline constexpr std::size_t kHttpAnswerHead = 64 * 1024;
 inline constexpr std::size_t kHttpAnswerLine = 8 * 1024;
 inline constexpr std::size_t kHttpAnswerStatusLine = 512;
-// A caller's own delivery id; a longer one is none and is ignored.
+// A caller's own delivery id; of a longer one its fingerprint counts.
 inline constexpr std::size_t kDeliveryId = 255;
+// Signatures in one header: a sender that changes its secret has two. An Ed25519 one takes 0.1 ms to check, once a key.
+inline constexpr std::size_t kSignatures = 8;
 // Of a rate such as "100/s": far beyond what one listener takes, and a second's share of it is still a microsecond.
 inline constexpr std::int64_t kRateCount = 1'000'000;
 // What sources refused before it was an event, of all sources: some 500 bytes each, of which a stranger may cause any number.

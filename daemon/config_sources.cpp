@@ -228,7 +228,7 @@ const std::array kTypes = {
                [](auto& reader, auto& context) -> SourceOptions { return read_file_change(reader, context); }},
     SourceType{"git_push", {"repository", "branches"},
                [](auto& reader, auto&) -> SourceOptions { return read_git_push(reader); }},
-    SourceType{"webhook", {"path", "provider", "secret", "secret_file", "credential", "unsigned", "signature_header", "max_body", "rate_limit"},
+    SourceType{"webhook", {"path", "provider", "secret", "secret_file", "credential", "unsigned", "signature_header", "signature_algorithm", "signature_encoding", "signature_prefix", "tolerance", "headers", "query", "body", "max_body", "rate_limit"},
                [](auto& reader, auto& context) -> SourceOptions { return read_webhook(reader, context); }},
     SourceType{"schedule", {"cron", "timezone", "jitter", "catch_up", "catch_up_limit"},
                [](auto& reader, auto&) -> SourceOptions { return read_schedule(reader); }},
@@ -251,7 +251,7 @@ class SourceReader {
     const SourceType* type = this->type(reader);
     if (type == nullptr) return;  // which keys are right depends on it
     source.type = type->name;
-    reader.not_yet({"allow", "tolerance"});
+    reader.not_yet({"allow"});
     reader.belongs("on_busy", "a handler");
     send_keys_home(reader);
     source.options = type->read(reader, context_);
@@ -307,7 +307,15 @@ class SourceReader {
   void webhook_path(TableReader& reader, const std::string& path) {
     if (path.empty()) return;
     const ConfigNode* node = reader.any("path");
-    const auto [first, fresh] = paths_.emplace(path, node->place);
+    // Two that differ in the names of their segments take the same requests.
+    std::string shape;
+    bool named = false;
+    for (const char c : path) {
+      if (c == '}') named = false;
+      if (!named) shape += c;
+      if (c == '{') named = true;
+    }
+    const auto [first, fresh] = paths_.emplace(shape, node->place);
     if (!fresh)
       reader.fail(*node, "path", "a second webhook on " + shown(*node) + "; the first is at " + place_text(first->second));
   }

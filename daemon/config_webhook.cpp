@@ -4,7 +4,9 @@
 #include "core/limits.h"
 #include "daemon/config_mapping.h"
 #include "platform/file_system.h"
+#include "platform/http.h"
 #include "platform/listen_socket.h"
+#include "sources/webhook_provider.h"
 
 namespace hark {
 namespace {
@@ -24,6 +26,36 @@ bool is_reserved(const std::string& path) {
   return std::find(kOwn.begin(), kOwn.end(), path) != kOwn.end() || path.starts_with("/api/");
 }
 
+bool is_name(std::string_view text) {
+  return !text.empty() && std::all_of(text.begin(), text.end(), [](char c) {
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_' || c == '-';
+  });
+}
+
+// What is wrong with a path, empty: nothing. Its first segment is plain, so that no path is hark's own by chance.
+std::string wrong_with_path(const std::string& path) {
+  if (!path.starts_with('/') || path.find("//") != std::string::npos) return "a path that begins with `/` and is without `//`";
+  std::vector<std::string> names;
+  for (std::size_t at = 1; at <= path.size();) {
+    const auto end = std::min(path.find('/', at), path.size());
+    const auto segment = std::string_view(path).substr(at, end - at);
+    if (segment.starts_with('{') || segment.ends_with('}')) {
+      const auto name = segment.size() > 2 ? segment.substr(1, segment.size() - 2) : std::string_view();
+      if (!segment.starts_with('{') || !segment.ends_with('}') || !is_name(name)) return "a name of letters, digits, _ and - between the braces, such as \"/hooks/{team}\"";
+      if (at == 1) return "a plain first segment, such as \"/hooks/{team}\"";
+      if (std::find(names.begin(), names.end(), name) != names.end()) return "another name for the second {" + std::string(name) + "}";
+      names.emplace_back(name);
+    } else {
+      const bool plain = std::all_of(segment.begin(), segment.end(), [](unsigned char c) {
+        return c > 0x20 && c < 0x7f && std::string_view("?#%\"<>\\^`{|}").find(static_cast<char>(c)) == std::string_view::npos;
+      });
+      if (!plain || segment == "." || segment == "..") return "a path of letters, digits and -._~!$&'()*+,;=:@/, without `/./` and `/../`";
+    }
+    at = end + 1;
+  }
+  return {};
+}
+
 std::string read_path(TableReader& reader) {
   const ConfigNode* node = reader.text("path");
   if (node == nullptr) {
@@ -31,20 +63,39 @@ std::string read_path(TableReader& reader) {
     return "";
   }
   reader.show_text("path", *node);
-  const std::string& path = node->text;
-  const bool plain = std::all_of(path.begin(), path.end(), [](unsigned char c) {
-    return c > 0x20 && c < 0x7f && std::string_view("?#%\"<>\\^`{|}").find(static_cast<char>(c)) == std::string_view::npos;
-  });
-  const bool dots = (path + '/').find("/./") != std::string::npos || (path + '/').find("/../") != std::string::npos;
-  if (!path.starts_with('/') || !plain || dots || path.find("//") != std::string::npos) {
-    reader.fail(*node, "path",
-                "expected a path that begins with `/`, of letters, digits and -._~!$&'()*+,;=:@/, without `//`, `/./` and `/../`, found " + shown(*node));
-  } else if (is_reserved(path)) {
+  if (const auto wanted = wrong_with_path(node->text); !wanted.empty()) {
+    reader.fail(*node, "path", "expected " + wanted + ", found " + shown(*node));
+  } else if (is_reserved(node->text)) {
     reader.fail(*node, "path", shown(*node) + " is hark's own; expected another path, such as \"/hooks/deploy\"");
   } else {
-    return path;
+    return node->text;
   }
   return "";
+}
+
+// Names of what is kept beside the data.
+std::vector<std::string> read_kept(TableReader& reader, const std::string& key) {
+  std::vector<std::string> names;
+  const auto nodes = reader.texts(key);
+  if (reader.has(key)) reader.show_texts(key, nodes, reader.any(key));
+  for (const ConfigNode* node : nodes) {
+    if (node->text.empty() || (key == "headers" && !is_token(node->text))) {
+      reader.fail(*node, key, "expected the name of a " + std::string(key == "headers" ? "header" : "field") + ", found " + shown(*node));
+    }
+    names.push_back(node->text);
+  }
+  return names;
+}
+
+// What proves who sent it is not kept where every handler reads it.
+void check_kept_headers(TableReader& reader, const WebhookOptions& options) {
+  std::vector<std::string> secret = {"Authorization", "Proxy-Authorization", "Cookie"};
+  if (options.scheme.kind == SignatureScheme::Kind::token) secret.insert(secret.end(), options.scheme.headers.begin(), options.scheme.headers.end());
+  for (const ConfigNode* node : reader.texts("headers")) {
+    for (const auto& name : secret) {
+      if (equal_ignoring_case(name, node->text)) reader.fail(*node, "headers", shown(*node) + " holds a secret, which an event is not to carry");
+    }
+  }
 }
 
 std::string without_line_end(std::string text) {
@@ -55,7 +106,7 @@ std::string without_line_end(std::string text) {
 
 // The content of a secret's file; nullopt: reported.
 std::optional<std::string> read_secret(TableReader& reader, const ConfigNode& node, std::string_view key,
-                                       const std::filesystem::path& path) {
+                                       const std::filesystem::path& path, const SignatureScheme& scheme) {
   RealFileSystem files;
   auto text = files.read(path, limits::kSecretFile);
   if (!text) {
@@ -71,6 +122,10 @@ std::optional<std::string> read_secret(TableReader& reader, const ConfigNode& no
     reader.fail(node, key, "expected a secret in " + path.string() + ", found it empty");
     return std::nullopt;
   }
+  if (const auto usable = check_secret(scheme, secret); !usable) {
+    reader.fail(node, key, usable.error().message + " in " + path.string());
+    return std::nullopt;
+  }
   std::error_code failure;
   const auto mode = std::filesystem::status(path, failure).permissions();
   if (!failure && (mode & std::filesystem::perms::others_read) != std::filesystem::perms::none) {
@@ -79,7 +134,7 @@ std::optional<std::string> read_secret(TableReader& reader, const ConfigNode& no
   return secret;
 }
 
-void read_credentials(TableReader& reader, const ConfigRequest& request, std::vector<std::string>& secrets) {
+void read_credentials(TableReader& reader, const ConfigRequest& request, const SignatureScheme& scheme, std::vector<std::string>& secrets) {
   const auto nodes = reader.texts("credential");
   if (reader.has("credential")) reader.show_texts("credential", nodes, reader.any("credential"));
   for (const ConfigNode* node : nodes) {
@@ -94,12 +149,12 @@ void read_credentials(TableReader& reader, const ConfigRequest& request, std::ve
                   "CREDENTIALS_DIRECTORY is not set: hark was not started by a service manager with LoadCredential=");
       continue;
     }
-    auto secret = read_secret(reader, *node, "credential", std::filesystem::path(*folder) / name);
+    auto secret = read_secret(reader, *node, "credential", std::filesystem::path(*folder) / name, scheme);
     if (secret) secrets.push_back(std::move(*secret));
   }
 }
 
-std::vector<std::string> read_secrets(TableReader& reader, const ConfigRequest& request) {
+std::vector<std::string> read_secrets(TableReader& reader, const ConfigRequest& request, const SignatureScheme& scheme) {
   std::vector<std::string> secrets;
   const auto literal = reader.texts("secret");
   if (reader.has("secret")) {
@@ -111,10 +166,8 @@ std::vector<std::string> read_secrets(TableReader& reader, const ConfigRequest& 
     }
   }
   for (const ConfigNode* node : literal) {
-    if (node->text.empty()) {
-      const std::string from = node->variables.empty() ? "" : " (${" + node->variables.front() + "} is empty)";
-      reader.fail(*node, "secret", "expected a secret, found an empty string" + from);
-    }
+    const std::string from = node->variables.empty() ? "" : " (from ${" + node->variables.front() + "})";
+    if (const auto usable = check_secret(scheme, node->text); !usable) reader.fail(*node, "secret", usable.error().message + from);
     secrets.push_back(node->text);
   }
   const auto files = reader.texts("secret_file");
@@ -122,10 +175,10 @@ std::vector<std::string> read_secrets(TableReader& reader, const ConfigRequest& 
   for (const ConfigNode* node : files) {
     const auto path = reader.resolve(*node, "secret_file");
     if (!path) continue;
-    auto secret = read_secret(reader, *node, "secret_file", *path);
+    auto secret = read_secret(reader, *node, "secret_file", *path, scheme);
     if (secret) secrets.push_back(std::move(*secret));
   }
-  read_credentials(reader, request, secrets);
+  read_credentials(reader, request, scheme, secrets);
   return secrets;
 }
 
@@ -162,25 +215,61 @@ std::optional<Rate> read_rate_limit(TableReader& reader) {
   return std::nullopt;
 }
 
+// How a sender of one's own signs; the providers' ways are known.
+void read_scheme(TableReader& reader, WebhookOptions& options) {
+  auto& scheme = options.scheme;
+  if (options.provider == "generic") {
+    for (const char* key : {"signature_header", "signature_algorithm", "signature_encoding", "signature_prefix"}) {
+      reader.warn_if_idle(key, options.unsigned_ok, "`unsigned = true` looks at no signature");
+    }
+    scheme.headers = {reader.string("signature_header", scheme.headers.front())};
+    if (!scheme.headers.front().empty() && !is_token(scheme.headers.front())) {
+      reader.fail(*reader.any("signature_header"), "signature_header", "expected the name of a header, such as \"X-Signature\"");
+    }
+    const auto algorithm = reader.choice("signature_algorithm", {"sha256", "sha1", "sha512"}, "sha256");
+    scheme.hash = algorithm == "sha1" ? Hash::sha1 : algorithm == "sha512" ? Hash::sha512 : Hash::sha256;
+    const auto encoding = reader.choice("signature_encoding", {"hex", "base64"}, "hex");
+    scheme.encoding = encoding == "base64" ? SignatureScheme::Encoding::base64 : SignatureScheme::Encoding::hex;
+    scheme.prefix = algorithm + "=";
+    if (const ConfigNode* prefix = reader.text("signature_prefix")) {
+      reader.show_text("signature_prefix", *prefix);
+      scheme.prefix = prefix->text;
+    } else {
+      reader.show("signature_prefix", toml_string(scheme.prefix), nullptr);
+    }
+  } else {
+    for (const char* key : {"signature_header", "signature_algorithm", "signature_encoding", "signature_prefix"}) {
+      if (reader.any(key) != nullptr) reader.fail_key(key, "is for `provider = \"generic\"`; how " + options.provider + " signs is known");
+    }
+  }
+  const bool timed = scheme.signs_time() || scheme.kind == SignatureScheme::Kind::token;
+  if (timed) {
+    reader.warn_if_idle("tolerance", options.unsigned_ok, "`unsigned = true` looks at no signature");
+    scheme.tolerance = reader.duration("tolerance", "5m", std::chrono::seconds(1));
+  } else if (reader.any("tolerance") != nullptr) {
+    reader.fail_key("tolerance", "is for senders that sign the time, which " + options.provider + " does not");
+  }
+}
+
 }  // namespace
 
 WebhookOptions read_webhook(TableReader& reader, const MappingContext& context) {
   WebhookOptions options;
   options.path = read_path(reader);
-  options.provider = reader.choice("provider", {"generic", "github"}, "generic",
-                                   {"gitlab", "gitea", "bitbucket", "stripe", "slack", "standard"});
-  options.secrets = read_secrets(reader, context.request);
+  std::vector<std::string> providers;
+  for (const auto& each : webhook_providers()) providers.push_back(each.name);
+  options.provider = reader.choice("provider", providers, providers.front());
+  options.scheme = webhook_provider(options.provider)->scheme;
   options.unsigned_ok = reader.boolean("unsigned", false);
+  read_scheme(reader, options);
+  options.secrets = read_secrets(reader, context.request, options.scheme);
   check_secrets(reader, context, options);
-  if (options.provider == "generic") {
-    reader.warn_if_idle("signature_header", options.unsigned_ok, "`unsigned = true` looks at no signature");
-    options.signature_header = reader.string("signature_header", options.signature_header);
-    if (!options.signature_header.empty() && !is_token(options.signature_header)) {
-      reader.fail(*reader.any("signature_header"), "signature_header", "expected the name of a header, such as \"X-Signature\"");
-    }
-  } else if (reader.any("signature_header") != nullptr) {
-    reader.fail_key("signature_header", "is for `provider = \"generic\"`; " + options.provider + " has a header of its own");
-  }
+  const auto body = reader.choice("body", {"auto", "json", "form", "text"}, "auto");
+  using Body = WebhookOptions::Body;
+  options.body = body == "json" ? Body::json : body == "form" ? Body::form : body == "text" ? Body::text : Body::by_type;
+  options.headers = read_kept(reader, "headers");
+  options.query = read_kept(reader, "query");
+  check_kept_headers(reader, options);
   options.max_body = static_cast<std::uint64_t>(
       reader.integer("max_body", static_cast<std::int64_t>(limits::kHttpBodyDefault), 1, limits::kHttpBodyMax));
   options.rate_limit = read_rate_limit(reader);

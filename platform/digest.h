@@ -2,19 +2,29 @@
 // passes for signed or for equal.
 #pragma once
 
-#include <array>
-#include <cstdint>
+#include <cstddef>
+#include <initializer_list>
 #include <memory>
+#include <string>
 #include <string_view>
 
 namespace hark {
 
-using Digest = std::array<std::uint8_t, 32>;
+enum class Hash { sha1, sha256, sha512 };  // FIPS 180-4
 
-Digest hmac_sha256(std::string_view key, std::string_view message);  // RFC 2104 with FIPS 180-4's SHA-256
-bool equal_in_constant_time(const Digest& a, const Digest& b);
+std::size_t size_of(Hash hash);  // of what it makes, in bytes
 
-// FIPS 180-4, piece by piece.
+// RFC 2104, of these pieces one behind the other.
+std::string hmac(Hash hash, std::string_view key, std::initializer_list<std::string_view> message);
+
+// In a time that tells their sizes and nothing of their bytes.
+bool equal_in_constant_time(std::string_view a, std::string_view b);
+
+// RFC 8032. A key that is none of 32 bytes, or a signature that is none of 64, has signed nothing.
+inline constexpr std::size_t kEd25519Key = 32;
+bool ed25519_signed(std::string_view public_key, std::string_view message, std::string_view signature);
+
+// Piece by piece.
 class Sha256 {
  public:
   Sha256();
@@ -23,7 +33,7 @@ class Sha256 {
   Sha256& operator=(const Sha256&) = delete;
 
   void add(std::string_view bytes);
-  Digest finish();  // once
+  std::string finish();  // once
 
  private:
   struct State;

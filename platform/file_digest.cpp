@@ -4,7 +4,10 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <array>
+
 #include "platform/descriptor.h"
+#include "platform/digest.h"
 
 namespace hark {
 

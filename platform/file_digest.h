@@ -5,12 +5,10 @@
 #include <optional>
 #include <string>
 
-#include "platform/digest.h"
-
 namespace hark {
 
 struct FileDigest {
-  Digest digest;
+  std::string digest;
   std::uint64_t inode = 0;
 };
 // nullopt: it is no regular file (a link is none), cannot be read, or holds more than `budget` bytes, which shrinks by what was read.

@@ -7,6 +7,7 @@
 
 #include <nlohmann/json.hpp>
 
+#include "core/hex.h"
 #include "core/payload.h"
 #include "platform/http_response.h"
 
@@ -103,13 +104,6 @@ std::optional<Duration> retry_after(const HttpHeaders& headers, WallTime now) {
 
 bool equal_ignoring_case(std::string_view a, std::string_view b) {
   return a.size() == b.size() && std::equal(a.begin(), a.end(), b.begin(), [](char x, char y) { return lower(x) == lower(y); });
-}
-
-int hex_value(char digit) {
-  if (digit >= '0' && digit <= '9') return digit - '0';
-  if (digit >= 'a' && digit <= 'f') return digit - 'a' + 10;
-  if (digit >= 'A' && digit <= 'F') return digit - 'A' + 10;
-  return -1;
 }
 
 std::optional<std::string_view> HttpHeaders::get(std::string_view name) const {

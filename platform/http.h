@@ -59,8 +59,6 @@ std::optional<Duration> retry_after(const HttpHeaders& headers, WallTime now);
 
 // "a" and "A" are one letter, as in names of headers and hosts (ASCII only, no locale).
 bool equal_ignoring_case(std::string_view a, std::string_view b);
-// What a hex digit stands for; -1: it is none.
-int hex_value(char digit);
 
 // One value of an application/x-www-form-urlencoded text (a query, a form body), decoded; nullopt: not there.
 std::optional<std::string> form_value(std::string_view form, std::string_view name);

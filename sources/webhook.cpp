@@ -6,57 +6,77 @@
 
 #include <nlohmann/json.hpp>
 
+#include "core/event_field.h"
+#include "core/hex.h"
 #include "core/json_keys.h"
 #include "core/printable.h"
 #include "platform/clock.h"
 #include "platform/digest.h"
 #include "platform/http_server.h"
-#include "sources/webhook_signature.h"
+#include "sources/webhook_provider.h"
 
 namespace hark {
 
 namespace {
 
-enum class Content { json, form, other };
+using Body = WebhookOptions::Body;
 
-Content content_of(const HttpHeaders& headers) {
+// By its Content-Type; Body::by_type: of none that is read.
+Body body_of(const HttpHeaders& headers) {
   auto type = headers.get("Content-Type").value_or("");
   type = type.substr(0, type.find(';'));
   while (!type.empty() && (type.back() == ' ' || type.back() == '\t')) type.remove_suffix(1);
-  if (type.empty() || equal_ignoring_case(type, "application/json")) return Content::json;
-  constexpr std::string_view kSuffix = "+json";
-  if (type.size() > kSuffix.size() && equal_ignoring_case(type.substr(type.size() - kSuffix.size()), kSuffix))
-    return Content::json;
-  return equal_ignoring_case(type, "application/x-www-form-urlencoded") ? Content::form : Content::other;
+  const auto ends_with = [&](std::string_view end) { return type.size() > end.size() && equal_ignoring_case(type.substr(type.size() - end.size()), end); };
+  if (type.empty() || equal_ignoring_case(type, "application/json") || ends_with("+json")) return Body::json;
+  if (equal_ignoring_case(type, "application/x-www-form-urlencoded")) return Body::form;
+  return equal_ignoring_case(type.substr(0, 5), "text/") ? Body::text : Body::by_type;
 }
 
-// What a sender calls one delivery; empty: not given. One that is long, or not for eyes, by its fingerprint: it is the same one each time.
-std::string delivery_id(const HttpHeaders& headers, std::initializer_list<std::string_view> names) {
-  for (const auto name : names) {
-    if (headers.count(name) != 1) continue;
-    const auto id = *headers.get(name);
-    const bool printable = std::all_of(id.begin(), id.end(), [](char c) { return c > 0x20 && c < 0x7f; });
-    if (id.empty()) continue;
-    if (id.size() <= limits::kDeliveryId && printable) return std::string(id);
-    std::string fingerprint = "sha256:";
-    for (const auto byte : hmac_sha256("delivery", id)) {
-      fingerprint += "0123456789abcdef"[byte >> 4];
-      fingerprint += "0123456789abcdef"[byte & 15];
-    }
-    return fingerprint;
+// What a sender calls one delivery. One that is long, or not for eyes, by its fingerprint: it is the same one each time.
+std::string delivery_id(std::string_view id) {
+  const bool printable = std::all_of(id.begin(), id.end(), [](char c) { return c > 0x20 && c < 0x7f; });
+  if (id.size() <= limits::kDeliveryId && printable) return std::string(id);
+  return "sha256:" + to_hex(hmac(Hash::sha256, "delivery", {id}));
+}
+
+// The first of these that is there, once and with a value; empty: none.
+std::string_view first_of(const HttpHeaders& headers, const std::vector<std::string>& names) {
+  for (const auto& name : names) {
+    if (headers.count(name) == 1 && !headers.get(name)->empty()) return *headers.get(name);
   }
   return {};
 }
 
-// The fields as an object of strings.
-Result<Payload> parse_form_body(std::string_view form) {
+std::string_view first_of(const Payload& payload, const std::vector<std::string>& fields) {
+  for (const auto& field : fields) {
+    const auto* value = json_at(payload.json(), field);
+    if (value != nullptr && value->is_string() && !value->get_ref<const std::string&>().empty()) return value->get_ref<const std::string&>();
+  }
+  return {};
+}
+
+// The fields as an object of strings; of one that is there more than once a list.
+Payload fields_of(std::string_view form) {
   auto object = nlohmann::json::object();
   for (auto& [name, value] : form_values(form)) {
-    if (!object.emplace(name, std::move(value)).second) {
-      return Error{"the field " + write_json(name.substr(0, 80)) + " is there more than once", ""};
+    auto& field = object[name];
+    if (field.is_string()) field = nlohmann::json::array({std::move(field)});
+    if (field.is_array()) {
+      field.push_back(std::move(value));
+    } else {
+      field = std::move(value);
     }
   }
   return Payload(object);
+}
+
+// The values of a header that was sent in pieces are one list (RFC 9110, 5.3).
+std::string joined(const HttpHeaders& headers, std::string_view name) {
+  std::string all;
+  for (const auto& [key, value] : headers.entries()) {
+    if (equal_ignoring_case(key, name)) all += (all.empty() ? "" : ", ") + value;
+  }
+  return all;
 }
 
 HttpResponse json_response(int status, const nlohmann::json& body) {
@@ -88,7 +108,7 @@ HttpResponse answer_to(const Acceptance& acceptance) {
 class Webhook final : public Source {
  public:
   Webhook(WebhookOptions options, HttpServer& server, const Clock& clock)
-      : options_(std::move(options)), server_(server), clock_(clock), github_(options_.provider == "github") {
+      : options_(std::move(options)), server_(server), clock_(clock), provider_(*webhook_provider(options_.provider)), check_(options_.scheme, options_.secrets) {
     if (options_.rate_limit) limiter_.emplace(*options_.rate_limit);
   }
   ~Webhook() override { stop(); }
@@ -105,12 +125,14 @@ class Webhook final : public Source {
   void receive(HttpRequest request, const HttpResponder& answer);
   std::optional<std::string> doubt(const HttpRequest& request) const;
   Refusal refusal(const HttpRequest& request, Refusal::Cause cause, std::string reason) const;
-  Result<Payload> parse(HttpRequest& request, Content content) const;
+  Result<Payload> parse(HttpRequest& request, Body body) const;
+  std::optional<Payload> context_of(const HttpRequest& request) const;
 
   const WebhookOptions options_;
   HttpServer& server_;
   const Clock& clock_;
-  const bool github_;
+  const WebhookProvider& provider_;
+  const SignatureCheck check_;
   std::optional<RateLimiter> limiter_;
   SourceHost* host_ = nullptr;  // null: not started
 };
@@ -134,19 +156,10 @@ Status Webhook::start(SourceHost& host) {
   return {};
 }
 
-// Why it is not known who sent this; nullopt: it is. Nothing of the body is looked at before. A second signature header would leave it
-// open which of them was meant.
+// Why it is not known who sent this; nullopt: it is. Nothing of the body is looked at before.
 std::optional<std::string> Webhook::doubt(const HttpRequest& request) const {
-  if (options_.secrets.empty()) return options_.unsigned_ok ? std::nullopt : std::optional<std::string>("there is no secret");
-  const std::string name = github_ ? "X-Hub-Signature-256" : options_.signature_header;
-  const auto count = request.headers.count(name);
-  if (count == 0) return "no " + name + " header";
-  if (count > 1) return std::to_string(count) + " " + name + " headers, wanted one";
-  const auto header = *request.headers.get(name);
-  if (signature_matches(header, request.body, options_.secrets)) return std::nullopt;
-  if (!is_signature(header)) return name + " is not sha256= and 64 hexadecimal digits";
-  if (options_.secrets.size() == 1) return "the secret did not match";
-  return "none of " + std::to_string(options_.secrets.size()) + " secrets matched";
+  if (options_.secrets.empty() && options_.unsigned_ok) return std::nullopt;
+  return check_.doubt(request.headers, request.body, clock_.now().wall);
 }
 
 Refusal Webhook::refusal(const HttpRequest& request, Refusal::Cause cause, std::string reason) const {
@@ -154,17 +167,36 @@ Refusal Webhook::refusal(const HttpRequest& request, Refusal::Cause cause, std::
   refusal.cause = cause;
   refusal.reason = std::move(reason);
   refusal.peer = request.peer;
-  refusal.delivery = github_ ? delivery_id(request.headers, {"X-GitHub-Delivery"})
-                             : delivery_id(request.headers, {"Idempotency-Key", "webhook-id"});
+  const auto delivery = first_of(request.headers, provider_.delivery_headers);
+  if (!delivery.empty()) refusal.delivery = delivery_id(delivery);
   return refusal;
 }
 
-Result<Payload> Webhook::parse(HttpRequest& request, Content content) const {
-  if (content == Content::json) return parse_event_data(std::move(request.body));
-  if (!github_) return parse_form_body(request.body);
-  auto payload = form_value(request.body, "payload");
-  if (!payload) return Error{"the form has no field payload", "send JSON with Content-Type: application/json, or the JSON in a form field named payload"};
-  return parse_event_data(std::move(*payload));
+Result<Payload> Webhook::parse(HttpRequest& request, Body body) const {
+  if (body == Body::text) {
+    if (is_utf8(request.body)) return Payload(nlohmann::json(std::move(request.body)));
+    return Error{"the text is no UTF-8", {}};
+  }
+  if (body == Body::json) return parse_event_data(std::move(request.body));
+  // Forges and Slack can send their JSON so.
+  if (provider_.json_in_form) {
+    if (auto payload = form_value(request.body, "payload")) return parse_event_data(std::move(*payload));
+  }
+  return fields_of(request.body);
+}
+
+// Beside the data, what the configuration asks for: a query or a header may hold a secret, which is not to be kept unasked.
+std::optional<Payload> Webhook::context_of(const HttpRequest& request) const {
+  auto context = nlohmann::json::object();
+  for (const auto& name : path_parameters(options_.path)) context["path"][name] = path_parameter(options_.path, request.path, name);
+  const auto fields = options_.query.empty() ? Payload() : fields_of(request.query);
+  for (const auto& name : options_.query) {
+    if (fields.json().contains(name)) context["query"][name] = fields.json()[name];
+  }
+  for (const auto& name : options_.headers) {
+    if (request.headers.count(name) > 0) context["headers"][name] = joined(request.headers, name);
+  }
+  return context.empty() ? std::nullopt : std::optional(Payload(context));
 }
 
 void Webhook::not_received(const HttpRequest& head, int status, const std::string& reason) {
@@ -185,28 +217,34 @@ void Webhook::receive(HttpRequest request, const HttpResponder& answer) {
     const auto over = "more than " + to_string(*options_.rate_limit);
     return refuse(Refusal::Cause::rate, "rate_limit: " + over, come_again(429, over, wait));
   }
-  const auto content = content_of(request.headers);
-  if (content == Content::other) {
+  const auto body = options_.body == Body::by_type ? body_of(request.headers) : options_.body;
+  if (body == Body::by_type) {
     const auto type = printable(request.headers.get("Content-Type").value_or(""), limits::kShownValue);
-    return refuse(Refusal::Cause::type, "type: Content-Type is '" + type + "', wanted JSON or a form",
-                  problem(415, {}, "application/json or application/x-www-form-urlencoded is taken here"));
+    return refuse(Refusal::Cause::type, "type: Content-Type is '" + type + "', wanted JSON, a form or a text",
+                  problem(415, {}, "application/json, application/x-www-form-urlencoded or text/plain is taken here"));
   }
   Event event;
-  if (github_) event.subject = request.headers.get("X-GitHub-Event").value_or("");
-  if (event.subject == "ping") return answer(json_response(200, {{"pong", true}}));
+  event.subject = first_of(request.headers, provider_.event_headers);
+  if (!provider_.ping.empty() && event.subject == provider_.ping) return answer(json_response(200, {{"pong", true}}));
 
-  auto payload = parse(request, content);
+  auto payload = parse(request, body);
   if (!payload) {
     const auto& wrong = payload.error().message;
     return refuse(Refusal::Cause::body, "body: " + wrong, problem(400, {}, wrong));
   }
+  if (!provider_.challenge.empty() && first_of(*payload, {"type"}) == provider_.challenge) {
+    return answer(json_response(200, {{"challenge", first_of(*payload, {"challenge"})}}));
+  }
+  auto refused = refusal(request, Refusal::Cause::unavailable, "not taken: ");
+  if (event.subject.empty()) event.subject = first_of(*payload, provider_.event_fields);
+  if (const auto delivery = first_of(*payload, provider_.delivery_fields); !delivery.empty()) refused.delivery = delivery_id(delivery);
+  if (!refused.delivery.empty()) event.dedupe_key = "webhook/" + options_.name + "/" + refused.delivery;
   event.data = std::move(*payload);
+  event.context = context_of(request);
   event.type = "webhook";
   event.source = options_.name;
   event.time = clock_.now().wall;
   event.traceparent = traceparent_of(request.headers);
-  auto refused = refusal(request, Refusal::Cause::unavailable, "not taken: ");
-  if (!refused.delivery.empty()) event.dedupe_key = "webhook/" + options_.name + "/" + refused.delivery;
   host_->offer(std::move(event), [answer, host = host_, refused = std::move(refused)](const Acceptance& acceptance) {
     if (!acceptance.taken()) {
       auto said = refused;

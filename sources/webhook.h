@@ -1,8 +1,9 @@
 // Source `webhook`: one path on the listener; a body is believed only after its signature was checked on the raw bytes.
 //
-// data = the JSON body as it came; a form's fields as an object of strings (GitHub's form deliveries: the JSON in `payload`).
-// Subject: the provider's event name (X-GitHub-Event). dedupe_key: the provider's delivery id (X-GitHub-Delivery), or an
-// Idempotency-Key header. Answers 202 {"event_id"} once durable; 200 {"event_id","duplicate":true} for one seen before; 401
+// data = the JSON body as it came; a form's fields as an object of strings, or the JSON in its field `payload` where the provider
+// sends such; a text as a string. Subject and dedupe_key: what the provider calls the event and the delivery
+// (sources/webhook_provider.h). context = {"path", "query", "headers"}: what the path's {name} segments were, and of the other two what the
+// configuration names. Answers 202 {"event_id"} once durable; 200 {"event_id","duplicate":true} for one seen before; 401
 // without a hint; 400 no JSON; 413; 415; 429 with Retry-After over the rate limit; 503 with Retry-After where the engine refused.
 // Each refusal is said to the host with its reason, of which a sender who is not believed learns nothing.
 //
@@ -20,6 +21,7 @@
 #include "core/limits.h"
 #include "core/rate.h"
 #include "sources/source.h"
+#include "sources/webhook_signature.h"
 
 namespace hark {
 
@@ -28,11 +30,15 @@ class HttpServer;
 
 struct WebhookOptions {
   std::string name;
-  std::string path;                              // "/hooks/deploy"
-  std::string provider = "generic";              // "generic" | "github"
+  std::string path;                              // "/hooks/deploy", or with {name} segments: "/hooks/{team}"
+  std::string provider = "generic";              // a name of webhook_providers()
+  SignatureScheme scheme{};                      // the provider's, or the configuration's own
   std::vector<std::string> secrets;              // any may match: rotation
   bool unsigned_ok = false;                      // `unsigned = true`: no secret, said aloud
-  std::string signature_header = "X-Signature";  // generic only: "sha256=<hex>" of the raw body
+  std::vector<std::string> headers;              // of these the values are kept in the event's context
+  std::vector<std::string> query;                // of these fields of the query, too
+  enum class Body { by_type, json, form, text };
+  Body body = Body::by_type;                     // how the body is read, whatever Content-Type it has
   std::uint64_t max_body = limits::kHttpBodyDefault;
   std::optional<Rate> rate_limit;                // none: no limit
   std::string host;  // of the listener

@@ -1,6 +1,7 @@
 // Configurations that are right, and what becomes of them.
 #include <nlohmann/json.hpp>
 
+#include "sources/webhook_provider.h"
 #include "tests/daemon/config_support.h"
 
 using namespace hark;
@@ -231,6 +232,10 @@ secret = ["${NEW}", "${OLD}"]
 secret_file = ["secret", "two-lines"]
 credential = "hook"
 signature_header = "X-Sign"
+signature_algorithm = "sha512"
+signature_encoding = "base64"
+signature_prefix = ""
+body = "json"
 max_body = 10
 rate_limit = "10/m"
 handler = "a"
@@ -246,12 +251,17 @@ handler = "a"
   CHECK(deploy.path == "/hooks/deploy");
   CHECK(deploy.secrets == std::vector<std::string>{"new", "old", "from-file", "first\nsecond", "from-credential"});
   CHECK_FALSE(deploy.unsigned_ok);
-  CHECK(deploy.signature_header == "X-Sign");
+  CHECK(deploy.scheme.headers == std::vector<std::string>{"X-Sign"});
+  CHECK(deploy.scheme.hash == Hash::sha512);
+  CHECK(deploy.scheme.encoding == SignatureScheme::Encoding::base64);
+  CHECK(deploy.scheme.prefix.empty());
+  CHECK(deploy.body == WebhookOptions::Body::json);
   CHECK(deploy.max_body == 10);
   CHECK(deploy.rate_limit == Rate{10, 1min});
   CHECK(deploy.host == "0.0.0.0");
   CHECK(deploy.port == 9000);
   CHECK(options<WebhookOptions>(loaded.settings, 1).provider == "github");
+  CHECK(options<WebhookOptions>(loaded.settings, 1).scheme == webhook_provider("github")->scheme);
   CHECK(options<WebhookOptions>(loaded.settings, 1).max_body == 1024 * 1024);
   CHECK_FALSE(options<WebhookOptions>(loaded.settings, 1).rate_limit);
   CHECK(loaded.settings.listen);

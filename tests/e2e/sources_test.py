@@ -1,9 +1,12 @@
 """Each kind of source, from the real thing happening to the run that came of it."""
 
+import base64
+import hmac
 import json
 import os
 import signal
 import socket
+import time
 import unittest
 
 from support import TestCase
@@ -129,6 +132,50 @@ run = "echo {payload.branch} {payload.before} {payload.after}"
         self.assertEqual(len(project.runs()), 2)
 
 
+class Providers(TestCase):
+    def test_what_each_provider_sends_is_believed_as_it_signs_and_nothing_else(self):
+        now = str(int(time.time()))
+        key = os.urandom(32)
+        secrets = {"github": "hub", "gitlab": "lab", "gitea": "tea", "bitbucket": "bucket", "stripe": "whsec_stripe", "slack": "slack",
+                   "standard": "whsec_" + base64.b64encode(key).decode(), "own": "own"}
+        mac = lambda secret, message, name="sha256": hmac.new(secret if isinstance(secret, bytes) else secret.encode(), message, name)
+        signed = {
+            "github": lambda body: {"X-Hub-Signature-256": "sha256=" + mac("hub", body).hexdigest(), "X-GitHub-Event": "push"},
+            "gitlab": lambda body: {"X-Gitlab-Token": "lab" if body.endswith(b"}") else "other", "X-Gitlab-Event": "Push Hook"},
+            "gitea": lambda body: {"X-Gitea-Signature": mac("tea", body).hexdigest(), "X-Gitea-Event": "push"},
+            "bitbucket": lambda body: {"X-Hub-Signature": "sha256=" + mac("bucket", body).hexdigest(), "X-Event-Key": "repo:push"},
+            "stripe": lambda body: {"Stripe-Signature": f"t={now},v1=" + mac("whsec_stripe", now.encode() + b"." + body).hexdigest()},
+            "slack": lambda body: {"X-Slack-Request-Timestamp": now, "X-Slack-Signature": "v0=" + mac("slack", b"v0:" + now.encode() + b":" + body).hexdigest()},
+            "standard": lambda body: {"webhook-id": "msg_1", "webhook-timestamp": now,
+                                      "webhook-signature": "v1," + base64.b64encode(mac(key, b"msg_1." + now.encode() + b"." + body).digest()).decode()},
+            "own": lambda body: {"X-Mac": "v1:" + base64.b64encode(mac("own", body, "sha512").digest()).decode()},
+        }
+        subjects = {"github": "push", "gitlab": "Push Hook", "gitea": "push", "bitbucket": "repo:push", "stripe": "charge.failed", "slack": "charge.failed", "standard": "charge.failed", "own": ""}
+        config = "".join(f"""
+[[sources]]
+name = "{name}"
+type = "webhook"
+path = "/teams/{{team}}/{name}"
+secret = "{secret}"
+handler = "tell"
+""" + (f'provider = "{name}"\n' if name != "own" else
+                'signature_header = "X-Mac"\nsignature_algorithm = "sha512"\nsignature_encoding = "base64"\nsignature_prefix = "v1:"\nheaders = ["X-Region"]\nquery = ["env"]\n')
+                         for name, secret in secrets.items())
+        p = self.project("webhook_port = 0\n" + config + "[handlers.tell]\nrun = \"printf '%s|' {source} {event.subject} {event.context.path.team} {event.context.headers.X-Region} {event.context.query.env}\"\n")
+        d = self.daemon(p)
+        for name, sign in signed.items():
+            body = json.dumps({"id": "evt_1", "type": "charge.failed"}).encode()
+            with self.subTest(name):
+                self.assertEqual(d.request("POST", f"/teams/red/{name}", body, sign(body + b" "))[0], 401)
+                status, _, answer = d.request("POST", f"/teams/red/{name}?env=$(id)&token=t", body, {**sign(body), "X-Region": "eu"})
+                self.assertEqual(status, 202, answer)
+                self.assertEqual(p.run_output(d.wait_run("tell")["run"]), f"{name}|{subjects[name]}|red|" + ("eu|$(id)|" if name == "own" else "||"))
+        told = {r["source"]: r["reason"] for r in json.loads(p.hark("explain", "--refused", "--json").stdout)["refusals"]}
+        self.assertEqual(told, {name: "signature: the secret did not match" for name in secrets})
+        event = json.loads(p.hark("history", "--events", "--json").stdout)["events"][0]["event"]
+        self.assertEqual(event["context"], {"headers": {"X-Region": "eu"}, "path": {"team": "red"}, "query": {"env": "$(id)"}})
+
+
 class Webhook(TestCase):
     CONFIG = """
 webhook_port = 0
@@ -208,7 +255,7 @@ run = "cat go"
         self.assertEqual(self.d.post_signed("/hooks/deploy", {"text": "x"}, "wrong", {"Idempotency-Key": "k1"})[0], 401)
         self.assertEqual(self.d.post_signed("/hooks/deploy", b"{not json", "new")[0], 400)
         self.assertEqual(self.d.post_signed("/hooks/deploy", {"text": "x" * 3000}, "new")[0], 413)
-        self.assertEqual(self.d.post_signed("/hooks/deploy", {}, "new", {"Content-Type": "text/plain"})[0], 415)
+        self.assertEqual(self.d.post_signed("/hooks/deploy", {}, "new", {"Content-Type": "image/png"})[0], 415)
         self.assertEqual(self.d.post_signed("/hooks/limited", {}, "new")[0], 202)
         status, headers, _ = self.d.post_signed("/hooks/limited", {}, "new")
         self.assertEqual(status, 429)

@@ -7,19 +7,10 @@
 #include <filesystem>
 #include <fstream>
 
+#include "core/hex.h"
 #include "tests/support/temporary_folder.h"
 
 using hark::file_digest;
-
-namespace {
-
-std::string hex(const hark::Digest& bytes) {
-  std::string text;
-  for (const unsigned char byte : bytes) text += {"0123456789abcdef"[byte >> 4], "0123456789abcdef"[byte & 15]};
-  return text;
-}
-
-}  // namespace
 
 TEST_CASE("file digest: what a regular file holds, within the budget") {
   const hark::test::TemporaryFolder folder;
@@ -27,14 +18,14 @@ TEST_CASE("file digest: what a regular file holds, within the budget") {
   std::ofstream(abc) << "abc";
   std::uint64_t budget = 5;
   // FIPS 180-4's example.
-  CHECK(hex(file_digest(abc, budget).value().digest) == "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad");
+  CHECK(hark::to_hex(file_digest(abc, budget).value().digest) == "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad");
   CHECK(budget == 2);
   CHECK_FALSE(file_digest(abc, budget));
   budget = 1 << 20;
   const std::string empty = folder / "empty", large = folder / "large";
   std::ofstream(empty).flush();
   std::ofstream(large) << std::string(200'000, 'x');
-  CHECK(hex(file_digest(empty, budget).value().digest).starts_with("e3b0c44298fc1c14"));
+  CHECK(hark::to_hex(file_digest(empty, budget).value().digest).starts_with("e3b0c44298fc1c14"));
   CHECK(file_digest(large, budget).has_value());
   CHECK(budget == (1 << 20) - 200'000);
   CHECK(file_digest(abc, budget)->inode != file_digest(empty, budget)->inode);

@@ -7,9 +7,10 @@
 
 #include <nlohmann/json.hpp>
 
+#include "core/hex.h"
 #include "platform/digest.h"
 #include "platform/http_server.h"
-#include "sources/webhook_signature.h"
+#include "sources/webhook_provider.h"
 #include "tests/support/fake_clock.h"
 #include "tests/support/loop_thread.h"
 #include "tests/support/raw_client.h"
@@ -20,14 +21,7 @@ using namespace std::chrono_literals;
 
 namespace {
 
-std::string sign(std::string_view body, std::string_view secret) {
-  std::string text = "sha256=";
-  for (const auto byte : hmac_sha256(secret, body)) {
-    text += "0123456789abcdef"[byte >> 4];
-    text += "0123456789abcdef"[byte & 15];
-  }
-  return text;
-}
+std::string sign(std::string_view body, std::string_view secret) { return "sha256=" + to_hex(hmac(Hash::sha256, secret, {body})); }
 
 // Takes what is offered and answers as the engine does: later, from the loop, or when the test says so.
 class Host final : public SourceHost {
@@ -59,7 +53,7 @@ class Host final : public SourceHost {
 struct Hooked {
   explicit Hooked(WebhookOptions with) : options(std::move(with)) {
     options.host = "127.0.0.1";
-    options.path = "/hook";
+    if (options.path.empty()) options.path = "/hook";
     options.name = "deploy";
     thread.run([&] {
       host.emplace(thread.loop());
@@ -108,9 +102,10 @@ WebhookOptions generic() {
   options.secrets = {"s3cret", "old"};
   return options;
 }
-WebhookOptions github() {
+WebhookOptions of(const std::string& provider) {
   WebhookOptions options;
-  options.provider = "github";
+  options.provider = provider;
+  options.scheme = webhook_provider(provider)->scheme;
   options.secrets = {"s3cret"};
   return options;
 }
@@ -176,7 +171,7 @@ TEST_CASE("webhook: any of the secrets signs; everything else is 401 with one an
 }
 
 TEST_CASE("webhook: GitHub's headers become subject and dedupe key, its ping is answered and goes no further") {
-  Hooked hooked(github());
+  Hooked hooked(of("github"));
   const std::string body = R"({"ref":"refs/heads/main"})";
   const auto signature = "X-Hub-Signature-256: " + sign(body, "s3cret");
   CHECK(hooked
@@ -194,23 +189,24 @@ TEST_CASE("webhook: GitHub's headers become subject and dedupe key, its ping is 
 }
 
 TEST_CASE("webhook: GitHub's form deliveries carry the JSON in the field payload, signed as they came") {
-  Hooked hooked(github());
+  Hooked hooked(of("github"));
   const std::string body = "payload=%7B%22a%22%3A+%5B1%5D%7D";
   const std::string form = "Content-Type: application/x-www-form-urlencoded";
   CHECK(hooked.post(body, {"X-Hub-Signature-256: " + sign(body, "s3cret"), form}).status == 202);
-  CHECK(hooked.post("a=1", {"X-Hub-Signature-256: " + sign("a=1", "s3cret"), form}).status == 400);
+  CHECK(hooked.post("payload=%7B", {"X-Hub-Signature-256: " + sign("payload=%7B", "s3cret"), form}).status == 400);
   const auto events = hooked.events();
   REQUIRE(events.size() == 1);
   CHECK(events[0].data.text() == R"({"a": [1]})");
 }
 
-TEST_CASE("webhook: a form becomes an object of strings") {
+TEST_CASE("webhook: a form becomes an object of strings, and of lists where a field is repeated") {
   Hooked hooked(open_to_all());
   const std::string form = "Content-Type: Application/X-WWW-Form-URLencoded";
   CHECK(hooked.post("a=1&b=x+y%0a&c", {form}).status == 202);
-  CHECK(hooked.post("a=1&a=2", {form}).status == 400);
+  CHECK(hooked.post("a=1&b=0&a=2&a=3", {form}).status == 202);
   const auto events = hooked.events();
-  REQUIRE(events.size() == 1);
+  REQUIRE(events.size() == 2);
+  CHECK(events[1].data.json() == nlohmann::json{{"a", {"1", "2", "3"}}, {"b", "0"}});
   CHECK(events[0].data.json() == nlohmann::json{{"a", "1"}, {"b", "x y\n"}, {"c", ""}});
 }
 
@@ -223,7 +219,7 @@ TEST_CASE("webhook: what is no JSON is 400, what says to be something else 415")
     CHECK(answer.status == 400);
     CHECK(answer.headers.get("Content-Type") == "application/problem+json");
   }
-  CHECK(hooked.post("{}", {"Content-Type: text/plain"}).status == 415);
+  CHECK(hooked.post("{}", {"Content-Type: image/png"}).status == 415);
   CHECK(hooked.post("{}", {"Content-Type: application/xml"}).status == 415);
   CHECK(hooked.post("{}", {"Content-Type: application/cloudevents+json"}).status == 202);
   CHECK(hooked.post(std::string(hooked.options.max_body + 1, ' ')).status == 413);
@@ -305,7 +301,7 @@ TEST_CASE("webhook: what it refuses it says, with the deciding value, and nothin
   const auto wrong = sign("{}", "wrong");
   CHECK(hooked.post("{}", {"X-Signature: " + wrong, "Idempotency-Key: k1"}).status == 401);
   CHECK(hooked.post("{", {signature("{")}).status == 400);
-  CHECK(hooked.post("{}", {signature("{}"), "Content-Type: text/x;y=z"}).status == 415);
+  CHECK(hooked.post("{}", {signature("{}"), "Content-Type: image/x;y=z"}).status == 415);
   CHECK(hooked.post("{}", {signature("{}")}).status == 429);
   CHECK(hooked.post(std::string(101, ' '), {"Idempotency-Key: k2"}).status == 413);
   CHECK(RawClient(hooked.port).ask("POST /hook HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\nff\r\n").status == 413);
@@ -315,10 +311,10 @@ TEST_CASE("webhook: what it refuses it says, with the deciding value, and nothin
   const std::vector<std::pair<Cause, std::string>> expected = {
       {Cause::signature, "signature: no X-Signature header"},
       {Cause::signature, "signature: 2 X-Signature headers, wanted one"},
-      {Cause::signature, "signature: X-Signature is not sha256= and 64 hexadecimal digits"},
+      {Cause::signature, "signature: X-Signature is not `sha256=` and the hexadecimal form of an HMAC-SHA256"},
       {Cause::signature, "signature: none of 2 secrets matched"},
       {Cause::body, "body: "},
-      {Cause::type, "type: Content-Type is 'text/x;y=z', wanted JSON or a form"},
+      {Cause::type, "type: Content-Type is 'image/x;y=z', wanted JSON, a form or a text"},
       {Cause::rate, "rate_limit: more than 2/d"},
       {Cause::size, "body: 101 bytes, at most 100 (max_body)"},
       {Cause::size, "body: more than 100 bytes, at most 100 (max_body)"},
@@ -341,8 +337,75 @@ TEST_CASE("webhook: what it refuses it says, with the deciding value, and nothin
   CHECK(hooked.events().empty());
 }
 
+TEST_CASE("webhook: a text is a string, unless the configuration knows better") {
+  Hooked hooked(open_to_all());
+  CHECK(hooked.post("it's \"up\"\n", {"Content-Type: text/plain; charset=utf-8"}).status == 202);
+  CHECK(hooked.post("\xff", {"Content-Type: text/plain"}).status == 400);
+  REQUIRE(hooked.events().size() == 1);
+  CHECK(hooked.events()[0].data.json() == "it's \"up\"\n");
+  auto json = open_to_all();
+  json.body = WebhookOptions::Body::json;
+  Hooked knows(json);
+  CHECK(knows.post("{\"Type\":\"Notification\"}", {"Content-Type: text/plain; charset=UTF-8"}).status == 202);  // as Amazon SNS posts
+  REQUIRE(knows.events().size() == 1);
+  CHECK(knows.events()[0].data.json()["Type"] == "Notification");
+}
+
+TEST_CASE("webhook: what the path's segments were, and the named headers and fields of the query, are kept beside the data") {
+  auto options = open_to_all();
+  options.path = "/hooks/{team}/{stage}";
+  options.headers = {"X-Region", "X-Absent"};
+  options.query = {"env", "many", "absent"};
+  Hooked hooked(options);
+  RawClient client(hooked.port);
+  const auto answer = client.ask("POST /hooks/a%20%2Fb/prod?env=%22x%22&token=s3cret&many=1&many=2 HTTP/1.1\r\nHost: x\r\nX-Region: eu\r\nX-Region: us\r\nX-Other: o\r\nContent-Length: 2\r\n\r\n{}");
+  CHECK(answer.status == 400);  // an escaped slash: no separator, and no part of a name either
+  CHECK(RawClient(hooked.port).ask("POST /hooks/a%20b/prod?env=%22x%22&token=s3cret&many=1&many=2 HTTP/1.1\r\nHost: x\r\nX-Region: eu\r\nX-Region: us\r\nX-Other: o\r\nContent-Length: 2\r\n\r\n{}").status == 202);
+  CHECK(RawClient(hooked.port).ask("POST /hooks/a HTTP/1.1\r\nHost: x\r\nContent-Length: 2\r\n\r\n{}").status == 404);
+  REQUIRE(hooked.events().size() == 1);
+  REQUIRE(hooked.events()[0].context);
+  CHECK(hooked.events()[0].context->json() == nlohmann::json::parse(R"({"path":{"team":"a b","stage":"prod"},"query":{"env":"\"x\"","many":["1","2"]},"headers":{"X-Region":"eu, us"}})"));
+  Hooked plain(open_to_all());
+  CHECK(plain.post("{}").status == 202);
+  REQUIRE(plain.events().size() == 1);
+  CHECK_FALSE(plain.events()[0].context);
+}
+
+TEST_CASE("webhook: what a provider calls the event and the delivery, in headers or in the body") {
+  const auto event_of = [](const std::string& provider, const std::string& body, std::vector<std::string> headers) {
+    auto options = of(provider);
+    options.secrets.clear();
+    options.unsigned_ok = true;
+    Hooked hooked(options);
+    CHECK(hooked.post(body, headers).status == 202);
+    REQUIRE(hooked.events().size() == 1);
+    return std::pair(hooked.events()[0].subject, hooked.events()[0].dedupe_key);
+  };
+  using Named = std::pair<std::string, std::string>;
+  CHECK(event_of("gitlab", "{}", {"X-Gitlab-Event: Push Hook", "Idempotency-Key: k"}) == Named{"Push Hook", "webhook/deploy/k"});
+  CHECK(event_of("gitea", "{}", {"X-Gitea-Event: push", "X-Gitea-Delivery: g"}) == Named{"push", "webhook/deploy/g"});
+  CHECK(event_of("bitbucket", "{}", {"X-Event-Key: repo:push", "X-Request-UUID: u"}) == Named{"repo:push", "webhook/deploy/u"});
+  CHECK(event_of("stripe", R"({"id":"evt_1","type":"charge.failed"})", {}) == Named{"charge.failed", "webhook/deploy/evt_1"});
+  CHECK(event_of("slack", R"({"event_id":"Ev1","type":"event_callback","event":{"type":"app_mention"}})", {}) == Named{"app_mention", "webhook/deploy/Ev1"});
+  CHECK(event_of("slack", "command=%2Fdeploy&text=now", {"Content-Type: application/x-www-form-urlencoded"}) == Named{"/deploy", ""});
+  CHECK(event_of("standard", R"({"type":"user.created"})", {"webhook-id: msg_1"}) == Named{"user.created", "webhook/deploy/msg_1"});
+  CHECK(event_of("stripe", R"({"id":7,"type":["x"]})", {}) == Named{"", ""});
+}
+
+TEST_CASE("webhook: Slack's question for the address is answered, signed as it must be, and makes no event") {
+  Hooked hooked(of("slack"));
+  const std::string body = R"({"type":"url_verification","challenge":"3eZbrw1aBm2r"})";
+  const auto time = std::to_string(std::chrono::floor<std::chrono::seconds>(hooked.clock.now().wall.time_since_epoch()).count());
+  const auto signature = "v0=" + to_hex(hmac(Hash::sha256, "s3cret", {"v0:", time, ":", body}));
+  CHECK(hooked.post(body, {"X-Slack-Request-Timestamp: " + time, "X-Slack-Signature: v0=00"}).status == 401);
+  const auto answer = hooked.post(body, {"X-Slack-Request-Timestamp: " + time, "X-Slack-Signature: " + signature});
+  CHECK(answer.status == 200);
+  CHECK(nlohmann::json::parse(answer.body) == nlohmann::json{{"challenge", "3eZbrw1aBm2r"}});
+  CHECK(hooked.events().empty());
+}
+
 TEST_CASE("webhook: a single secret that does not match, and GitHub's own header and delivery, are named as such") {
-  Hooked hooked(github());
+  Hooked hooked(of("github"));
   CHECK(hooked.post("{}", {"X-Signature: " + sign("{}", "s3cret"), "X-GitHub-Delivery: d1"}).status == 401);
   CHECK(hooked.post("{}", {"X-Hub-Signature-256: " + sign("{}", "wrong")}).status == 401);
   const auto refusals = hooked.refusals();
