@@ -4,8 +4,10 @@
 #include <cstdint>
 #include <functional>
 #include <string>
+#include <vector>
 
 #include "core/event.h"
+#include "core/run.h"
 
 namespace hark {
 
@@ -34,6 +36,10 @@ class EventSink {
   // Never blocks. A source that has somebody waiting (HTTP), or would not see the same fact again by itself (a file that
   // changed), passes `answer` and acts on a refusal.
   virtual void offer(Event event, Answer answer) = 0;
+
+  // Calls back once, durable, when every run of that event has ended, each with its steps; with none, at once. Never from within.
+  using RunsEnded = std::function<void(const std::vector<Run>&)>;
+  virtual void when_ended(const std::string& event_id, RunsEnded callback) = 0;
 };
 
 }  // namespace hark

@@ -8,6 +8,7 @@ namespace hark {
 
 std::string_view to_string(Refusal::Cause cause) {
   switch (cause) {
+    case Refusal::Cause::address: return "address";
     case Refusal::Cause::signature: return "signature";
     case Refusal::Cause::body: return "body";
     case Refusal::Cause::size: return "size";

@@ -12,10 +12,10 @@
 namespace hark {
 
 struct Refusal {
-  // A fixed few, as they are labels of a metric: who sent it is not known (401), the body is no data (400), too large (413) or of no
+  // A fixed few, as they are labels of a metric: it comes from where none may (403), who sent it is not known (401), the body is no data (400), too large (413) or of no
   // type that is read (415), too much of it (429), nobody could take it now (503); it breaks the rules of HTTP or does not come to its
   // end (400, 408), nothing takes it where it was sent (404, 405).
-  enum class Cause { signature, body, size, type, rate, unavailable, request, path };
+  enum class Cause { address, signature, body, size, type, rate, unavailable, request, path };
 
   WallTime time{};
   std::string source;    // empty: none was reached

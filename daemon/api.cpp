@@ -48,7 +48,9 @@ HttpRoute api_route(const ApiParts& parts, std::string method, std::string path,
   route.path = std::move(path);
   route.handle = [&settings = parts.settings, handle = std::move(handle)](HttpRequest request, HttpResponder respond) {
     // The peer as well: a connection may be older than the listener, which a reload can move to loopback.
-    const bool on_loopback = is_loopback(settings.webhook_host) && is_loopback(request.peer);
+    // What a proxy on this machine hands on comes from who knows where.
+    const bool handed_on = request.headers.count("X-Forwarded-For") + request.headers.count("Forwarded") + request.headers.count("X-Real-IP") > 0;
+    const bool on_loopback = is_loopback(settings.webhook_host) && is_loopback(request.peer) && !handed_on;
     if (!request.control && !on_loopback) {
       respond(problem(403, "not served here", "the API is served on the control socket, and over TCP only where hark listens on loopback"));
     } else if (!request.control && !same_site(request)) {

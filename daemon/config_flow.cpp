@@ -52,22 +52,9 @@ void read_debounce(TableReader& reader, Duration fallback, Rule& rule) {
   }
 }
 
-// A template of the event alone: there is no run yet.
-std::optional<Template> read_event_template(TableReader& reader, std::string_view key) {
-  const ConfigNode* node = reader.text(key);
-  if (node == nullptr) return std::nullopt;
-  reader.show(std::string(key), toml_string(node->text), node);  // `key` is no secret here, whatever its name says elsewhere
-  auto text = Template::parse(node->text);
-  warn_of_unclosed(reader, *node, key, text);
-  for (const auto& name : text.names()) {
-    const bool known = name == "payload" || name.starts_with("payload.") || name.starts_with("event.");
-    if (!known) {
-      reader.fail(*node, key, "'{" + name + "}' is not known when an event arrives; expected {event.*} or {payload.*}");
-    } else if (const Status field = check_event_field(name); !field) {
-      reader.fail(*node, key, field.error().text());
-    }
-  }
-  if (text.constant()) reader.fail(*node, key, "is the same for every event; expected a template such as \"{payload.repository}\"");
+std::optional<Template> read_key_template(TableReader& reader, std::string_view key) {
+  auto text = read_event_template(reader, key);
+  if (text && text->constant()) reader.fail(*reader.any(key), key, "is the same for every event; expected a template such as \"{payload.repository}\"");
   return text;
 }
 
@@ -84,10 +71,27 @@ void read_batch(TableReader& outer, Rule& rule) {
 
 }  // namespace
 
+std::optional<Template> read_event_template(TableReader& reader, std::string_view key) {
+  const ConfigNode* node = reader.text(key);
+  if (node == nullptr) return std::nullopt;
+  reader.show(std::string(key), toml_string(node->text), node);  // `key` is no secret here, whatever its name says elsewhere
+  auto text = Template::parse(node->text);
+  warn_of_unclosed(reader, *node, key, text);
+  for (const auto& name : text.names()) {
+    const bool known = name == "payload" || name.starts_with("payload.") || name.starts_with("event.");
+    if (!known) {
+      reader.fail(*node, key, "'{" + name + "}' is not known when an event arrives; expected {event.*} or {payload.*}");
+    } else if (const Status field = check_event_field(name); !field) {
+      reader.fail(*node, key, field.error().text());
+    }
+  }
+  return text;
+}
+
 void read_flow(TableReader& reader, Duration debounce, Rule& rule) {
   read_batch(reader, rule);
   read_debounce(reader, debounce, rule);
-  rule.key = read_event_template(reader, "key");
+  rule.key = read_key_template(reader, "key");
   if (const ConfigNode* throttle = reader.text("throttle")) {
     reader.show_text("throttle", *throttle);
     const auto rate = Rate::parse(throttle->text, limits::kThrottleCount);
@@ -97,7 +101,7 @@ void read_flow(TableReader& reader, Duration debounce, Rule& rule) {
       reader.fail(*throttle, "throttle", rate.error().text());
     }
   }
-  rule.dedupe_key = read_event_template(reader, "dedupe_key");
+  rule.dedupe_key = read_key_template(reader, "dedupe_key");
   rule.dedupe_window = reader.duration("dedupe_window", "24h", Duration::zero());
   rule.priority = static_cast<int>(reader.integer("priority", 0, -limits::kPriority, limits::kPriority));
 }

@@ -26,6 +26,9 @@ Settings map_settings(const ConfigNode& root, const ConfigFile& file, const Conf
 void read_sources(const std::vector<const ConfigNode*>& sources, MappingContext& context);
 // The keys of one webhook source; host and port are the daemon's.
 WebhookOptions read_webhook(TableReader& reader, const MappingContext& context);
+std::vector<IpNetwork> read_networks(TableReader& reader, std::string_view key);
+// A template of the event alone: there is no run yet.
+std::optional<Template> read_event_template(TableReader& reader, std::string_view key);
 // What gathers, bounds and orders the events of a source: the same words for all of them. `debounce`: where the table says nothing.
 void read_flow(TableReader& reader, Duration debounce, Rule& rule);
 void read_handlers(const ConfigNode& handlers, MappingContext& context);

@@ -228,7 +228,7 @@ const std::array kTypes = {
                [](auto& reader, auto& context) -> SourceOptions { return read_file_change(reader, context); }},
     SourceType{"git_push", {"repository", "branches"},
                [](auto& reader, auto&) -> SourceOptions { return read_git_push(reader); }},
-    SourceType{"webhook", {"path", "provider", "secret", "secret_file", "credential", "unsigned", "signature_header", "signature_algorithm", "signature_encoding", "signature_prefix", "tolerance", "headers", "query", "body", "max_body", "rate_limit"},
+    SourceType{"webhook", {"path", "provider", "secret", "secret_file", "credential", "unsigned", "signature_header", "signature_algorithm", "signature_encoding", "signature_prefix", "tolerance", "allow", "headers", "query", "body", "respond", "respond_timeout", "response", "max_body", "rate_limit"},
                [](auto& reader, auto& context) -> SourceOptions { return read_webhook(reader, context); }},
     SourceType{"schedule", {"cron", "timezone", "jitter", "catch_up", "catch_up_limit"},
                [](auto& reader, auto&) -> SourceOptions { return read_schedule(reader); }},
@@ -251,7 +251,6 @@ class SourceReader {
     const SourceType* type = this->type(reader);
     if (type == nullptr) return;  // which keys are right depends on it
     source.type = type->name;
-    reader.not_yet({"allow"});
     reader.belongs("on_busy", "a handler");
     send_keys_home(reader);
     source.options = type->read(reader, context_);

@@ -64,6 +64,7 @@ void read_top(TableReader& reader, MappingContext& context) {
   to.dead_letter_retention = reader.duration("dead_letter_retention", "30d", kLeast);
   to.webhook_host = host_of(reader);
   to.webhook_port = static_cast<std::uint16_t>(reader.integer("webhook_port", 8080, 0, 65535));
+  to.trusted_proxies = read_networks(reader, "trusted_proxies");
   to.listen = reader.has("webhook_port");
   to.log_level = reader.choice("log_level", {"trace", "debug", "info", "warn", "error", "off"}, "info");
   to.log_format = reader.choice("log_format", {"text", "json"}, "text");

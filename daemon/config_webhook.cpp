@@ -251,7 +251,41 @@ void read_scheme(TableReader& reader, WebhookOptions& options) {
   }
 }
 
+WebhookResponse read_response(TableReader& outer) {
+  WebhookResponse response;
+  response.result = outer.choice("respond", {"accepted", "result"}, "accepted") == "result";
+  if (response.result) {
+    response.deadline = outer.duration("respond_timeout", "10s", std::chrono::milliseconds(1));
+  } else {
+    outer.warn_if_idle("respond_timeout", true, "`respond = \"accepted\"` waits for nothing");
+  }
+  const ConfigNode* table = outer.table("response");
+  if (table == nullptr) return response;
+  auto reader = outer.within(*table, "response");
+  response.status = static_cast<int>(reader.integer("status", response.status, 200, 299));
+  response.body = read_event_template(reader, "body");
+  response.content_type = reader.string("content_type", response.content_type);
+  const bool printable = std::all_of(response.content_type.begin(), response.content_type.end(), [](char c) { return c >= 0x20 && c < 0x7f; });
+  if (!printable) reader.fail(*reader.any("content_type"), "content_type", "expected a media type, such as \"application/json\"");
+  reader.finish();
+  return response;
+}
+
 }  // namespace
+
+std::vector<IpNetwork> read_networks(TableReader& reader, std::string_view key) {
+  std::vector<IpNetwork> networks;
+  const auto nodes = reader.texts(key);
+  if (reader.has(key)) reader.show_texts(key, nodes, reader.any(key));
+  for (const ConfigNode* node : nodes) {
+    if (auto network = IpNetwork::parse(node->text)) {
+      networks.push_back(std::move(*network));
+    } else {
+      reader.fail(*node, key, "expected a network or an address, such as \"10.0.0.0/8\", \"2001:db8::/32\" or \"127.0.0.1\", with nothing set behind its prefix, found " + shown(*node));
+    }
+  }
+  return networks;
+}
 
 WebhookOptions read_webhook(TableReader& reader, const MappingContext& context) {
   WebhookOptions options;
@@ -265,11 +299,14 @@ WebhookOptions read_webhook(TableReader& reader, const MappingContext& context) 
   options.secrets = read_secrets(reader, context.request, options.scheme);
   check_secrets(reader, context, options);
   const auto body = reader.choice("body", {"auto", "json", "form", "text"}, "auto");
-  using Body = WebhookOptions::Body;
-  options.body = body == "json" ? Body::json : body == "form" ? Body::form : body == "text" ? Body::text : Body::by_type;
+  options.body = body == "json" ? WebhookBody::json : body == "form" ? WebhookBody::form : body == "text" ? WebhookBody::text : WebhookBody::by_type;
+  options.allow = read_networks(reader, "allow");
+  if (reader.has("allow") && options.allow.empty() && reader.texts("allow").empty()) reader.fail_key("allow", "expected at least one network, found none: nobody could send");
+  options.trusted_proxies = context.settings.trusted_proxies;
   options.headers = read_kept(reader, "headers");
   options.query = read_kept(reader, "query");
   check_kept_headers(reader, options);
+  options.response = read_response(reader);
   options.max_body = static_cast<std::uint64_t>(
       reader.integer("max_body", static_cast<std::int64_t>(limits::kHttpBodyDefault), 1, limits::kHttpBodyMax));
   options.rate_limit = read_rate_limit(reader);

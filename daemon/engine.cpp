@@ -262,12 +262,14 @@ void Engine::committed(Turn& turn) {
       last_run_.note(*run);
       state_dirty_ = settings_.persist_last_run;
     }
-    const auto watch = watches_.find(run->event_id);
-    if (watch == watches_.end()) continue;
-    watch->second.ended.push_back(*run);
-    if (--watch->second.open_runs > 0) continue;
-    answers.push_back([callback = std::move(watch->second.callback), ended = std::move(watch->second.ended)](const Status&) { callback(ended); });
-    watches_.erase(watch);
+    const auto watching = watches_.equal_range(run->event_id);
+    for (auto next = watching.first; next != watching.second;) {
+      const auto watch = next++;
+      watch->second.ended.push_back(*run);
+      if (--watch->second.open_runs > 0) continue;
+      answers.push_back([callback = std::move(watch->second.callback), ended = std::move(watch->second.ended)](const Status&) { callback(ended); });
+      watches_.erase(watch);
+    }
   }
   if (!answers.empty() || turn.stored_events) answer_when_durable(std::move(answers));
   for (const auto& notice : turn.notices) parts_.emitter.emit(notice);
@@ -322,7 +324,7 @@ void Engine::when_ended(const std::string& event_id, RunsEnded callback) {
     return;
   }
   watch.callback = std::move(callback);
-  watches_.insert_or_assign(event_id, std::move(watch));
+  watches_.emplace(event_id, std::move(watch));
 }
 
 void Engine::arm_timer() {

@@ -77,9 +77,7 @@ class Engine final : public EventSink, public Marks {
   Result<MarkSet> marks_of(const std::string& source) override { return parts_.journal.marks(source); }
   void replace_marks(const std::string& source, MarkSet marks) override;
 
-  // Calls back once, durable, when every run of that event has ended; with none, at once.
-  using RunsEnded = std::function<void(const std::vector<Run>&)>;
-  void when_ended(const std::string& event_id, RunsEnded callback);
+  void when_ended(const std::string& event_id, RunsEnded callback) override;
 
   // Deletes one batch of what is beyond the retention. The engine does so by itself as long as the loop runs.
   Result<Journal::Pruned> prune();
@@ -228,7 +226,7 @@ class Engine final : public EventSink, public Marks {
     std::vector<Run> ended;
     RunsEnded callback;
   };
-  std::map<std::string, Watch> watches_;            // by event id
+  std::multimap<std::string, Watch> watches_;       // by event id
 
   bool draining_ = false;
   bool cut_off_ = false;                            // the drain ran out of patience

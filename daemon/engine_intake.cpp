@@ -1,6 +1,7 @@
 // What comes in: who may offer now, whether it was here before, and how it is stored.
 #include <utility>
 
+#include "core/event_template.h"
 #include "core/limits.h"
 #include "daemon/engine_turn.h"
 #include "platform/clock.h"

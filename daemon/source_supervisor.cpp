@@ -65,6 +65,8 @@ class SourceSupervisor::Supervised final : public SourceHost, public std::enable
     owner_.sink_.offer(std::move(event), std::move(answer));
   }
 
+  void when_ended(const std::string& event_id, RunsEnded callback) override { owner_.sink_.when_ended(event_id, std::move(callback)); }
+
   void failed(Error error) override {
     // Posted: the source says this from within a call of its own, and stop() must not pull the ground from under it.
     owner_.loop_.post([this, alive = std::weak_ptr<bool>(alive_), error = std::move(error)] {

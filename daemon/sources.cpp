@@ -17,7 +17,7 @@ std::unique_ptr<Source> make(const GitRefsOptions& options, const std::string&, 
   return make_git_refs(options, parts.loop, parts.clock, parts.workers, parts.marks);
 }
 std::unique_ptr<Source> make(const WebhookOptions& options, const std::string&, const SourceParts& parts) {
-  return make_webhook(options, parts.server, parts.clock);
+  return make_webhook(options, parts.server, parts.loop, parts.clock);
 }
 std::unique_ptr<Source> make(const ScheduleOptions& options, const std::string& name, const SourceParts& parts) {
   return make_schedule(options, parts.loop, parts.clock, [&last_run = parts.last_run, &all_since = parts.schedules_since, name]() -> std::optional<WallTime> {

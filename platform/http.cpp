@@ -102,8 +102,23 @@ std::optional<Duration> retry_after(const HttpHeaders& headers, WallTime now) {
   return std::max<Duration>(WallTime(std::chrono::seconds(::timegm(&date))) - now, Duration::zero());
 }
 
+std::string_view media_type(const HttpHeaders& headers) {
+  auto type = headers.get("Content-Type").value_or("");
+  type = type.substr(0, type.find(';'));
+  while (!type.empty() && (type.back() == ' ' || type.back() == '\t')) type.remove_suffix(1);
+  return type;
+}
+
 bool equal_ignoring_case(std::string_view a, std::string_view b) {
   return a.size() == b.size() && std::equal(a.begin(), a.end(), b.begin(), [](char x, char y) { return lower(x) == lower(y); });
+}
+
+std::string HttpHeaders::joined(std::string_view name) const {
+  std::string list;
+  for (const auto& [key, value] : entries_) {
+    if (equal_ignoring_case(key, name)) list += (list.empty() ? "" : ", ") + value;
+  }
+  return list;
 }
 
 std::optional<std::string_view> HttpHeaders::get(std::string_view name) const {

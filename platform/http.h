@@ -19,6 +19,7 @@ class HttpHeaders {
   void reserve(std::size_t count) { entries_.reserve(count); }
   std::optional<std::string_view> get(std::string_view name) const;  // the first of that name
   std::size_t count(std::string_view name) const;
+  std::string joined(std::string_view name) const;  // all of that name as the one list that they are (RFC 9110, 5.3)
   const std::vector<std::pair<std::string, std::string>>& entries() const { return entries_; }
 
  private:
@@ -53,6 +54,9 @@ bool same_site(const HttpRequest& request);
 // The value of a traceparent header that is well-formed (W3C Trace Context, 3.2), else empty: what is handed on is then known to
 // be harmless.
 std::string traceparent_of(const HttpHeaders& headers);
+
+// Content-Type without its parameters; empty: there is none.
+std::string_view media_type(const HttpHeaders& headers);
 
 // How long a server asked to be left alone: Retry-After as seconds or as a date (RFC 9110, 10.2.3; the preferred form of 5.6.7).
 std::optional<Duration> retry_after(const HttpHeaders& headers, WallTime now);

@@ -6,6 +6,7 @@
 #include <nlohmann/json.hpp>
 
 #include "core/event_field.h"
+#include "core/event_template.h"
 #include "core/limits.h"
 #include "core/printable.h"
 
@@ -33,18 +34,6 @@ const Rule* Router::rule_of_held(const std::string& source) const {
 const Rule* Router::rule(const std::string& source) const {
   const auto found = rules_.find(source);
   return found == rules_.end() ? nullptr : &found->second;
-}
-
-std::optional<std::string> rendered_for(const Template& text, const Event& event) {
-  std::vector<nlohmann::json> scratch;  // values stay where they are until all are put in
-  scratch.reserve(text.parts().size());
-  bool any = text.constant();
-  auto rendered = text.render([&](std::string_view name) {
-    const auto* value = event_field(event, name, scratch.emplace_back());
-    any = any || value != nullptr;
-    return value;
-  });
-  return any ? std::optional(std::move(rendered)) : std::nullopt;
 }
 
 namespace {

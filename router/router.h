@@ -73,9 +73,6 @@ class Router {
   Debounce debounce_;
 };
 
-// A template of a rule with the values of an event; nullopt: it refers to values, and the event has none of them.
-std::optional<std::string> rendered_for(const Template& text, const Event& event);
-
 // One event for many. Changes of files: the last one's envelope, with the union of what they say. nullopt: they are not of that kind.
 std::optional<Event> merge_file_changes(const std::vector<Debounce::Held>& events);
 // Others: data = {"events": [each as a whole, in the order they came]}.

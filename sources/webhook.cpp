@@ -1,36 +1,26 @@
 #include "sources/webhook.h"
 
 #include <algorithm>
+#include <array>
 #include <memory>
 #include <utility>
 
 #include <nlohmann/json.hpp>
 
 #include "core/event_field.h"
+#include "core/event_template.h"
 #include "core/hex.h"
-#include "core/json_keys.h"
 #include "core/printable.h"
 #include "platform/clock.h"
 #include "platform/digest.h"
 #include "platform/http_server.h"
+#include "platform/loop.h"
+#include "sources/cloud_events.h"
 #include "sources/webhook_provider.h"
 
 namespace hark {
 
 namespace {
-
-using Body = WebhookOptions::Body;
-
-// By its Content-Type; Body::by_type: of none that is read.
-Body body_of(const HttpHeaders& headers) {
-  auto type = headers.get("Content-Type").value_or("");
-  type = type.substr(0, type.find(';'));
-  while (!type.empty() && (type.back() == ' ' || type.back() == '\t')) type.remove_suffix(1);
-  const auto ends_with = [&](std::string_view end) { return type.size() > end.size() && equal_ignoring_case(type.substr(type.size() - end.size()), end); };
-  if (type.empty() || equal_ignoring_case(type, "application/json") || ends_with("+json")) return Body::json;
-  if (equal_ignoring_case(type, "application/x-www-form-urlencoded")) return Body::form;
-  return equal_ignoring_case(type.substr(0, 5), "text/") ? Body::text : Body::by_type;
-}
 
 // What a sender calls one delivery. One that is long, or not for eyes, by its fingerprint: it is the same one each time.
 std::string delivery_id(std::string_view id) {
@@ -55,30 +45,6 @@ std::string_view first_of(const Payload& payload, const std::vector<std::string>
   return {};
 }
 
-// The fields as an object of strings; of one that is there more than once a list.
-Payload fields_of(std::string_view form) {
-  auto object = nlohmann::json::object();
-  for (auto& [name, value] : form_values(form)) {
-    auto& field = object[name];
-    if (field.is_string()) field = nlohmann::json::array({std::move(field)});
-    if (field.is_array()) {
-      field.push_back(std::move(value));
-    } else {
-      field = std::move(value);
-    }
-  }
-  return Payload(object);
-}
-
-// The values of a header that was sent in pieces are one list (RFC 9110, 5.3).
-std::string joined(const HttpHeaders& headers, std::string_view name) {
-  std::string all;
-  for (const auto& [key, value] : headers.entries()) {
-    if (equal_ignoring_case(key, name)) all += (all.empty() ? "" : ", ") + value;
-  }
-  return all;
-}
-
 HttpResponse json_response(int status, const nlohmann::json& body) {
   HttpResponse response;
   response.status = status;
@@ -93,22 +59,58 @@ HttpResponse come_again(int status, const std::string& detail, Duration after) {
   return response;
 }
 
+nlohmann::json told(const Acceptance& acceptance) {
+  nlohmann::json body = {{"event_id", acceptance.event_id}};
+  if (acceptance.outcome == Acceptance::Outcome::duplicate) body["duplicate"] = true;
+  return body;
+}
+
 HttpResponse answer_to(const Acceptance& acceptance) {
-  switch (acceptance.outcome) {
-    case Acceptance::Outcome::accepted:
-      return json_response(202, {{"event_id", acceptance.event_id}});
-    case Acceptance::Outcome::duplicate:
-      return json_response(200, {{"event_id", acceptance.event_id}, {"duplicate", true}});
-    case Acceptance::Outcome::refused:
-      break;
+  if (!acceptance.taken()) return come_again(503, acceptance.reason, limits::kWebhookRetryAfter);
+  return json_response(acceptance.outcome == Acceptance::Outcome::duplicate ? 200 : 202, told(acceptance));
+}
+
+// One answer for several events: all of them are taken, or the sender is to come again with all, of which none counts twice.
+HttpResponse answer_to(const std::vector<Acceptance>& all) {
+  auto events = nlohmann::json::array();
+  for (const auto& acceptance : all) {
+    if (!acceptance.taken()) return answer_to(acceptance);
+    events.push_back(told(acceptance));
   }
-  return come_again(503, acceptance.reason, limits::kWebhookRetryAfter);
+  return json_response(202, {{"events", events}});
+}
+
+// The output of the run that came of an event. nullopt: none did.
+std::optional<HttpResponse> answer_to(const std::vector<Run>& runs, const std::string& content_type) {
+  if (runs.empty()) return std::nullopt;
+  const auto& run = runs.front();
+  HttpResponse response;
+  response.headers.add("X-Content-Type-Options", "nosniff");
+  const auto* step = run.steps.empty() ? nullptr : &run.steps.back();
+  if (run.state != RunState::succeeded) {
+    // Why is for whoever runs hark: a command's complaints are not for who called it.
+    response = problem(500, "the run did not succeed", "run " + run.id + " " + std::string(to_string(run.state)));
+  } else if (step != nullptr && step->output_bytes > step->output.size()) {
+    response = problem(500, "the output is too large", "run " + run.id + " wrote " + std::to_string(step->output_bytes) + " bytes");
+  } else {
+    response.content_type = content_type;
+    if (step != nullptr) response.body = step->output;
+  }
+  response.headers.add("X-Hark-Event", run.event_id);
+  response.headers.add("X-Hark-Run", run.id);
+  return response;
+}
+
+// The types of hark's own events: who sends one of these could pass for what did not happen.
+bool is_own_type(std::string_view type) {
+  constexpr std::array<std::string_view, 7> kOwn = {"file_change", "git_push", "git_pr", "webhook", "schedule", "manual", "run_failed"};
+  return std::find(kOwn.begin(), kOwn.end(), type) != kOwn.end() || type.starts_with("handler:");
 }
 
 class Webhook final : public Source {
  public:
-  Webhook(WebhookOptions options, HttpServer& server, const Clock& clock)
-      : options_(std::move(options)), server_(server), clock_(clock), provider_(*webhook_provider(options_.provider)), check_(options_.scheme, options_.secrets) {
+  Webhook(WebhookOptions options, HttpServer& server, Loop& loop, const Clock& clock)
+      : options_(std::move(options)), server_(server), loop_(loop), clock_(clock), provider_(*webhook_provider(options_.provider)), check_(options_.scheme, options_.secrets) {
     if (options_.rate_limit) limiter_.emplace(*options_.rate_limit);
   }
   ~Webhook() override { stop(); }
@@ -124,17 +126,24 @@ class Webhook final : public Source {
   void not_received(const HttpRequest& head, int status, const std::string& reason);
   void receive(HttpRequest request, const HttpResponder& answer);
   std::optional<std::string> doubt(const HttpRequest& request) const;
+  std::string sender(const HttpRequest& request) const { return client_address(request.peer, request.headers.joined("X-Forwarded-For"), options_.trusted_proxies); }
   Refusal refusal(const HttpRequest& request, Refusal::Cause cause, std::string reason) const;
-  Result<Payload> parse(HttpRequest& request, Body body) const;
   std::optional<Payload> context_of(const HttpRequest& request) const;
+  void receive_body(HttpRequest request, const HttpResponder& answer);
+  void receive_cloud_events(HttpRequest request, const HttpResponder& answer);
+  void offer(Event event, Refusal refused, EventSink::Answer answer);
+  void answer_with_result(const Event& event, const Acceptance& acceptance, const HttpResponder& answer);
+  HttpResponse accepted(const Event& event, const Acceptance& acceptance) const;
 
   const WebhookOptions options_;
   HttpServer& server_;
+  Loop& loop_;
   const Clock& clock_;
   const WebhookProvider& provider_;
   const SignatureCheck check_;
   std::optional<RateLimiter> limiter_;
   SourceHost* host_ = nullptr;  // null: not started
+  std::shared_ptr<bool> alive_ = std::make_shared<bool>(true);  // for answers that come when it is gone
 };
 
 Status Webhook::start(SourceHost& host) {
@@ -166,23 +175,11 @@ Refusal Webhook::refusal(const HttpRequest& request, Refusal::Cause cause, std::
   Refusal refusal;
   refusal.cause = cause;
   refusal.reason = std::move(reason);
-  refusal.peer = request.peer;
+  refusal.peer = sender(request);
+  if (refusal.peer.empty()) refusal.peer = request.peer;
   const auto delivery = first_of(request.headers, provider_.delivery_headers);
   if (!delivery.empty()) refusal.delivery = delivery_id(delivery);
   return refusal;
-}
-
-Result<Payload> Webhook::parse(HttpRequest& request, Body body) const {
-  if (body == Body::text) {
-    if (is_utf8(request.body)) return Payload(nlohmann::json(std::move(request.body)));
-    return Error{"the text is no UTF-8", {}};
-  }
-  if (body == Body::json) return parse_event_data(std::move(request.body));
-  // Forges and Slack can send their JSON so.
-  if (provider_.json_in_form) {
-    if (auto payload = form_value(request.body, "payload")) return parse_event_data(std::move(*payload));
-  }
-  return fields_of(request.body);
 }
 
 // Beside the data, what the configuration asks for: a query or a header may hold a secret, which is not to be kept unasked.
@@ -194,7 +191,7 @@ std::optional<Payload> Webhook::context_of(const HttpRequest& request) const {
     if (fields.json().contains(name)) context["query"][name] = fields.json()[name];
   }
   for (const auto& name : options_.headers) {
-    if (request.headers.count(name) > 0) context["headers"][name] = joined(request.headers, name);
+    if (request.headers.count(name) > 0) context["headers"][name] = request.headers.joined(name);
   }
   return context.empty() ? std::nullopt : std::optional(Payload(context));
 }
@@ -212,22 +209,34 @@ void Webhook::receive(HttpRequest request, const HttpResponder& answer) {
     host_->refused(refusal(request, cause, std::move(reason)));
     answer(std::move(response));
   };
+  if (!options_.allow.empty() && !request.control && !any_contains(options_.allow, sender(request))) {
+    const auto from = sender(request);
+    return refuse(Refusal::Cause::address, from.empty() ? "address: X-Forwarded-For of " + request.peer + " names no address" : "address: " + from + " is none of allow", problem(403, {}));
+  }
   if (const auto doubted = doubt(request)) return refuse(Refusal::Cause::signature, "signature: " + *doubted, problem(401, {}));
   if (const auto wait = limiter_ ? limiter_->take(clock_.now().steady) : Duration::zero(); wait > Duration::zero()) {
     const auto over = "more than " + to_string(*options_.rate_limit);
     return refuse(Refusal::Cause::rate, "rate_limit: " + over, come_again(429, over, wait));
   }
-  const auto body = options_.body == Body::by_type ? body_of(request.headers) : options_.body;
-  if (body == Body::by_type) {
-    const auto type = printable(request.headers.get("Content-Type").value_or(""), limits::kShownValue);
-    return refuse(Refusal::Cause::type, "type: Content-Type is '" + type + "', wanted JSON, a form or a text",
+  if (options_.body == WebhookBody::by_type && is_cloud_event(request.headers)) return receive_cloud_events(std::move(request), answer);
+  receive_body(std::move(request), answer);
+}
+
+void Webhook::receive_body(HttpRequest request, const HttpResponder& answer) {
+  const auto refuse = [&](Refusal::Cause cause, std::string reason, HttpResponse response) {
+    host_->refused(refusal(request, cause, std::move(reason)));
+    answer(std::move(response));
+  };
+  const auto type = options_.body == WebhookBody::by_type ? body_type(request.headers) : options_.body;
+  if (type == WebhookBody::by_type) {
+    return refuse(Refusal::Cause::type, "type: Content-Type is '" + printable(request.headers.get("Content-Type").value_or(""), limits::kShownValue) + "', wanted JSON, a form or a text",
                   problem(415, {}, "application/json, application/x-www-form-urlencoded or text/plain is taken here"));
   }
   Event event;
   event.subject = first_of(request.headers, provider_.event_headers);
   if (!provider_.ping.empty() && event.subject == provider_.ping) return answer(json_response(200, {{"pong", true}}));
 
-  auto payload = parse(request, body);
+  auto payload = read_body(type, std::move(request.body), provider_.json_in_form);
   if (!payload) {
     const auto& wrong = payload.error().message;
     return refuse(Refusal::Cause::body, "body: " + wrong, problem(400, {}, wrong));
@@ -242,23 +251,110 @@ void Webhook::receive(HttpRequest request, const HttpResponder& answer) {
   event.data = std::move(*payload);
   event.context = context_of(request);
   event.type = "webhook";
+  event.traceparent = traceparent_of(request.headers);
+  Event told = options_.response.body || options_.response.result ? event : Event{};
+  offer(std::move(event), std::move(refused), [this, answer, told = std::move(told), alive = std::weak_ptr<bool>(alive_)](const Acceptance& acceptance) {
+    if (alive.expired() || !acceptance.taken()) return answer(answer_to(acceptance));
+    if (options_.response.result) return answer_with_result(told, acceptance, answer);
+    answer(accepted(told, acceptance));
+  });
+}
+
+// Each becomes an event of its own type, with its data; what else it says of itself is in the context.
+void Webhook::receive_cloud_events(HttpRequest request, const HttpResponder& answer) {
+  const auto refuse = [&](const std::string& wrong) {
+    host_->refused(refusal(request, Refusal::Cause::body, "body: " + wrong));
+    answer(problem(400, {}, wrong));
+  };
+  auto read = read_cloud_events(request.headers, std::move(request.body));
+  if (!read) return refuse(read.error().message);
+  const auto context = context_of(request);
+  std::vector<Event> events;
+  for (auto& each : *read) {
+    if (is_own_type(each.type)) return refuse("CloudEvent: the type '" + each.type + "' is hark's own");
+    Event event;
+    event.type = std::move(each.type);
+    event.subject = std::move(each.subject);
+    event.dedupe_key = "webhook/" + options_.name + "/" + delivery_id(write_json({each.source, each.id}));
+    event.traceparent = traceparent_of(request.headers);
+    auto beside = context ? context->json() : nlohmann::json::object();
+    beside["cloudevent"] = std::move(each.others);
+    beside["cloudevent"]["id"] = std::move(each.id);
+    beside["cloudevent"]["source"] = std::move(each.source);
+    event.context = Payload(beside);
+    event.data = std::move(each.data);
+    events.push_back(std::move(event));
+  }
+  if (events.empty()) return answer(answer_to(std::vector<Acceptance>{}));
+  const bool single = events.size() == 1 && !is_cloud_event_batch(request.headers);
+  struct Gathered {
+    std::vector<Acceptance> all;
+    std::size_t open;
+  };
+  const auto gathered = std::make_shared<Gathered>(Gathered{std::vector<Acceptance>(events.size()), events.size()});
+  for (std::size_t i = 0; i < events.size(); ++i) {
+    offer(std::move(events[i]), refusal(request, Refusal::Cause::unavailable, "not taken: "), [answer, gathered, single, i](const Acceptance& acceptance) {
+      gathered->all[i] = acceptance;
+      if (--gathered->open == 0) answer(single ? answer_to(acceptance) : answer_to(gathered->all));
+    });
+  }
+}
+
+void Webhook::offer(Event event, Refusal refused, EventSink::Answer answer) {
   event.source = options_.name;
   event.time = clock_.now().wall;
-  event.traceparent = traceparent_of(request.headers);
-  host_->offer(std::move(event), [answer, host = host_, refused = std::move(refused)](const Acceptance& acceptance) {
+  host_->offer(std::move(event), [host = host_, refused = std::move(refused), answer = std::move(answer)](const Acceptance& acceptance) {
     if (!acceptance.taken()) {
       auto said = refused;
       said.reason += acceptance.reason;
       host->refused(std::move(said));
     }
-    answer(answer_to(acceptance));
+    answer(acceptance);
+  });
+}
+
+HttpResponse Webhook::accepted(const Event& event, const Acceptance& acceptance) const {
+  const auto& wanted = options_.response;
+  if (!wanted.body) {
+    auto response = answer_to(acceptance);
+    if (acceptance.outcome == Acceptance::Outcome::accepted) response.status = wanted.status;
+    return response;
+  }
+  auto told = event;
+  told.id = acceptance.event_id;
+  HttpResponse response;
+  response.status = wanted.status;
+  response.content_type = wanted.content_type;
+  response.body = rendered_for(*wanted.body, told).value_or("");
+  response.headers.add("X-Content-Type-Options", "nosniff");
+  return response;
+}
+
+// Whoever comes first answers: the run's end, or the deadline. (The other finds the request answered.)
+void Webhook::answer_with_result(const Event& event, const Acceptance& acceptance, const HttpResponder& answer) {
+  struct Waiting {
+    std::unique_ptr<Timer> timer;
+    HttpResponder answer;
+  };
+  const auto waiting = std::make_shared<Waiting>(Waiting{loop_.timer(), answer});
+  const auto otherwise = accepted(event, acceptance);
+  const auto end = [](const std::shared_ptr<Waiting>& which, const HttpResponse& response) {
+    const auto respond = std::exchange(which->answer, nullptr);
+    which->timer->cancel();
+    if (respond) respond(response);
+  };
+  waiting->timer->at(clock_.now().steady + options_.response.deadline, [which = std::weak_ptr<Waiting>(waiting), otherwise, end] {
+    if (const auto known = which.lock()) end(known, otherwise);
+  });
+  host_->when_ended(acceptance.event_id, [waiting, otherwise, end, type = options_.response.content_type](const std::vector<Run>& runs) {
+    end(waiting, answer_to(runs, type).value_or(otherwise));
   });
 }
 
 }  // namespace
 
-std::unique_ptr<Source> make_webhook(WebhookOptions options, HttpServer& server, const Clock& clock) {
-  return std::make_unique<Webhook>(std::move(options), server, clock);
+std::unique_ptr<Source> make_webhook(WebhookOptions options, HttpServer& server, Loop& loop, const Clock& clock) {
+  return std::make_unique<Webhook>(std::move(options), server, loop, clock);
 }
 
 }  // namespace hark

@@ -224,6 +224,7 @@ TEST_CASE("config: secrets of a webhook come from values, files and credentials"
   const LoadedConfig loaded = folder.good(R"(
 webhook_host = "0.0.0.0"
 webhook_port = 9000
+trusted_proxies = "192.0.2.1"
 handlers.a.run = "true"
 [[sources]]
 type = "webhook"
@@ -237,6 +238,10 @@ signature_encoding = "base64"
 signature_prefix = ""
 body = "json"
 max_body = 10
+allow = ["10.0.0.0/8", "::1"]
+respond = "result"
+respond_timeout = "3s"
+response = { status = 200, body = "took {event.id}", content_type = "text/html" }
 rate_limit = "10/m"
 handler = "a"
 [[sources]]
@@ -252,10 +257,13 @@ handler = "a"
   CHECK(deploy.secrets == std::vector<std::string>{"new", "old", "from-file", "first\nsecond", "from-credential"});
   CHECK_FALSE(deploy.unsigned_ok);
   CHECK(deploy.scheme.headers == std::vector<std::string>{"X-Sign"});
+  CHECK(deploy.allow == std::vector{*IpNetwork::parse("10.0.0.0/8"), *IpNetwork::parse("::1")});
+  CHECK(deploy.trusted_proxies == std::vector{*IpNetwork::parse("192.0.2.1")});
+  CHECK(deploy.response == WebhookResponse{200, Template::parse("took {event.id}"), "text/html", true, 3s});
   CHECK(deploy.scheme.hash == Hash::sha512);
   CHECK(deploy.scheme.encoding == SignatureScheme::Encoding::base64);
   CHECK(deploy.scheme.prefix.empty());
-  CHECK(deploy.body == WebhookOptions::Body::json);
+  CHECK(deploy.body == WebhookBody::json);
   CHECK(deploy.max_body == 10);
   CHECK(deploy.rate_limit == Rate{10, 1min});
   CHECK(deploy.host == "0.0.0.0");

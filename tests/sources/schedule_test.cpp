@@ -36,6 +36,7 @@ class FakeHost final : public SourceHost {
   void failed(Error) override { FAIL("the schedule failed"); }
   void degraded(Error) override {}
   void healthy() override {}
+  void when_ended(const std::string&, RunsEnded) override { FAIL("not expected"); }
   void refused(Refusal) override { FAIL("not expected"); }
 
   std::vector<Event> events;

@@ -39,6 +39,7 @@ class WatcherHost final : public SourceHost {
   void failed(Error error) override { failures.push_back(std::move(error)); }
   void degraded(Error error) override { degradations.push_back(std::move(error)); }
   void healthy() override { ++recoveries; }
+  void when_ended(const std::string&, RunsEnded) override { FAIL("not expected"); }
   void refused(Refusal) override { FAIL("not expected"); }
 
   std::vector<Event> events;    // offered

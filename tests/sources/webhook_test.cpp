@@ -38,11 +38,13 @@ class Host final : public SourceHost {
   void failed(Error) override { FAIL("not expected"); }
   void degraded(Error) override { FAIL("not expected"); }
   void healthy() override {}
+  void when_ended(const std::string& event_id, RunsEnded callback) override { waiting.emplace_back(event_id, std::move(callback)); }
   void refused(Refusal refusal) override { refusals.push_back(std::move(refusal)); }
 
   std::vector<Event> offered;
   std::vector<Refusal> refusals;
   std::vector<Answer> held;
+  std::vector<std::pair<std::string, RunsEnded>> waiting;
   Acceptance next{Acceptance::Outcome::accepted, "01EVENT", 7, {}};
   bool hold = false;
 
@@ -58,7 +60,7 @@ struct Hooked {
     thread.run([&] {
       host.emplace(thread.loop());
       server.emplace(thread.loop());
-      source = make_webhook(options, *server, clock);
+      source = make_webhook(options, *server, thread.loop(), clock);
       const auto started = source->start(*host);
       REQUIRE_MESSAGE(started.ok(), (started.ok() ? "" : started.error().text()));
       port = server->port();
@@ -203,6 +205,7 @@ TEST_CASE("webhook: a form becomes an object of strings, and of lists where a fi
   Hooked hooked(open_to_all());
   const std::string form = "Content-Type: Application/X-WWW-Form-URLencoded";
   CHECK(hooked.post("a=1&b=x+y%0a&c", {form}).status == 202);
+  CHECK(hooked.post(R"({"a":1})", {form}).status == 400);  // what curl -d says of any body
   CHECK(hooked.post("a=1&b=0&a=2&a=3", {form}).status == 202);
   const auto events = hooked.events();
   REQUIRE(events.size() == 2);
@@ -221,7 +224,7 @@ TEST_CASE("webhook: what is no JSON is 400, what says to be something else 415")
   }
   CHECK(hooked.post("{}", {"Content-Type: image/png"}).status == 415);
   CHECK(hooked.post("{}", {"Content-Type: application/xml"}).status == 415);
-  CHECK(hooked.post("{}", {"Content-Type: application/cloudevents+json"}).status == 202);
+  CHECK(hooked.post("{}", {"Content-Type: application/vnd.api+json"}).status == 202);
   CHECK(hooked.post(std::string(hooked.options.max_body + 1, ' ')).status == 413);
   CHECK(hooked.events().size() == 1);
 }
@@ -344,7 +347,7 @@ TEST_CASE("webhook: a text is a string, unless the configuration knows better") 
   REQUIRE(hooked.events().size() == 1);
   CHECK(hooked.events()[0].data.json() == "it's \"up\"\n");
   auto json = open_to_all();
-  json.body = WebhookOptions::Body::json;
+  json.body = WebhookBody::json;
   Hooked knows(json);
   CHECK(knows.post("{\"Type\":\"Notification\"}", {"Content-Type: text/plain; charset=UTF-8"}).status == 202);  // as Amazon SNS posts
   REQUIRE(knows.events().size() == 1);
@@ -401,6 +404,157 @@ TEST_CASE("webhook: Slack's question for the address is answered, signed as it m
   const auto answer = hooked.post(body, {"X-Slack-Request-Timestamp: " + time, "X-Slack-Signature: " + signature});
   CHECK(answer.status == 200);
   CHECK(nlohmann::json::parse(answer.body) == nlohmann::json{{"challenge", "3eZbrw1aBm2r"}});
+  CHECK(hooked.events().empty());
+}
+
+TEST_CASE("webhook: only who may send is asked for a signature; a proxy of ours tells who that is") {
+  auto options = open_to_all();
+  options.allow = {*IpNetwork::parse("203.0.113.0/24")};
+  options.trusted_proxies = {*IpNetwork::parse("127.0.0.1")};
+  Hooked hooked(options);
+  CHECK(hooked.post("{}").status == 403);
+  CHECK(hooked.post("{}", {"X-Forwarded-For: 203.0.113.7"}).status == 202);
+  CHECK(hooked.post("{}", {"X-Forwarded-For: 203.0.113.7, 198.51.100.1"}).status == 403);
+  CHECK(hooked.post("{}", {"X-Forwarded-For: 203.0.113.7", "X-Forwarded-For: 198.51.100.1"}).status == 403);
+  CHECK(hooked.post("{}", {"X-Forwarded-For: unknown"}).status == 403);
+  const auto refusals = hooked.refusals();
+  REQUIRE(refusals.size() == 4);
+  for (const auto& refusal : refusals) CHECK(refusal.cause == Refusal::Cause::address);
+  CHECK(refusals[0].reason == "address: 127.0.0.1 is none of allow");
+  CHECK(refusals[1].peer == "198.51.100.1");
+  CHECK(refusals[3].reason == "address: X-Forwarded-For of 127.0.0.1 names no address");
+  options.trusted_proxies.clear();
+  Hooked direct(options);
+  CHECK(direct.post("{}", {"X-Forwarded-For: 203.0.113.7"}).status == 403);  // it is nobody's proxy
+}
+
+TEST_CASE("webhook: a sender gets the answer that it wants") {
+  auto options = open_to_all();
+  options.response.status = 200;
+  options.response.body = Template::parse("{\"text\": \"{payload.name} is {event.id}\"}");
+  options.response.content_type = "application/json";
+  Hooked hooked(options);
+  const auto answer = hooked.post(R"({"name":"it"})");
+  CHECK(answer.status == 200);
+  CHECK(answer.body == R"({"text": "it is 01EVENT"})");
+  CHECK(answer.headers.get("Content-Type") == "application/json");
+  hooked.thread.run([&] { hooked.host->next = {Acceptance::Outcome::refused, {}, 0, "full"}; });
+  CHECK(hooked.post("{}").status == 503);
+  options.response.body.reset();
+  options.response.status = 204;
+  Hooked empty(options);
+  CHECK(empty.post("{}").status == 204);
+}
+
+namespace {
+
+Run ended(RunState state, const std::string& output) {
+  Run run;
+  run.id = "01RUN";
+  run.event_id = "01EVENT";
+  run.state = state;
+  run.error = "s3cret of the command";
+  run.steps.resize(2);
+  run.steps[0].output = "first";
+  run.steps[1].output = output;
+  run.steps[1].output_bytes = output.size();
+  return run;
+}
+
+// What a sender is told when the run that its event started has ended so; before, when the deadline passes.
+test::RawAnswer result_of(std::optional<std::vector<Run>> runs) {
+  auto options = open_to_all();
+  options.response.result = true;
+  options.response.deadline = runs ? 1h : 1ms;
+  Hooked hooked(options);
+  RawClient client(hooked.port);
+  client.send("POST /hook HTTP/1.1\r\nHost: x\r\nContent-Length: 2\r\n\r\n{}");
+  REQUIRE(hooked.thread.until([&] { return hooked.host->waiting.size() == 1; }));
+  if (!runs) return client.read();
+  hooked.thread.run([&] {
+    CHECK(hooked.host->waiting[0].first == "01EVENT");
+    hooked.host->waiting[0].second(*runs);
+  });
+  return client.read();
+}
+
+}  // namespace
+
+TEST_CASE("webhook: a sender that waits gets the run's output, and learns nothing of what went wrong") {
+  const auto good = result_of(std::vector{ended(RunState::succeeded, "hello\n")});
+  CHECK(good.status == 200);
+  CHECK(good.body == "hello\n");
+  CHECK(good.headers.get("Content-Type") == "text/plain; charset=utf-8");
+  CHECK(good.headers.get("X-Hark-Run") == "01RUN");
+  const auto bad = result_of(std::vector{ended(RunState::failed, "hello\n")});
+  CHECK(bad.status == 500);
+  CHECK(bad.body.find("01RUN failed") != std::string::npos);
+  CHECK(bad.body.find("s3cret") == std::string::npos);
+  CHECK(bad.body.find("hello") == std::string::npos);
+  auto large = ended(RunState::succeeded, "part");
+  large.steps[1].output_bytes = 100'000;
+  CHECK(result_of(std::vector{large}).status == 500);
+  const auto none = result_of(std::vector<Run>{});
+  CHECK(none.status == 202);
+  CHECK(nlohmann::json::parse(none.body)["event_id"] == "01EVENT");
+  const auto late = result_of(std::nullopt);
+  CHECK(late.status == 202);
+  CHECK(nlohmann::json::parse(late.body)["event_id"] == "01EVENT");
+}
+
+TEST_CASE("webhook: CloudEvents become events of their own type, in each of the three modes") {
+  Hooked hooked(open_to_all());
+  const std::string one = R"({"specversion":"1.0","id":"1","source":"/shop","type":"order.placed","subject":"o7","time":"2026-01-01T00:00:00Z","tenant":"t","data":{"n":1}})";
+  CHECK(hooked.post(one, {"Content-Type: application/cloudevents+json; charset=utf-8"}).status == 202);
+  const auto batch = hooked.post("[" + one + R"(,{"specversion":"1.0","id":"2","source":"/shop","type":"order.paid","data_base64":"aGk="}])", {"Content-Type: application/cloudevents-batch+json"});
+  CHECK(batch.status == 202);
+  CHECK(nlohmann::json::parse(batch.body)["events"].size() == 2);
+  CHECK(hooked.post(R"({"n":3})", {"ce-specversion: 1.0", "ce-id: 3", "ce-source: /shop", "CE-Type: order%20sent", "ce-tenant: %C3%A4", "Content-Type: application/json"}).status == 202);
+  const auto events = hooked.events();
+  REQUIRE(events.size() == 4);
+  CHECK(events[0].type == "order.placed");
+  CHECK(events[0].subject == "o7");
+  CHECK(events[0].source == "deploy");
+  CHECK(events[0].time == hooked.clock.now().wall);
+  CHECK(events[0].data.json() == nlohmann::json{{"n", 1}});
+  CHECK(events[0].context->json()["cloudevent"] == nlohmann::json{{"id", "1"}, {"source", "/shop"}, {"time", "2026-01-01T00:00:00Z"}, {"tenant", "t"}});
+  CHECK(events[1].dedupe_key == events[0].dedupe_key);
+  CHECK(events[2].dedupe_key != events[0].dedupe_key);
+  CHECK(events[2].data.json() == "hi");
+  CHECK(events[3].type == "order sent");
+  CHECK(events[3].context->json()["cloudevent"]["tenant"] == "ä");
+  CHECK(nlohmann::json::parse(hooked.post("[]", {"Content-Type: application/cloudevents-batch+json"}).body)["events"].empty());
+}
+
+TEST_CASE("webhook: one of a batch of CloudEvents that cannot be taken now, and the sender is to bring all again") {
+  Hooked hooked(open_to_all());
+  hooked.thread.run([&] { hooked.host->hold = true; });
+  RawClient client(hooked.port);
+  const std::string body = R"([{"specversion":"1.0","id":"1","source":"s","type":"a"},{"specversion":"1.0","id":"2","source":"s","type":"a"}])";
+  client.send("POST /hook HTTP/1.1\r\nHost: x\r\nContent-Type: application/cloudevents-batch+json\r\nContent-Length: " + std::to_string(body.size()) + "\r\n\r\n" + body);
+  REQUIRE(hooked.thread.until([&] { return hooked.host->held.size() == 2; }));
+  hooked.thread.run([&] {
+    hooked.host->held[1]({Acceptance::Outcome::refused, {}, 0, "full"});
+    hooked.host->held[0]({Acceptance::Outcome::accepted, "01A", 1, {}});
+  });
+  CHECK(client.read().status == 503);
+}
+
+TEST_CASE("webhook: what is no CloudEvent, or would pass for an event of hark's own, is refused") {
+  Hooked hooked(open_to_all());
+  const auto structured = [&](const std::string& body) { return hooked.post(body, {"Content-Type: application/cloudevents+json"}).status; };
+  for (const char* bad : {"{}", "[]", "7", R"({"specversion":"0.3","id":"1","source":"s","type":"a"})", R"({"specversion":"1.0","id":"","source":"s","type":"a"})", R"({"specversion":"1.0","id":"1","source":"s"})",
+                          R"({"specversion":"1.0","id":"1","source":"s","type":"a","time":"now"})", R"({"specversion":"1.0","id":"1","source":"s","type":"a","data":1,"data_base64":"AA=="})",
+                          R"({"specversion":"1.0","id":"1","source":"s","type":"a","data_base64":"!"})", R"({"specversion":"1.0","id":"1","source":"s","type":"a","ext":{}})", R"({"specversion":"1.0","id":"1","source":"s","type":"a","Ext":"x"})",
+                          R"({"specversion":"1.0","id":"1","source":"s","type":"schedule"})", R"({"specversion":"1.0","id":"1","source":"s","type":"handler:overdue"})"}) {
+    CAPTURE(bad);
+    CHECK(structured(bad) == 400);
+  }
+  CHECK(hooked.post("{}", {"ce-specversion: 1.0", "ce-id: 1", "ce-id: 2", "ce-source: s", "ce-type: a"}).status == 400);
+  CHECK(hooked.post("{", {"ce-specversion: 1.0", "ce-id: 1", "ce-source: s", "ce-type: a"}).status == 400);
+  std::string many = "[";
+  for (int i = 0; i <= 1000; ++i) many += std::string(i == 0 ? "" : ",") + R"({"specversion":"1.0","id":"1","source":"s","type":"a"})";
+  CHECK(hooked.post(many + "]", {"Content-Type: application/cloudevents-batch+json"}).status == 400);
   CHECK(hooked.events().empty());
 }
 
@@ -472,20 +626,20 @@ TEST_CASE("webhook: without a secret, with a taken path or port, it does not sta
     for (const auto& secrets : {std::vector<std::string>{}, std::vector<std::string>{""}}) {
       options.secrets = secrets;
       options.path = "/other";
-      auto open = make_webhook(options, *hooked.server, hooked.clock);
+      auto open = make_webhook(options, *hooked.server, hooked.thread.loop(), hooked.clock);
       const auto status = open->start(*hooked.host);
       REQUIRE_FALSE(status.ok());
       CHECK(status.error().cure.find("unsigned = true") != std::string::npos);
     }
     options = hooked.options;
-    auto same = make_webhook(options, *hooked.server, hooked.clock);
+    auto same = make_webhook(options, *hooked.server, hooked.thread.loop(), hooked.clock);
     const auto taken = same->start(*hooked.host);
     REQUIRE_FALSE(taken.ok());
     CHECK(taken.error().message.find("/hook") != std::string::npos);
 
     HttpServer other(hooked.thread.loop());
     options.port = hooked.port;
-    auto unlucky = make_webhook(options, other, hooked.clock);
+    auto unlucky = make_webhook(options, other, hooked.thread.loop(), hooked.clock);
     const auto busy = unlucky->start(*hooked.host);
     REQUIRE_FALSE(busy.ok());
     CHECK(busy.error().message.find("Address already in use") != std::string::npos);
