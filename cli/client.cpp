@@ -28,17 +28,27 @@ Result<HttpResponse> call_daemon(const std::string& socket, const std::string& m
   return RealHttpClient().call(call, {});
 }
 
+// nullopt: the configuration does not tell where, and that was said.
+std::optional<std::string> socket_of(const CommonOptions& common) {
+  if (!common.socket.empty()) return common.socket;
+  const auto journal = find_journal(common, "mend it, or name the daemon's control socket with --socket PATH");
+  return journal ? std::optional(socket_path(*journal).string()) : std::nullopt;
+}
+
+std::optional<nlohmann::json> ask_quietly(const std::string& socket, const std::string& target, Duration timeout) {
+  const auto response = call_daemon(socket, "GET", target, {}, timeout);
+  if (!response || response->status != 200) return std::nullopt;
+  auto parsed = parse_json(response->body, "the daemon's answer");
+  return parsed ? std::optional(std::move(*parsed)) : std::nullopt;
+}
+
 }  // namespace
 
 std::optional<int> ask_daemon(const CommonOptions& common, const std::string& method, const std::string& target, const std::string& body,
                               Duration timeout, Answer& answer) {
-  auto socket = common.socket;
-  if (socket.empty()) {
-    const auto journal = find_journal(common, "mend it, or name the daemon's control socket with --socket PATH");
-    if (!journal) return exit_code::kConfig;
-    socket = socket_path(*journal).string();
-  }
-  auto response = call_daemon(socket, method, target, body, timeout);
+  const auto socket = socket_of(common);
+  if (!socket) return exit_code::kConfig;
+  auto response = call_daemon(*socket, method, target, body, timeout);
   if (!response) {
     output::complain(Error{"no daemon answers: " + response.error().message,
                            "start one with `hark daemon`, or name its socket with --socket"});
@@ -49,11 +59,13 @@ std::optional<int> ask_daemon(const CommonOptions& common, const std::string& me
   return std::nullopt;
 }
 
+std::optional<nlohmann::json> daemon_knows(const CommonOptions& common, const std::string& target, Duration timeout) {
+  const auto socket = socket_of(common);
+  return socket ? ask_quietly(*socket, target, timeout) : std::nullopt;
+}
+
 std::optional<nlohmann::json> daemon_knows(const std::filesystem::path& journal, const std::string& target, Duration timeout) {
-  const auto response = call_daemon(socket_path(journal).string(), "GET", target, {}, timeout);
-  if (!response || response->status != 200) return std::nullopt;
-  auto parsed = parse_json(response->body, "the daemon's answer");
-  return parsed ? std::optional(std::move(*parsed)) : std::nullopt;
+  return ask_quietly(socket_path(journal).string(), target, timeout);
 }
 
 std::optional<int> ask_daemon_json(const CommonOptions& common, const std::string& method, const std::string& target, const std::string& body,

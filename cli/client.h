@@ -31,6 +31,9 @@ std::optional<int> ask_daemon(const CommonOptions& common, const std::string& me
 std::optional<int> ask_daemon_json(const CommonOptions& common, const std::string& method, const std::string& target, const std::string& body,
                                    Duration timeout, nlohmann::json& value);
 
+// What the daemon answers to a GET; nullopt, and nothing printed but for a configuration that cannot be read: none runs, or it has no answer.
+std::optional<nlohmann::json> daemon_knows(const CommonOptions& common, const std::string& target, Duration timeout);
+
 // What the daemon of that journal answers to a GET; nullopt, and nothing printed: none runs, or it has no answer.
 std::optional<nlohmann::json> daemon_knows(const std::filesystem::path& journal, const std::string& target, Duration timeout);
 

@@ -193,7 +193,13 @@ int trigger_command(const TriggerCommand& command) {
   } else {
     output::print_line(answer["event_id"].get<std::string>());
   }
-  return command.wait && !all_succeeded(answer["runs"]) ? exit_code::kFailed : exit_code::kOk;
+  if (!command.wait) return exit_code::kOk;
+  if (answer["runs"].empty()) {
+    const auto event = answer["event_id"].get<std::string>();
+    output::complain(Error{"no run came of event " + event, "`hark explain " + event + "` says why"});
+    return exit_code::kFailed;
+  }
+  return all_succeeded(answer["runs"]) ? exit_code::kOk : exit_code::kFailed;
 }
 
 }  // namespace hark

@@ -83,7 +83,7 @@ int history_command(const HistoryCommand& command) {
   if (!command.id.empty()) return show_one(*source, command);
   if (command.follow) {
     if (const auto unknown = unknown_handlers(*source, command, *filter); !unknown.empty()) output::complain("nothing to show yet" + unknown);
-    return follow_runs(*source, command, *filter);
+    return follow_runs(command, *filter);
   }
   json runs;
   RunQuery query;

@@ -90,6 +90,8 @@ inline constexpr std::size_t kHttpAnswerStatusLine = 512;
 inline constexpr std::size_t kDeliveryId = 255;
 // Signatures in one header: a sender that changes its secret has two. An Ed25519 one takes 0.1 ms to check, once a key.
 inline constexpr std::size_t kSignatures = 8;
+// Runs whose end is remembered for who follows them.
+inline constexpr std::size_t kEndedRuns = 10'000;
 // In one batch.
 inline constexpr std::size_t kCloudEvents = 1000;
 // Of a rate such as "100/s": far beyond what one listener takes, and a second's share of it is still a microsecond.

@@ -198,6 +198,21 @@ void list_runs(const ApiParts& parts, const HttpRequest& request, const HttpResp
   respond(json_response(body));
 }
 
+// Those that ended after ?after=CURSOR, in the order of their ends; without it the cursor of now.
+void list_ended_runs(const ApiParts& parts, const HttpRequest& request, const HttpResponder& respond) {
+  const auto page = parts.ended.after(form_value(request.query, "after"), kPage);
+  json body = {{"runs", json::array()}, {"cursor", page.cursor}, {"missed", page.missed}};
+  for (const auto& id : page.ids) {
+    auto run = parts.journal.run(id);
+    if (!run) return respond(problem(503, "the journal cannot be read", run.error().message));
+    if (!*run) continue;  // beyond the retention by now
+    (*run)->steps.clear();
+    (*run)->attempts.clear();
+    body["runs"].push_back(to_json(**run));
+  }
+  respond(json_response(body));
+}
+
 void show_run(const ApiParts& parts, const HttpRequest& request, const HttpResponder& respond) {
   auto run = parts.journal.run(path_parameter("/api/runs/{id}", request.path, "id"));
   if (!run) return respond(problem(400, "cannot show the run", run.error().message));
@@ -375,6 +390,7 @@ void add_api_routes(const ApiParts& parts) {
   api("GET", "/api/status", [](const ApiParts& p, const HttpRequest&, const HttpResponder& respond) { respond(json_response(status_json(p))); });
   api("POST", "/api/handlers/{name}/trigger", trigger);
   api("GET", "/api/runs", list_runs);
+  api("GET", "/api/runs/ended", list_ended_runs);
   api("GET", "/api/runs/{id}", show_run);
   api("POST", "/api/runs/{id}/cancel", [](const ApiParts& p, const HttpRequest& request, const HttpResponder& respond) {
     p.engine.cancel(path_parameter("/api/runs/{id}/cancel", request.path, "id"), answer_when_done(respond, {{"cancelled", true}}));

@@ -10,6 +10,7 @@
 
 #include "core/result.h"
 #include "core/time.h"
+#include "daemon/ended_runs.h"
 #include "daemon/settings.h"
 
 namespace hark {
@@ -35,6 +36,7 @@ struct ApiParts {
   const RealProcessSpawner& processes;
   const std::optional<Error>& listener_fault;  // why the TCP listener could not begin
   Reload& reload;
+  const EndedRuns& ended;
   std::function<void()> stop;  // begins the drain
 };
 

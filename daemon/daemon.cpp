@@ -83,8 +83,9 @@ class Daemon {
         sources_(loop_, clock_, engine_, emitter_),
         signals_(loop_, kSignals, [this](int signal) { on_signal(signal); }),
         reload_({loop_, clock_, emitter_, settings_, options_.load, [this](Settings wanted) { return apply(std::move(wanted)); }}, options_.files),
-        api_{settings_, server_, engine_, *journal_, sources_, metrics_, clock_, clock_.now(), processes_, listener_fault_, reload_, [this] { stop("hark daemon stop"); }} {
+        api_{settings_, server_, engine_, *journal_, sources_, metrics_, clock_, clock_.now(), processes_, listener_fault_, reload_, ended_, [this] { stop("hark daemon stop"); }} {
     emitter_.subscribe("metrics", [this](const lifecycle::Any& event) { metrics_.report(event); });
+    emitter_.subscribe("ended runs", [this](const lifecycle::Any& event) { ended_.note(event); });
     emitter_.subscribe("log", [this](const lifecycle::Any& event) { log_thread_(event); });
     emitter_.subscribe("start", [this](const lifecycle::Any& event) { note_warning(event); });
     engine_.set_runner(runner_);
@@ -219,6 +220,7 @@ class Daemon {
   HttpServer server_;
   SourceSupervisor sources_;
   Signals signals_;
+  EndedRuns ended_{std::to_string(clock_.now().wall.time_since_epoch().count())};
   std::optional<Error> listener_fault_;
   std::map<std::string, WallTime> schedules_since_;  // SourceParts
   Reload reload_;

@@ -137,8 +137,9 @@ Status Engine::transact(Turn& turn) {
     return known == last_run_.handlers.end() ? std::nullopt : known->second.last_success;
   });
   if (!plan) return plan.error();
-  make_way_for_waiting();
+  if (auto done = make_way(turn); !done) return done;
   turn.launches = std::move(plan->start);
+  if (!plan->failed.empty()) schedule_turn();  // the next of their keys may go
   for (auto& run : plan->failed) {
     if (auto done = settle(turn, std::move(run), nullptr, nullptr); !done) return done;
   }
@@ -206,8 +207,6 @@ Status Engine::start_run(Turn& turn, const Router::Start& start) {
   const auto throttled = queue_.throttled(run, turn.now.steady);
   if (throttled && throttled->room <= throttled->waiting) {
     if (auto done = decide(turn, start.event, {start.event->sequence, turn.now.wall, Stage::queue, Verdict::held, start.handler, told(*throttled, turn.now)}); !done) return done;
-  } else if (!run.not_before) {
-    make_way(start.handler, start.key, "event " + start.event->id);
   }
   const auto sequence = parts_.journal.add_run(run, owner_);
   if (!sequence) return sequence.error();
@@ -232,6 +231,7 @@ void Engine::committed(Turn& turn) {
   }
   executor_.launch(std::move(turn.launches), *runner_);
   queue_.began(parts_.clock.now().steady);
+  for (auto& [run, why] : turn.ends) executor_.cancel(run, std::move(why));
   if (!watched && own_changes_.any_under_way()) watch_activity();
 
   if (journal_fault_) {

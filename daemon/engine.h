@@ -85,7 +85,7 @@ class Engine final : public EventSink, public Marks {
   // What a person asks for. `done` is called once, when it is durable, or with the reason why it is not so.
   using Done = std::function<void(const Status&)>;
   void pause(const std::string& handler, Done done);   // empty: all. It lasts until resume(), over restarts
-  void resume(const std::string& handler, Done done);
+  void resume(const std::string& handler, Done done);  // of a handler that is named the breaker as well
   void retry(const std::string& run_id, Done done);    // a run that has ended: another attempt, with as many more as its handler grants
   void discard(const std::string& run_id, Done done);  // takes it out of the dead letters
   void cancel(const std::string& run_id, Done done);   // running or waiting
@@ -140,8 +140,7 @@ class Engine final : public EventSink, public Marks {
   Status interrupt(Turn& turn, Run run, const Handler* handler, const std::string& reason);
   Status run_on_failure(Turn& turn, const Run& run, const Handler& handler, const Event& event);
   Status make_room(Turn& turn, const Router::Start& start, const Handler& handler, bool& drop);
-  void make_way(const std::string& handler, const std::optional<std::string>& key, const std::string& why);
-  void make_way_for_waiting();
+  Status make_way(Turn& turn);
   Status supersede(Turn& turn, Run run, const Router::Start& start, const Handler& handler);
   void ask(std::function<Status(Turn&, Status& outcome)> act, Done done);
   void ask_about(const std::string& run_id, std::function<Status(Turn&, Run&, Status& outcome)> act, Done done);
@@ -153,7 +152,8 @@ class Engine final : public EventSink, public Marks {
   Status recall_breakers(Now now);
   Status take_offer(Turn& turn, Offered& offered);
   Status tag_own_changes(Offered& offered);
-  bool runs_are_active();
+  void note_activity();
+  bool runs_were_active(WallTime then);
   void end_watching(const std::string& name, const std::string& run_id, const Handler* handler, WallTime now);
   void watch_activity();
   Result<bool> is_duplicate(Turn& turn, Offered& offered);

@@ -27,7 +27,7 @@ std::string Engine::why_waiting(const Run& run) const {
     const bool open = breaker->second.state() == Breaker::State::open;
     return "the breaker of '" + run.handler + "' is " + (open ? "open" : "half open: one run is tried") + " after " +
            counted(std::size_t(breaker->second.failures()), "failure") + " in a row" +
-           (open ? ", until " + to_rfc3339(now.wall + std::chrono::ceil<std::chrono::microseconds>(breaker->second.until() - now.steady)) : "");
+           (open ? ", until " + to_rfc3339(now.wall + std::chrono::ceil<std::chrono::microseconds>(breaker->second.until() - now.steady)) + " (`hark daemon resume --handler " + run.handler + "` closes it)" : "");
   }
   if (run.not_before && *run.not_before > now.wall) return "not before " + to_rfc3339(*run.not_before) + (run.failures > 0 ? " (retry)" : " (perhaps a circle)");
   if (const auto throttled = queue_.throttled(run, now.steady); throttled && throttled->next > now.steady) return told(*throttled, now);
@@ -66,6 +66,11 @@ void Engine::resume(const std::string& name, Done done) {
   ask(
       [this, name](Turn&, Status&) {
         queue_.resume(name);
+        // Whoever names a handler wants it to run: its breaker begins anew.
+        if (breakers_.erase(name) > 0) {
+          queue_.set_flow(name, RunQueue::Flow::open);
+          if (auto written = parts_.journal.set_breaker({name, 0, {}}); !written) return written;
+        }
         return parts_.journal.set_paused(name, false);
       },
       std::move(done));

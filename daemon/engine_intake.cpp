@@ -84,7 +84,7 @@ Result<bool> Engine::is_duplicate(Turn& turn, Offered& offered) {
   if (!event.replay_of.empty()) {
     event.dedupe_key.clear();
   } else if (rule != nullptr && rule->dedupe_key) {
-    const auto key = rendered_for(*rule->dedupe_key, event);
+    const auto key = identity_for(*rule->dedupe_key, event);
     event.dedupe_key = key ? "key/" + event.source + "/" + *key : std::string{};
   }
   if (event.dedupe_key.empty()) return false;

@@ -1,4 +1,5 @@
 // Whose change it was: a handler is not started by what its own runs write (docs/decisions/0008).
+#include <algorithm>
 #include <filesystem>
 #include <system_error>
 #include <utility>
@@ -30,7 +31,7 @@ Status Engine::tag_own_changes(Offered& offered) {
   const auto* rule = router_.rule(event.source);
   if (rule == nullptr || offered.target.direct || !event.replay_of.empty()) return {};
   auto budget = limits::kOwnChangeBytes;
-  const OwnChanges::Evidence evidence{[this] { return runs_are_active(); },
+  const OwnChanges::Evidence evidence{[this](WallTime then) { return runs_were_active(then); },
                                       [this](const std::string& run_id) { return branch_moves(git_trace_file(output_folder(settings_), run_id)); },
                                       [](const std::string& root, const std::string& path) { return changed_at(root + '/' + path); },
                                       [&budget](const std::string& root, const std::string& path) { return content_of(root + '/' + path, budget); }};
@@ -74,16 +75,21 @@ void Engine::end_watching(const std::string& name, const std::string& run_id, co
 
 // Looked at all the time while something runs that changes of files or branches start: when one of them comes it is too late to begin.
 void Engine::watch_activity() {
-  (void)runs_are_active();
+  note_activity();
   if (!own_changes_.any_under_way()) return activity_timer_->cancel();
   activity_timer_->at(parts_.clock.now().steady + limits::kOwnChangeGrace, [this] { watch_activity(); });
 }
 
-bool Engine::runs_are_active() {
+void Engine::note_activity() {
+  if (parts_.runs_did_anything && parts_.runs_did_anything()) last_active_ = parts_.clock.now().steady;
+}
+
+// A file that is held open is told of a while after it was written.
+bool Engine::runs_were_active(WallTime then) {
   if (!parts_.runs_did_anything) return true;
-  const auto now = parts_.clock.now().steady;
-  if (parts_.runs_did_anything()) last_active_ = now;
-  return now <= last_active_ + limits::kOwnChangeGrace;
+  note_activity();
+  const auto now = parts_.clock.now();
+  return now.steady - std::max<Duration>(now.wall - then, Duration::zero()) <= last_active_ + limits::kOwnChangeGrace;
 }
 
 }  // namespace hark

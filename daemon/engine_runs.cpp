@@ -60,7 +60,10 @@ Status Engine::take_report(Turn& turn, RunReport& report) {
   if (run.state == RunState::cancelled && cut_off_) return interrupt(turn, std::move(run), report.ended->handler.get(), "cut off when hark stopped");
   // Who asked for its end while it failed by itself was told that it comes: there is no other attempt.
   if (report.ended->cancelled && has_failed(run.state)) run.state = RunState::cancelled;
-  if (run.state == RunState::cancelled && !report.ended->why.empty()) run.error = report.ended->why;
+  if (run.state == RunState::cancelled && !report.ended->why.empty()) {
+    run.error = report.ended->why;
+    if (auto done = decide(run, turn.now.wall, Verdict::dropped, run.error); !done) return done;
+  }
   return settle(turn, std::move(run), report.ended->handler.get(), report.ended->event);
 }
 
@@ -180,27 +183,24 @@ Status Engine::make_room(Turn& turn, const Router::Start& start, const Handler& 
   return {};
 }
 
-// on_busy = "restart": what is under way ends for one that may start at once. One that has to wait for its time lets it finish.
-void Engine::make_way(const std::string& name, const std::optional<std::string>& key, const std::string& why) {
-  if (!restarting_.contains(name)) return;
-  for (const auto& run : executor_.running()) {
-    if (run.handler == name && run.key == key) executor_.cancel(run.id, "ended for " + why + " (on_busy is \"restart\")");
-  }
-}
-
-// The same for one that had to wait, and may start by now. After the queue was asked for what may start.
-void Engine::make_way_for_waiting() {
+// on_busy = "restart": what is under way ends for a later one that waits for nothing else any more. After the queue was asked for what may
+// start; it ends when all this is written.
+Status Engine::make_way(Turn& turn) {
   make_way_at_.reset();
-  if (restarting_.empty() || queue_.size() == 0) return;
+  if (restarting_.empty() || queue_.size() == 0) return {};
   for (const auto& run : executor_.running()) {
     if (!restarting_.contains(run.handler)) continue;
-    const auto time = queue_.could_start(run.handler, run.key);
-    if (time && *time <= queue_.looked_at()) {
-      executor_.cancel(run.id, "ended for a later event (on_busy is \"restart\")");
-    } else if (time && (!make_way_at_ || *time < *make_way_at_)) {
-      make_way_at_ = time;
+    const auto next = queue_.behind(run.handler, run.key);
+    if (!next || next->sequence < run.sequence) continue;  // an older one that a person retries waits like any
+    if (next->time > queue_.looked_at()) {
+      if (!make_way_at_ || next->time < *make_way_at_) make_way_at_ = next->time;
+      continue;
     }
+    const auto later = parts_.journal.run_at(next->sequence);
+    if (!later) return later.error();
+    turn.ends.emplace_back(run.id, "ended for event " + (*later ? (*later)->event_id : std::string("after it")) + " (on_busy is \"restart\")");
   }
+  return {};
 }
 
 Status Engine::supersede(Turn& turn, Run run, const Router::Start& start, const Handler& handler) {

@@ -21,6 +21,7 @@ struct Engine::Turn {
   std::vector<std::pair<Answer, Acceptance>> answers;
   std::vector<lifecycle::Any> notices;
   std::vector<Executor::Planned> launches;
+  std::vector<std::pair<std::string, std::string>> ends;  // runs to be ended, and why
   std::vector<RunPtr> ended;
   std::vector<std::pair<std::string, WallTime>> slots;  // of schedules that were accepted
   bool stored_events = false;

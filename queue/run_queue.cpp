@@ -146,22 +146,27 @@ bool RunQueue::is_open(const std::string& handler) const {
   return !paused(handler) && (flow == flows_.end() || flow->second != Flow::none);
 }
 
-std::optional<SteadyTime> RunQueue::could_start(const std::string& handler, const std::optional<std::string>& run_key) const {
+std::optional<RunQueue::Behind> RunQueue::behind(const std::string& handler, const std::optional<std::string>& run_key) const {
   if (!is_open(handler)) return std::nullopt;
   const auto number = key_number(handler, run_key);
   if (number != 0) {
     const auto key = keys_.find(number);
     if (key == keys_.end() || !key->second.behind) return std::nullopt;
-    const auto& first = key->second.behind->front();
-    return first.place->throttle ? std::max(first.due, first.place->throttle->next(number, now_)) : first.due;
+    const auto& last = key->second.behind->back();
+    return Behind{last.entry.sequence, last.place->throttle ? std::max(last.due, last.place->throttle->next(number, now_)) : last.due};
   }
-  std::optional<SteadyTime> soonest;
+  const auto cap = slots_.handler_cap(handler);
+  if (cap == 0 || slots_.running(handler) < cap) return std::nullopt;
+  std::optional<Behind> last;
   for (const auto* place : lined_up_) {
     if (place->handler != handler || place->keyed) continue;
-    const auto time = place->throttle ? place->throttle->next(0, now_) : now_;
-    if (!soonest || time < *soonest) soonest = time;
+    for (const auto& [priority, line] : place->line) {
+      for (const auto& entry : line) {
+        if (!last || entry.sequence > last->sequence) last = Behind{entry.sequence, place->throttle ? place->throttle->next(0, now_) : now_};
+      }
+    }
   }
-  return soonest;
+  return last;
 }
 
 bool RunQueue::may_run(const Place& place) const {

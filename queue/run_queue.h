@@ -74,8 +74,13 @@ class RunQueue {
     std::size_t waiting = 0;  // others that are before it; of those with a key it is not counted
   };
   std::optional<Throttled> throttled(const Run& run, SteadyTime now) const;
-  // When a run that waits for this handler (and key) might start, were none of them under way. nullopt: none waits, or not for a time.
-  std::optional<SteadyTime> could_start(const std::string& handler, const std::optional<std::string>& key) const;
+  // Where as many runs of this handler (and key) are under way as may: the youngest that waits for their end, and when it might start
+  // were there none. nullopt: there is none, or it would not start then either.
+  struct Behind {
+    std::uint64_t sequence = 0;
+    SteadyTime time;
+  };
+  std::optional<Behind> behind(const std::string& handler, const std::optional<std::string>& key) const;
 
   bool remove(const Run& run);  // cancelled before it began; false: it does not wait here
   void clear();                 // all are about to be read again from the journal

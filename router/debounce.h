@@ -25,7 +25,7 @@ class Debounce {
   };
   struct Batch {
     Key key;
-    std::vector<Held> events;  // in the order they came; never empty
+    std::vector<Held> events;  // in the order they came; never empty; `count` at most
   };
   struct Terms {
     Duration quiet{};
@@ -33,11 +33,14 @@ class Debounce {
     std::size_t count = 0;
   };
 
-  // Holds `event` under `key`; the wait of that key starts anew. Returns what it holds now.
+  // Holds `event` under `key`; the wait of that key starts anew. Returns what it holds now. What has reached its count is let go by itself:
+  // the next event begins another batch.
   const std::vector<Held>& hold(const Key& key, EventPtr event, const Terms& terms, SteadyTime now, std::vector<std::string> without = {});
 
   // Takes what may go, the longest-waiting first. While more than limits::kDebounceHeld are held in all, the next ones go as well.
   std::vector<Batch> due(SteadyTime now);
+
+  void let_go(const std::string& source);  // all that is held of it is due
 
   std::optional<SteadyTime> next_due() const;
   std::size_t held() const { return held_; }
@@ -52,6 +55,7 @@ class Debounce {
   };
   void move(const Key& key, Waiting& waiting, SteadyTime due);
 
+  std::vector<Batch> full_;  // go before the others
   std::map<Key, Waiting> waiting_;
   std::set<std::pair<SteadyTime, Key>> order_;  // of waiting_, by when they are due
   std::size_t held_ = 0;

@@ -12,54 +12,96 @@ using nlohmann::json;
 
 namespace {
 
-// What two changes of one path in a row amount to; empty: nothing (created and deleted again).
-std::string combine(const std::string& before, const std::string& after) {
-  if (before == "create" && after == "delete") return {};
-  if (before == "create") return "create";
-  if (before == "delete" && after == "create") return "modify";
-  if (before == "rename" && after == "modify") return "rename";
-  return after;
-}
-
-// The changes of one path after another, in the order in which paths first appeared.
+// The changes of paths one after another, told as one: what is there now that was not, or is another, and what was there and is gone. Each
+// path at most once, in the order in which they first appeared.
 class Changes {
  public:
   void add(const json& change) {
-    // Two names that are no UTF-8 may look the same.
-    const auto path = change.value("path_base64", change.value("path", std::string{}));
     const auto kind = change.value("kind", std::string{});
-    const auto found = by_path_.find(path);
-    if (found == by_path_.end()) {
-      by_path_[path] = order_.size();
-      order_.push_back(change);
+    const auto path = name_of(change, "path");
+    if (kind == "rename") {
+      const auto from = name_of(change, "from");
+      auto& left = mentioned(from, change, "from", Before::there);
+      const auto origin = std::exchange(left.origin, {});
+      left.now = false;
+      auto& entered = mentioned(path, change, "path", Before::unknown);
+      entered.now = true;
+      entered.origin = origin;
+      entered.last = change;
       return;
     }
-    auto& known = order_[found->second];
-    if (known.is_null()) {
-      known = change;
-      return;
-    }
-    const auto kind_now = combine(known.value("kind", std::string{}), kind);
-    if (kind_now.empty()) {
-      known = nullptr;
-    } else if (kind_now == kind) {
-      known = change;
-    } else {
-      known["kind"] = kind_now;
-    }
+    auto& state = mentioned(path, change, "path", kind == "create" ? Before::absent : Before::there);
+    state.now = kind != "delete";
+    if (kind != "modify") state.origin.clear();
+    state.last = change;
   }
 
   json list() const {
+    std::set<std::string> moved;
+    for (const auto& path : order_) {
+      const auto& state = states_.at(path);
+      if (state.now) moved.insert(state.origin);
+    }
     auto changes = json::array();
-    for (const auto& change : order_) {
-      if (!change.is_null()) changes.push_back(change);
+    for (const auto& path : order_) {
+      const auto& state = states_.at(path);
+      if (state.now) {
+        changes.push_back(present(path, state));
+      } else if (state.before != Before::absent && !moved.contains(path)) {
+        auto gone = state.name;
+        gone["kind"] = "delete";
+        changes.push_back(std::move(gone));
+      }
     }
     return changes;
   }
 
  private:
-  std::vector<json> order_;
-  std::map<std::string, std::size_t> by_path_;
+  enum class Before { there, absent, unknown };  // something may have been written over
+  struct State {
+    json name;           // {"path", "path_base64"}
+    Before before;
+    bool now = true;
+    std::string origin;  // where what is here was before all this; empty: nowhere
+    json last{};         // what was told of it last
+  };
+
+  // Two names that are no UTF-8 may look the same.
+  static std::string name_of(const json& change, const std::string& key) { return change.value(key + "_base64", change.value(key, std::string{})); }
+
+  State& mentioned(const std::string& path, const json& change, const std::string& key, Before before) {
+    const auto [known, first] = states_.try_emplace(path);
+    if (!first) return known->second;
+    order_.push_back(path);
+    auto& state = known->second;
+    state.before = before;
+    if (before == Before::there) state.origin = path;
+    state.name["path"] = change.value(key, std::string{});
+    if (change.contains(key + "_base64")) state.name["path_base64"] = change[key + "_base64"];
+    return state;
+  }
+
+  json present(const std::string& path, const State& state) const {
+    auto change = state.last;
+    if (state.origin.empty()) {
+      // A new file. Renamed to where something may have been, as editors save, it stays what it was told as.
+      if (state.before != Before::unknown) change["kind"] = state.before == Before::absent ? "create" : "modify";
+    } else {
+      change["kind"] = state.origin == path ? "modify" : "rename";
+    }
+    for (const char* key : {"from", "from_base64"}) {
+      if (change["kind"] != "rename" || !state.origin.empty()) change.erase(key);
+    }
+    if (change["kind"] == "rename" && !state.origin.empty()) {
+      const auto& origin = states_.at(state.origin).name;
+      change["from"] = origin["path"];
+      if (origin.contains("path_base64")) change["from_base64"] = origin["path_base64"];
+    }
+    return change;
+  }
+
+  std::vector<std::string> order_;
+  std::map<std::string, State> states_;
 };
 
 }  // namespace

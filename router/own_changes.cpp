@@ -97,7 +97,6 @@ OwnChanges::Verdict OwnChanges::judge(const std::string& handler, const Event& e
   if (event.type != "file_change" || !data.contains("changes")) return {};
   auto& known = handlers_[handler];
   const auto noticed = run_at(known, event.time, {}, limits::kOwnChangeGrace);  // what a run does last is told a moment after its end
-  std::optional<bool> active;
   const auto root = data.value("root", std::string{});
   Verdict verdict{{}, true};
   for (const auto& change : data["changes"]) {
@@ -110,11 +109,7 @@ OwnChanges::Verdict OwnChanges::judge(const std::string& handler, const Event& e
       const auto run = changed ? run_at(known, *changed, limits::kFileTimeGrain, {}) : noticed;
       if (!run.empty()) verdict.run_id = run;
       // Of a run that has just ended no process is left to tell.
-      const auto was_active = [&] {
-        if (known.runs.at(run).ended) return true;
-        if (!active) active = evidence.active();
-        return *active;
-      };
+      const auto was_active = [&] { return known.runs.at(run).ended || evidence.active(changed.value_or(event.time)); };
       const auto content = [&] { return may_tell && evidence.content ? evidence.content(root, name) : std::nullopt; };
       if (!is_own(known, data.value("root_base64", root) + '\0' + (exact.empty() ? name : exact), run, was_active, content)) verdict.own = false;
     }

@@ -45,7 +45,7 @@ class OwnChanges {
   };
   // What is known of runs under way; asked only where it matters.
   struct Evidence {
-    std::function<bool()> active;                                             // did their processes do anything lately?
+    std::function<bool(WallTime)> active;                                     // did their processes do anything then, or since?
     std::function<std::vector<BranchMove>(const std::string& run_id)> moves;  // as end() is told, until now
     // When that file below `root` was changed last. Empty, or nullopt: only when it was noticed is known.
     std::function<std::optional<WallTime>(const std::string& root, const std::string& path)> changed{};

@@ -12,6 +12,13 @@
 
 namespace hark {
 
+namespace {
+
+bool gathers(const Rule& rule) { return rule.debounce > Duration::zero() || rule.batch; }
+bool gather_alike(const Rule& a, const Rule& b) { return gathers(a) == gathers(b) && a.batch.has_value() == b.batch.has_value(); }
+
+}  // namespace
+
 Router::Router(std::vector<Rule> rules) { set_rules(std::move(rules)); }
 
 void Router::set_rules(std::vector<Rule> rules) {
@@ -21,14 +28,16 @@ void Router::set_rules(std::vector<Rule> rules) {
     rules_.emplace(std::move(name), std::move(rule));
   }
   for (auto& [name, rule] : before) {
-    if (!rules_.contains(name) && debounce_.holds(name)) retired_.insert_or_assign(name, std::move(rule));
+    const auto* now = this->rule(name);
+    if (!debounce_.holds(name) || (now != nullptr && gather_alike(rule, *now))) continue;
+    debounce_.let_go(name);
+    retired_.try_emplace(name, std::move(rule));  // the first, where another comes before it has gone
   }
 }
 
 const Rule* Router::rule_of_held(const std::string& source) const {
-  if (const auto* present = rule(source)) return present;
   const auto found = retired_.find(source);
-  return found == retired_.end() ? nullptr : &found->second;
+  return found == retired_.end() ? rule(source) : &found->second;
 }
 
 const Rule* Router::rule(const std::string& source) const {
@@ -122,8 +131,7 @@ Router::Routed Router::route(const EventPtr& event, const Target& target, Now no
   }
   const auto key = key_of(*rule, *event);
   if (!rule->handlers.empty() && target.without.size() == rule->handlers.size()) return drop(Stage::match, kOwn);  // gathers nobody's changes
-  const bool gathers = rule->debounce > Duration::zero() || rule->batch;
-  if (!gathers || !target.handler.empty()) {  // what goes to one handler only is not gathered with what goes to all
+  if (!gathers(*rule) || !target.handler.empty()) {  // what goes to one handler only is not gathered with what goes to all
     start_all(routed, event, *rule, target.handler, target.without, key, now);
     return routed;
   }

@@ -18,7 +18,8 @@ namespace hark {
 class Router {
  public:
   explicit Router(std::vector<Rule> rules);
-  // What is held stays held, and is let go by the new rules; by the old one, where its source has gone.
+  // What is held stays held, and is let go by the new rules. Of a source that has gone, or gathers in another way or no more, it goes
+  // with the next fire(), by the rule it was gathered under: a restart would not find that rule again.
   void set_rules(std::vector<Rule> rules);
 
   // A handler is to run for an event.
@@ -66,10 +67,9 @@ class Router {
   void start_all(Routed& routed, const EventPtr& event, const Rule& rule, const std::string& only, const std::vector<std::string>& without,
                  const std::optional<std::string>& key, Now now);
 
-  const Rule* rule_of_held(const std::string& source) const;
-
+  const Rule* rule_of_held(const std::string& source) const;  // which is about to go
   std::map<std::string, Rule> rules_;
-  std::map<std::string, Rule> retired_;  // of sources that have gone, as long as something of them is held
+  std::map<std::string, Rule> retired_;  // by source, until what was gathered under them has gone
   Debounce debounce_;
 };
 

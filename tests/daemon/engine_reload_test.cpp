@@ -162,3 +162,55 @@ TEST_CASE("engine: what a full queue means is what the last configuration says")
   world.reload();
   CHECK(world.offer(world.event("s")).reason == "the queue is full: 1 runs wait (queue_limit)");
 }
+
+TEST_CASE("engine: what a source has gathered goes as it was gathered when it goes itself, or gathers no more") {
+  Reloading world;
+  const char* how = "";
+  SUBCASE("no batch any more") { how = "none"; }
+  SUBCASE("a debounce instead") { how = "debounce"; }
+  SUBCASE("another name") { how = "renamed"; }
+  CAPTURE(how);
+  world.rule().batch = Rule::Batch{100, 1h};
+  world.open();
+  for (int i = 0; i < 5; ++i) world.offer(world.event("s"));
+  CHECK(world.runner.started.empty());
+  world.rule().batch.reset();
+  if (how == std::string("debounce")) world.rule().debounce = 1min;
+  if (how == std::string("renamed")) world.settings.sources[0].name = world.rule().source = "t";
+  world.reload();
+  world.turn();
+  REQUIRE(world.runner.started.size() == 1);
+  CHECK(world.runner.started[0].event->members == 5);
+  world.offer(world.event(world.rule().source));
+  CHECK(world.runner.started.size() == (how == std::string("debounce") ? 1 : 2));
+}
+
+TEST_CASE("engine: what is gathered waits on when the rest of its source changes") {
+  Reloading world;
+  world.rule().batch = Rule::Batch{100, 1min};
+  world.open();
+  for (int i = 0; i < 5; ++i) world.offer(world.event("s"));
+  world.rule().batch = Rule::Batch{50, 1h};
+  world.rule().priority = 3;
+  world.reload();
+  world.turn();
+  CHECK(world.runner.started.empty());
+  world.clock.advance(1min);
+  world.turn();
+  REQUIRE(world.runner.started.size() == 1);
+  CHECK(world.runner.started[0].event->members == 5);
+  CHECK(world.runner.started[0].run.priority == 3);
+}
+
+TEST_CASE("engine: runs of one key fail one after another, without any other event, when their handler is gone") {
+  Reloading world;
+  world.rule().key = Template::parse("{payload.k}");
+  world.open();
+  REQUIRE(world.pause("h"));
+  for (int i = 0; i < 4; ++i) world.offer(world.event("s"));
+  world.settings.handlers.erase(world.settings.handlers.begin());
+  world.reload();
+  world.turn();
+  REQUIRE(world.resume("h"));
+  world.until([&] { return world.journal->runs({.dead = true})->size() == 4; });
+}

@@ -457,6 +457,26 @@ TEST_CASE("engine: a throttle counts what an earlier life started, and what that
   CHECK(world.runner.started.size() == 1);
 }
 
+TEST_CASE("engine: who resumes a handler by its name closes its breaker") {
+  Runs world;
+  world.handler().breaker = {1, 1h};
+  world.open();
+  world.offer(world.event("s"));
+  world.finish(0, RunState::failed);
+  world.offer(world.event("s"));
+  REQUIRE(world.runner.started.size() == 1);
+  CHECK(world.engine->why_waiting(world.runs().back()).find("`hark daemon resume --handler h` closes it") != std::string::npos);
+  REQUIRE(world.resume(""));
+  world.turn();
+  CHECK(world.runner.started.size() == 1);  // all that were paused; a breaker is another thing
+  REQUIRE(world.resume("h"));
+  world.turn();
+  CHECK(world.runner.started.size() == 2);
+  world.close();
+  world.open();
+  CHECK(world.engine->breakers().empty());
+}
+
 TEST_CASE("engine: a breaker counts on after a restart") {
   Runs world;
   world.handler().breaker = {2, 1min};
@@ -539,7 +559,7 @@ TEST_CASE("engine: with on_busy restart what runs ends for one that had to wait,
     REQUIRE(world.runner.started[0].stop.stop_requested());
     world.finish(0, RunState::cancelled);
     REQUIRE(world.runner.started.size() == 2);
-    CHECK(world.runs().back().error == "ended for a later event (on_busy is \"restart\")");
+    CHECK(world.runs().back().error.starts_with("ended for event "));
     CHECK_FALSE(world.runner.started[1].stop.stop_requested());
   }
 }
@@ -628,6 +648,87 @@ TEST_CASE("engine: with on_busy restart what runs is not ended for one that has 
   world.offer(world.event("s"));
   CHECK_FALSE(world.runner.started[0].stop.stop_requested());
   CHECK(world.engine->executor().active() == 1);
+}
+
+TEST_CASE("engine: with on_busy restart what runs is ended only for a later one that can take its place") {
+  Runs world;
+  world.handler().on_busy = OnBusy::restart;
+  world.handler().max_concurrent = 1;
+  SUBCASE("there is room for both") {
+    world.handler().max_concurrent = 3;
+    world.open();
+    world.offer(world.event("s"));
+    world.offer(world.event("s"));
+    CHECK(world.runner.started.size() == 2);
+  }
+  SUBCASE("the one that waits is an older one") {
+    world.open();
+    const auto old = world.offer(world.event("s"));
+    world.finish(0, RunState::failed);
+    world.offer(world.event("s"));
+    REQUIRE(world.runner.started.size() == 2);
+    REQUIRE(world.ask([&](Engine::Done done) { world.engine->retry(world.runner.started[0].run.id, std::move(done)); }));
+    world.turn();
+    CHECK_FALSE(world.runner.started[1].stop.stop_requested());
+    world.finish(1);
+    REQUIRE(world.runner.started.size() == 3);
+    CHECK(world.runner.started[2].event->id == old.event_id);
+  }
+  SUBCASE("its handler is paused") {
+    world.open();
+    world.offer(world.event("s"));
+    REQUIRE(world.pause("h"));
+    world.offer(world.event("s"));
+    CHECK_FALSE(world.runner.started[0].stop.stop_requested());
+    REQUIRE(world.resume("h"));
+    CHECK(world.runner.started[0].stop.stop_requested());
+    return;
+  }
+  for (const auto& assignment : world.runner.started) CHECK_FALSE(assignment.stop.stop_requested());
+}
+
+TEST_CASE("engine: what is refused ends nothing") {
+  Runs world;
+  world.handler().on_busy = OnBusy::restart;
+  world.handler().max_concurrent = 1;
+  world.open();
+  world.offer(world.event("s"));
+  std::signal(SIGXFSZ, SIG_IGN);
+  rlimit before{};
+  REQUIRE(getrlimit(RLIMIT_FSIZE, &before) == 0);
+  rlimit full = before;
+  full.rlim_cur = std::filesystem::file_size(world.folder / "journal.db-wal");
+  REQUIRE(setrlimit(RLIMIT_FSIZE, &full) == 0);  // as on a full disk
+  const auto refused = world.offer(world.event("s"));
+  REQUIRE(setrlimit(RLIMIT_FSIZE, &before) == 0);
+  CHECK_FALSE(refused.taken());
+  CHECK_FALSE(world.runner.started[0].stop.stop_requested());
+  world.clock.advance(2s);
+  const auto taken = world.offer(world.event("s"));
+  CHECK(taken.taken());
+  REQUIRE(world.runner.started[0].stop.stop_requested());
+  world.finish(0, RunState::cancelled);
+  const auto ended = (*world.journal->event(world.runner.started[0].event->id))->sequence;
+  CHECK(has(world.reasons(ended), "ended for event " + taken.event_id + " (on_busy is \"restart\")"));
+}
+
+TEST_CASE("engine: an event that lacks one of the values of its dedupe_key is never a duplicate") {
+  Runs world;
+  world.rule().dedupe_key = Template::parse("{payload.a}/{payload.b}");
+  world.open();
+  const auto offered = [&](const char* data) {
+    auto event = world.event("s");
+    event.data = *Payload::parse(data);
+    return world.offer(std::move(event)).outcome;
+  };
+  for (const char* data : {R"({"a":1})", R"({"b":1})", R"({})", R"({"a":1,"b":null})", R"({"a":1,"b":""})", R"({"a":1,"b":[]})"}) {
+    CAPTURE(data);
+    CHECK(offered(data) == Acceptance::Outcome::accepted);
+    CHECK(offered(data) == Acceptance::Outcome::accepted);
+  }
+  CHECK(offered(R"({"a":1,"b":0})") == Acceptance::Outcome::accepted);
+  CHECK(offered(R"({"a":1,"b":0})") == Acceptance::Outcome::duplicate);
+  CHECK(offered(R"({"a":1,"b":false})") == Acceptance::Outcome::accepted);
 }
 
 TEST_CASE("engine: a batch is one event with all of them") {

@@ -4,12 +4,14 @@ import contextlib
 import json
 import os
 import pty
+import signal
 import subprocess
 import unittest
 
 from support import HARK, TestCase
 
 CONFIG = """
+webhook_port = 0
 [[sources]]
 name = "hook-of-the-build-server"
 type = "webhook"
@@ -138,6 +140,34 @@ class Follow(Told):
         (self.project_.path / "go").touch()
         slow = json.loads(told.readline())
         self.assertEqual((slow["handler"], slow["state"]), ("slow", "succeeded"))
+
+    def test_runs_that_waited_or_ran_before_are_told_whichever_ends_first(self):
+        with open(self.project_.config, "a") as config:
+            config.write('[handlers.slow]\nrun = "until test -e {payload.n}; do sleep 0.01; done"\n[handlers.bad]\nrun = "test -e good"\n')
+        daemon = self.daemon(self.project_, env=SECRET)
+        self.hark("daemon", "trigger", "bad", "--wait", status=1)
+        old = self.project_.runs()[0]["id"]
+        for n in (1, 2, 3):
+            self.hark("daemon", "trigger", "slow", "--payload", json.dumps({"n": str(n)}))
+        self.hark("daemon", "pause", "--handler", "show")
+        self.hark("daemon", "trigger", "show", "--payload", '{"text": "good"}')
+        told = self.follow("--json")
+        for n in (2, 1, 3):
+            (self.project_.path / str(n)).touch()
+            self.assertEqual(json.loads(told.readline())["handler"], "slow")
+        self.hark("daemon", "resume", "--handler", "show")
+        self.assertEqual(json.loads(told.readline())["handler"], "show")
+        (self.project_.path / "good").touch()
+        self.hark("dead-letters", "retry", old)
+        self.assertEqual(json.loads(told.readline())["id"], old)
+        daemon.process.send_signal(signal.SIGTERM)
+        daemon.process.wait()
+        self.daemon(self.project_, env=SECRET)
+        self.hark("daemon", "trigger", "show", "--payload", '{"text": "again"}')
+        self.assertEqual(json.loads(told.readline())["handler"], "show")
+
+    def test_without_a_daemon_it_says_so(self):
+        self.assertIn("no daemon answers", self.hark("history", "--follow", status=69).stderr)
 
     def test_it_stands_alone(self):
         self.hark("history", "--follow", "--events", status=2)

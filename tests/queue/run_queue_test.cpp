@@ -461,24 +461,27 @@ TEST_CASE("queue: a run that no throttle holds does not wait behind a later one 
   CHECK(numbers(take_all(queue, later(2h))) == Numbers{3});
 }
 
-TEST_CASE("queue: when a run that waits might start, were none under way") {
+TEST_CASE("queue: the youngest that waits for the end of those under way, and when it might start") {
   RunQueue queue(100, 100);
+  queue.slots().set_handler_caps({{"a", 1}});
   queue.set_throttles({{"s", {1, 1min}}});
   std::vector<RunQueue::Ready> taken;
   for (const char* key : {"", "x"}) {
     const auto of = [&](std::uint64_t sequence) { return from("s", waiting(sequence, "a", 0, *key ? std::optional<std::string>(key) : std::nullopt)); };
     const auto run = of(1).run;
-    CHECK_FALSE(queue.could_start("a", run.key));
+    CHECK_FALSE(queue.behind("a", run.key));
     queue.push(of(1), kNow);
     for (auto& ready : take_all(queue)) taken.push_back(std::move(ready));
-    CHECK_FALSE(queue.could_start("a", run.key));
+    CHECK_FALSE(queue.behind("a", run.key));
     queue.push(of(2), kNow);
     CHECK(take_all(queue, later(1s)).empty());
-    CHECK(queue.could_start("a", run.key) == later(1min).steady);
+    REQUIRE(queue.behind("a", run.key));
+    CHECK(queue.behind("a", run.key)->time == later(1min).steady);
+    CHECK(queue.behind("a", run.key)->sequence == 2);
     queue.pause("a");
-    CHECK_FALSE(queue.could_start("a", run.key));
+    CHECK_FALSE(queue.behind("a", run.key));
     queue.resume("a");
-    CHECK_FALSE(queue.could_start("b", run.key));
+    CHECK_FALSE(queue.behind("b", run.key));
     queue.clear();
     queue.set_throttles({{"s", {1, 1min}}});
   }

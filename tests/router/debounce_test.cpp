@@ -76,3 +76,29 @@ TEST_CASE("debounce: more than may be held in all lets the next ones go early") 
   CHECK(batches[0].key.second == "0");
   CHECK(debounce.held() == limits::kDebounceHeld);
 }
+
+TEST_CASE("debounce: a batch holds no more than its count, however many come before it is taken") {
+  Debounce debounce;
+  for (int i = 0; i < 8; ++i) debounce.hold(key("a"), event("x"), terms(1s, 1s, 3), t0);
+  CHECK(debounce.held() == 8);
+  CHECK(debounce.next_due() <= t0);
+  const auto full = debounce.due(t0);
+  REQUIRE(full.size() == 2);
+  for (const auto& batch : full) CHECK(batch.events.size() == 3);
+  CHECK(debounce.held() == 2);
+  CHECK(debounce.next_due() == t0 + 1s);
+  CHECK(debounce.due(t0 + 1s).at(0).events.size() == 2);
+}
+
+TEST_CASE("debounce: what is let go is due, of that source alone") {
+  Debounce debounce;
+  debounce.hold({"a", "1"}, event("1"), terms(1s), t0);
+  debounce.hold({"a", "2"}, event("2"), terms(1s), t0);
+  debounce.hold({"ab", "1"}, event("3"), terms(1s), t0);
+  debounce.let_go("a");
+  CHECK(debounce.holds("a"));
+  CHECK(debounce.due(t0).size() == 2);
+  CHECK_FALSE(debounce.holds("a"));
+  CHECK(debounce.held() == 1);
+  CHECK(debounce.due(t0 + 1s).size() == 1);
+}

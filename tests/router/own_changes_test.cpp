@@ -32,12 +32,12 @@ Event push(WallTime when, const std::string& before, const std::string& after, c
 
 using Moves = std::vector<BranchMove>;
 Moves nothing(const std::string&) { return {}; }
-const OwnChanges::Evidence busy{[] { return true; }, nothing};
-const OwnChanges::Evidence idle{[] { return false; }, nothing};
+const OwnChanges::Evidence busy{[](WallTime) { return true; }, nothing};
+const OwnChanges::Evidence idle{[](WallTime) { return false; }, nothing};
 
 // Its git commands told of these.
 OwnChanges::Evidence moving(Moves moves) {
-  return {[] { return true; }, [moves = std::move(moves)](const std::string&) { return moves; }};
+  return {[](WallTime) { return true; }, [moves = std::move(moves)](const std::string&) { return moves; }};
 }
 
 }  // namespace
@@ -220,4 +220,18 @@ TEST_CASE("own changes: somebody's file in whose place a run puts one that holds
   CHECK_FALSE(replaced("C").own);  // a person, between runs: what the last start was for is another thing now
   run();
   CHECK_FALSE(replaced("B").own);
+}
+
+TEST_CASE("own changes: a file that is told of late was written when it says so") {
+  OwnChanges changes;
+  const WallTime last_active = kStart + 1s;
+  const OwnChanges::Evidence asleep{[&](WallTime then) { return then <= last_active; }, nothing,
+                                    [&](const std::string&, const std::string& path) { return std::optional(path == "log" ? kStart + 1s : kStart + 2s); }};
+  changes.begin("h", "r1", kStart);
+  CHECK_FALSE(changes.judge("h", change(kStart + 2s, {{"modify", "log"}}), asleep).own);  // the first run that writes it
+  changes.end("h", "r1", kStart + 3s);
+  changes.begin("h", "r2", kStart);
+  CHECK(changes.judge("h", change(kStart + 2s, {{"modify", "log"}}), asleep).own);
+  CHECK_FALSE(changes.judge("h", change(kStart + 2s, {{"modify", "edit"}}), asleep).own);  // while it slept
+  CHECK_FALSE(changes.judge("h", change(kStart + 2s, {{"modify", "edit"}}), busy).own);
 }

@@ -1,9 +1,13 @@
 #include <doctest/doctest.h>
 
+#include <random>
+#include <set>
+
 #include <nlohmann/json.hpp>
 
 #include "core/limits.h"
 #include "router/router.h"
+#include "tests/support/rounds.h"
 
 using namespace hark;
 using namespace std::chrono_literals;
@@ -152,4 +156,83 @@ TEST_CASE("router: a debounce that holds as much as it may fires without waiting
   router.route(event(limits::kDebounceEvents, "hook"), {}, t0);
   CHECK(router.fire(t0.steady).size() == 1);
   CHECK(router.held() == 0);
+}
+
+namespace {
+
+// Files by name, and what a watcher tells of what is done to them.
+struct Files {
+  std::set<std::string> there;
+  std::mt19937 random;
+  int next = 0;
+
+  // One change, of which a watcher's event tells.
+  json step() {
+    const std::vector<std::string> names = {"a", "b", "c", "d"};
+    const auto any = [&] { return names[random() % names.size()]; };
+    for (;;) {
+      const auto name = any();
+      const auto other = any();
+      switch (random() % 4) {
+        case 0:
+          if (there.insert(name).second) return {{"path", name}, {"kind", "create"}};
+          break;
+        case 1:
+          if (there.contains(name)) return {{"path", name}, {"kind", "modify"}};
+          break;
+        case 2:
+          if (there.erase(name) > 0) return {{"path", name}, {"kind", "delete"}};
+          break;
+        default:
+          if (name == other || !there.contains(name)) break;
+          there.erase(name);
+          there.insert(other);
+          return {{"path", other}, {"from", name}, {"kind", "rename"}};
+      }
+    }
+  }
+};
+
+}  // namespace
+
+TEST_CASE("router: after any changes of files, what their merge says is there is there, and what went is told") {
+  const auto seed = std::random_device{}();
+  MESSAGE("seed " << seed);
+  for (int round = 0; round < test::rounds(2000); ++round) {
+    Files files{{}, std::mt19937(seed + static_cast<unsigned>(round))};
+    for (const char* name : {"a", "b", "c", "d"}) {
+      if (files.random() % 2) files.there.insert(name);
+    }
+    const auto before = files.there;
+    Router router({rule("code", {"a"}, "", 1s)});
+    json told = json::array();
+    const auto count = 2 + files.random() % 6;
+    for (std::uint64_t i = 0; i < count; ++i) {
+      told.push_back(files.step());
+      router.route(event(i + 1, "code", {{"root", "/src"}, {"files", json::array()}, {"changes", json::array({told.back()})}}, "file_change"), {}, t0);
+    }
+    const auto fired = router.fire(after(1s).steady);
+    REQUIRE(fired.at(0).merged);
+    const auto changes = fired[0].merged->data.json()["changes"];
+    CAPTURE(told.dump());
+    CAPTURE(changes.dump());
+    std::set<std::string> gone;
+    std::set<std::string> present;
+    for (const auto& change : changes) {
+      const auto path = change["path"].get<std::string>();
+      CHECK(gone.count(path) + present.count(path) == 0);  // each once
+      (change["kind"] == "delete" ? gone : present).insert(path);
+    }
+    for (const auto& change : changes) {
+      if (change.contains("from") && !present.contains(change["from"])) gone.insert(change["from"].get<std::string>());
+    }
+    for (const auto& path : gone) CHECK_FALSE(files.there.contains(path));
+    for (const auto& path : present) CHECK(files.there.contains(path));
+    for (const auto& path : before) {
+      if (!files.there.contains(path)) CHECK(gone.contains(path));
+    }
+    for (const auto& path : files.there) {
+      if (!before.contains(path)) CHECK(present.contains(path));
+    }
+  }
 }
