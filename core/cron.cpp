@@ -50,9 +50,44 @@ std::optional<int> Cron::time_of_day(int from) const {
   return std::nullopt;
 }
 
+namespace {
+
+unsigned length_of(year_month_day date) { return static_cast<unsigned>(year_month_day_last{date.year(), month_day_last{date.month()}}.day()); }
+bool is_workday(unsigned weekday) { return weekday >= 1 && weekday <= 5; }
+
+// The Monday-to-Friday day that is nearest to `day`, of which month the first day is `first` of the week. It stays in the month.
+unsigned nearest_workday(unsigned day, unsigned first, unsigned length) {
+  const auto weekday = (first + day - 1) % 7;
+  if (weekday == 6) return day > 1 ? day - 1 : day + 2;
+  if (weekday == 0) return day < length ? day + 1 : day - 2;
+  return day;
+}
+
+}  // namespace
+
+bool CronDays::by_day(year_month_day date) const {
+  const auto day = static_cast<unsigned>(date.day());
+  const auto length = length_of(date);
+  if (before_last.test(length - day)) return true;
+  const auto first = weekday{local_days{date.year() / date.month() / 1}}.c_encoding();
+  if (!is_workday((first + day - 1) % 7)) return false;
+  if (last_workday && nearest_workday(length, first, length) == day) return true;
+  for (unsigned wanted = day > 2 ? day - 2 : 1; wanted <= std::min(day + 2, length); ++wanted) {
+    if (workdays.test(wanted) && nearest_workday(wanted, first, length) == day) return true;
+  }
+  return false;
+}
+
+bool CronDays::by_weekday(year_month_day date) const {
+  const auto day = static_cast<unsigned>(date.day());
+  const auto week = weekday{local_days{date}}.c_encoding();
+  return nth[week].test((day - 1) / 7) || (last.test(week) && day + 7 > length_of(date));
+}
+
 bool Cron::runs_on(local_days day) const {
-  const bool by_day = days_.test(static_cast<unsigned>(year_month_day{day}.day()));
-  const bool by_weekday = weekdays_.test(weekday{day}.c_encoding());
+  const year_month_day date{day};
+  const bool by_day = days_.test(static_cast<unsigned>(date.day())) || relative_.by_day(date);
+  const bool by_weekday = weekdays_.test(weekday{day}.c_encoding()) || relative_.by_weekday(date);
   return day_is_star_ || weekday_is_star_ ? by_day && by_weekday : by_day || by_weekday;
 }
 
@@ -80,6 +115,11 @@ std::optional<WallTime> Cron::next(WallTime after, const TimeZone& zone) const {
   // Within a stretch of unchanging offset wall clock and real time run side by side; between two stretches the rules of cron(8)
   // apply. The first stretch is that of `after`, so that a jump in the very next second is not missed.
   const sys_seconds start = std::max(whole_seconds(after), kEarliest);
+  if (every_) {
+    const auto since = start.time_since_epoch();
+    const auto into = since % *every_;
+    return sys_seconds{since - into + (into < seconds{0} ? seconds{0} : *every_)};
+  }
   sys_seconds from = start + seconds{1};
   for (auto stretch = zone.stretch_at(start); from < kLatest; stretch = zone.stretch_at(from)) {
     const auto reading = next_reading(first_new_reading(zone, stretch, from, follows_real_time_));

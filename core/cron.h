@@ -1,9 +1,13 @@
 // Cron expressions, as Debian's cron reads them, pure. Five fields (minute hour day-of-month month day-of-week) or six with
-// seconds first; names, lists, ranges, steps; `@hourly @daily @midnight @weekly @monthly @yearly @annually`. Day-of-month and
-// day-of-week: either matches, unless one of the two fields begins with `*` (crontab(5), "Note"); 0 and 7 are Sunday.
+// seconds first; names, lists, ranges, steps; `@hourly @daily @midnight @weekly @monthly @yearly @annually`, `@every 90s`. Day-of-month
+// and day-of-week: either matches, unless one of the two fields begins with `*` (crontab(5), "Note"); 0 and 7 are Sunday.
+// From Quartz, in lists as well: of the day of month `L` (the last), `L-3` (so many before it), `15W` (the weekday, Monday to Friday,
+// nearest to the 15th in its month), `LW` (the last weekday); of the day of week `MON#2` (the second of the month), `FRIL` (the last); `?`
+// is `*` in either.
 // What other crons read in silence or never fire is refused with the right spelling.
 #pragma once
 
+#include <array>
 #include <bitset>
 #include <optional>
 #include <string>
@@ -16,6 +20,18 @@
 
 namespace hark {
 
+// Days that depend on the month they are in.
+struct CronDays {
+  std::bitset<31> before_last;            // 0: the last one, 1: the one before it, ...
+  std::bitset<32> workdays;               // the weekday nearest to this day
+  bool last_workday = false;
+  std::array<std::bitset<5>, 7> nth{};    // of each day of the week, Sunday first: the first of the month, the second, ...
+  std::bitset<7> last;                    // the last such day of the month
+
+  bool by_day(std::chrono::year_month_day date) const;
+  bool by_weekday(std::chrono::year_month_day date) const;
+};
+
 class Cron {
  public:
   // The error names the field and the column (from 1) in `expression`; its cure is the right spelling, where there is one.
@@ -23,7 +39,7 @@ class Cron {
 
   const std::string& text() const { return text_; }
 
-  // The first slot strictly after `after`. nullopt: none before the year 9900; every expression that parses fires at least once
+  // The first slot strictly after `after`. Of `@every` they are the multiples of the pause since 1970, whenever it was first asked. nullopt: none before the year 9900; every expression that parses fires at least once
   // in 40 years (29 February on a given weekday).
   // Daylight saving as Debian's cron(8): a fixed time that a jump forward skips runs right after the jump (several of them:
   // once); one that is repeated by a jump back runs once, the first time; a wildcard hour or minute follows real time. At a
@@ -44,6 +60,8 @@ class Cron {
   std::bitset<32> days_;
   std::bitset<13> months_;
   std::bitset<7> weekdays_;
+  CronDays relative_;
+  std::optional<std::chrono::seconds> every_;
   bool day_is_star_ = false;
   bool weekday_is_star_ = false;
   bool follows_real_time_ = false;  // hour or minute begins with '*'

@@ -14,6 +14,8 @@
 namespace hark {
 namespace {
 
+using std::chrono::seconds;
+
 using Names = std::span<const std::string_view>;
 constexpr std::array<std::string_view, 12> kMonths = {"jan", "feb", "mar", "apr", "may", "jun",
                                                       "jul", "aug", "sep", "oct", "nov", "dec"};
@@ -33,6 +35,7 @@ constexpr std::array<Field, 6> kFields = {{{"second", 0, 59, 59, {}, 0},
                                            {"day of month", 1, 31, 31, {}, 0},
                                            {"month", 1, 12, 12, kMonths, 1},
                                            {"day of week", 0, 7, 6, kWeekdays, 0}}};
+constexpr const Field& kDay = kFields[3];
 constexpr const Field& kWeekday = kFields[5];
 
 constexpr std::array<std::pair<std::string_view, std::string_view>, 7> kMacros = {{{"@hourly", "0 * * * *"},
@@ -77,32 +80,66 @@ Error at(const Field& field, const Piece& place, const std::string& what, std::s
   return {std::string(field.name) + " (column " + std::to_string(place.column) + "): " + what, std::move(cure)};
 }
 
-// Signs of Quartz and Jenkins, with what to write instead.
+// Signs of Quartz and Jenkins that are none here, with what to write instead.
 std::optional<Error> foreign_sign(const Field& field, const Piece& element) {
-  const auto refuse = [&](std::size_t place, const char* what, const char* cure) {
-    return at(field, element.from(place), std::string(what) + " in " + quoted(element.text) + " is not supported yet", cure);
+  const auto refuse = [&](std::size_t place, const std::string& what, const std::string& cure) {
+    return at(field, element.from(place), what + " in " + quoted(element.text), cure);
   };
   for (std::size_t i = 0; i < element.text.size(); ++i) {
-    if (element.text[i] == '?') return refuse(i, "? (no specific value, from Quartz)", "write *");
-    if (element.text[i] == '#')
-      return refuse(i, "# (the n-th weekday of a month, from Quartz)",
-                    "run on that weekday and let the first step check the day of the month");
+    if (element.text[i] == '?') return refuse(i, "? stands for the whole of a day field", "write ? alone, in the day of month or the day of week; elsewhere *");
+    if (element.text[i] == '#') {
+      const bool here = field.name == kWeekday.name;
+      return refuse(i, here ? "# stands behind a weekday's name of three letters" : "# is the n-th weekday of a month, and belongs into the day of week", "write it as MON#2, in the last field: a weekday's name, and 1 to 5");
+    }
     if (!is_letter(element.text[i])) continue;
     auto end = i;
     while (end < element.text.size() && is_letter(element.text[end])) ++end;
     const auto word = lower(element.text.substr(i, end - i));
-    if (word == "l" || word == "lw")
-      return refuse(i, "L (the last day, from Quartz)",
-                    "run on days 28-31 and let the first step check whether tomorrow is the 1st");
-    if (word == "w")
-      return refuse(i, "W (the nearest weekday, from Quartz)",
-                    "run on 1-5 as the day of week and let the first step check the day of the month");
-    if (word == "h")
-      return refuse(i, "H (a hashed value, from Jenkins)",
+    if (word == "l" && field.name == kWeekday.name) {
+      return refuse(i, i > 0 ? "a weekday before L is written as its name" : "L alone is no weekday", "write FRIL for the last Friday of the month, SAT for Saturdays: numbers of weekdays differ between crons");
+    }
+    if (word == "l" || word == "lw") return refuse(i, "L is the last day of a month, and belongs into the day of month, by itself", "write L, LW or L-3 there");
+    if (word == "w") return refuse(i, "W is the weekday nearest to a day of the month", "write it as 15W, in the day of month");
+    if (word == "h") {
+      return refuse(i, "H (a hashed value, from Jenkins) is not known",
                     "write a fixed value, or * with a step, and spread the load with the source's key jitter");
+    }
     i = end - 1;
   }
   return std::nullopt;
+}
+
+// A whole number of one or two digits; -1: it is none.
+int small_number(std::string_view text) {
+  if (text.empty() || text.size() > 2 || !std::all_of(text.begin(), text.end(), is_digit)) return -1;
+  return std::stoi(std::string(text));
+}
+
+// L, L-3, LW and 15W of the day of month, MON#2 and FRIL of the day of week. nullopt: it is none of them.
+std::optional<Status> relative_day(const Field& field, const Piece& element, CronDays& days) {
+  const auto text = lower(element.text);
+  if (&field == &kDay) {
+    if (text == "lw") return days.last_workday = true, Status();
+    if (text == "l") return days.before_last.set(0), Status();
+    if (text.starts_with("l-")) {
+      const int before = small_number(std::string_view(text).substr(2));
+      if (before < 1 || before > 30) return at(field, element.from(2), "expected how many days before the last, 1 to 30, in " + quoted(element.text));
+      return days.before_last.set(static_cast<std::size_t>(before)), Status();
+    }
+    if (!text.ends_with('w') || text.size() == 1) return std::nullopt;
+    const int day = small_number(std::string_view(text).substr(0, text.size() - 1));
+    if (day < 1 || day > 31) return at(field, element, "expected a day of the month, 1 to 31, before W in " + quoted(element.text), "write it as 15W");
+    return days.workdays.set(static_cast<std::size_t>(day)), Status();
+  }
+  if (&field != &kWeekday || text.size() < 4) return std::nullopt;
+  const auto name = std::find(kWeekdays.begin(), kWeekdays.end(), std::string_view(text).substr(0, 3));
+  if (name == kWeekdays.end()) return std::nullopt;
+  const auto weekday = static_cast<std::size_t>(name - kWeekdays.begin());
+  if (text.size() == 4 && text[3] == 'l') return days.last.set(weekday), Status();
+  if (text[3] != '#') return std::nullopt;
+  const int number = small_number(std::string_view(text).substr(4));
+  if (number < 1 || number > 5) return at(field, element.from(3), "a month has the first to the fifth of a weekday, in " + quoted(element.text), "write 1 to 5 behind the #, or FRIL for the last");
+  return days.nth[weekday].set(static_cast<std::size_t>(number - 1)), Status();
 }
 
 class ElementParser {
@@ -245,25 +282,30 @@ class ElementParser {
   std::size_t at_ = 0;
 };
 
-Result<std::bitset<64>> parse_field(const Field& field, const Piece& piece) {
+Result<std::bitset<64>> parse_field(const Field& field, const Piece& piece, CronDays& days) {
   std::bitset<64> values;
+  if (piece.text == "?" && (&field == &kDay || &field == &kWeekday)) return parse_field(field, {"*", piece.column}, days);
   for (const auto& element : split(piece, ",", true)) {
+    if (auto relative = relative_day(field, element, days)) {
+      if (!*relative) return relative->error();
+      continue;
+    }
     if (auto status = ElementParser(field, element).parse_into(values); !status) return status.error();
   }
   return values;
 }
 
-// The fields that say "every `pause`", where there are any.
-std::string spelling_of_every(Duration pause) {
-  using namespace std::chrono;
-  const auto all = duration_cast<seconds>(pause).count();
-  const auto stepped = [](std::int64_t n) { return n == 1 ? std::string("*") : "*/" + std::to_string(n); };
-  if (seconds{all} != pause || all <= 0) return {};
-  if (all < 60 && 60 % all == 0) return stepped(all) + " * * * * *";
-  if (all % 60 == 0 && all < 3600 && 3600 % all == 0) return stepped(all / 60) + " * * * *";
-  if (all % 3600 == 0 && all < 86'400 && 86'400 % all == 0) return "0 " + stepped(all / 3600) + " * * *";
-  if (all == 86'400) return "0 0 * * *";
-  return {};
+// "@every 90s".
+Result<seconds> read_every(const Piece& whole) {
+  const auto words = split(whole, " \t", false);
+  const std::string place = "@every (column " + std::to_string(whole.column) + ")";
+  const auto pause = words.size() == 2 ? parse_duration(words[1].text) : std::nullopt;
+  if (!pause) return Error{place + " wants one duration behind it", "write @every 90s, @every 5m, @every 6h"};
+  const auto whole_seconds = std::chrono::duration_cast<seconds>(*pause);
+  if (whole_seconds != *pause || whole_seconds < seconds{1} || whole_seconds > std::chrono::hours(24 * 366)) {
+    return Error{place + " wants whole seconds, from 1 to a year", "write @every 90s, @every 5m, @every 6h"};
+  }
+  return whole_seconds;
 }
 
 Error unknown_macro(const Piece& piece) {
@@ -273,12 +315,6 @@ Error unknown_macro(const Piece& piece) {
   if (name == "@reboot") {
     return {"@reboot" + place + " is not supported yet: a schedule knows times, not the start of the machine",
             "let what starts the daemon call `hark daemon trigger` after it"};
-  }
-  if (name == "@every") {
-    const auto pause = words.size() == 2 ? parse_duration(words[1].text) : std::nullopt;
-    const auto spelling = pause ? spelling_of_every(*pause) : std::string();
-    return {"@every" + place + " is not supported yet: a schedule knows times, not pauses",
-            spelling.empty() ? "write */N in the field of its unit: */5 * * * * runs every five minutes" : "write " + spelling};
   }
   std::string known;
   for (const auto& [macro, expansion] : kMacros) known += (known.empty() ? "" : " ") + std::string(macro);
@@ -328,6 +364,13 @@ class CronParser {
 
 Result<Cron> CronParser::parse(const Piece& whole) {
   if (auto error = wrong_text(whole)) return *error;
+  if (lower(split(whole, " \t", false).front().text) == "@every") {
+    const auto every = read_every(whole);
+    if (!every) return every.error();
+    Cron cron;
+    cron.every_ = *every;
+    return cron;
+  }
   if (whole.text.front() == '@') {
     const auto wanted = lower(whole.text);
     const auto macro = std::find_if(kMacros.begin(), kMacros.end(), [&](const auto& row) { return row.first == wanted; });
@@ -339,13 +382,13 @@ Result<Cron> CronParser::parse(const Piece& whole) {
 
   std::array<std::bitset<64>, 6> sets;
   std::array<bool, 6> stars{};
+  Cron cron;
   for (std::size_t i = 0; i < 6; ++i) {
-    auto set = parse_field(kFields[i], fields[i]);
+    auto set = parse_field(kFields[i], fields[i], cron.relative_);
     if (!set) return set.error();
     sets[i] = *set;
-    stars[i] = fields[i].text.front() == '*';
+    stars[i] = fields[i].text.front() == '*' || fields[i].text == "?";
   }
-  Cron cron;
   cron.seconds_ = std::bitset<60>(sets[0].to_ullong());
   cron.minutes_ = std::bitset<60>(sets[1].to_ullong());
   cron.hours_ = std::bitset<24>(sets[2].to_ullong());
@@ -356,21 +399,19 @@ Result<Cron> CronParser::parse(const Piece& whole) {
   cron.day_is_star_ = stars[3];
   cron.weekday_is_star_ = stars[5];
   if (!can_fire(cron)) {
-    return at(kFields[3], fields[3], "none of the months has such a day, so that this never fires",
+    const bool plain = cron.days_.any() && cron.weekday_is_star_;
+    return at(kFields[3], fields[3], plain ? "none of the months has such a day, so that this never fires" : "no day of these months is such a day, so that this never fires",
               "February has 29 days, April, June, September and November have 30");
   }
   return cron;
 }
 
-// Weekdays come in every month; it is days 30 and 31 that may not.
+// Within 40 years all there is has been: a leap year that begins on each day of the week, and the century that is none.
 bool CronParser::can_fire(const Cron& cron) {
-  if (!cron.day_is_star_ && !cron.weekday_is_star_) return true;
-  constexpr std::array<std::size_t, 13> kLengths = {0, 31, 29, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31};
-  for (std::size_t month = 1; month <= 12; ++month) {
-    if (!cron.months_.test(month)) continue;
-    for (std::size_t day = 1; day <= kLengths[month]; ++day) {
-      if (cron.days_.test(day)) return true;
-    }
+  using namespace std::chrono;
+  const auto end = local_days{year{2040} / 1 / 1};
+  for (auto day = local_days{year{2000} / 1 / 1}; day < end; day += days{1}) {
+    if (cron.months_.test(static_cast<unsigned>(year_month_day{day}.month())) && cron.runs_on(day)) return true;
   }
   return false;
 }

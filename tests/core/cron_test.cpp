@@ -245,13 +245,27 @@ TEST_CASE("cron: errors name the field, the column and the right spelling") {
       {"** * * * *", "minute (column 2): unexpected \"*\"", ""},
       {"*-5 * * * *", "minute (column 2): unexpected \"-\"", ""},
       {"1;2 * * * *", "minute (column 2): unexpected \";\"", ""},
-      {"  0 0 L * *", "day of month (column 7): L (the last day", "28-31"},
-      {"0 0 LW * *", "day of month (column 5): L", ""},
-      {"0 0 15W * *", "day of month (column 7): W (the nearest weekday", ""},
-      {"0 0 * * 5L", "day of week (column 10): L", ""},
-      {"0 0 * * 5#3", "day of week (column 10): # (the n-th weekday", ""},
-      {"0 0 * * fri#3", "day of week (column 12): #", ""},
-      {"0 0 ? * 5", "day of month (column 5): ? (no specific value", "write *"},
+      {"0 0 * * L", "day of week (column 9): L alone is no weekday", "FRIL"},
+      {"0 0 * * 5L", "day of week (column 10): a weekday before L", "FRIL"},
+      {"0 0 * * friday#2", "day of week (column 15): #", "MON#2"},
+      {"0 0 * * 5#3", "day of week (column 10): # stands behind a weekday's name", "a weekday's name"},
+      {"0 0 * * fri#6", "day of week (column 12): a month has the first to the fifth", "FRIL"},
+      {"0 0 * * fri#0", "day of week (column 12)", ""},
+      {"0 0 * * fri#", "day of week (column 12)", ""},
+      {"0 0 fri#2 * *", "day of month (column 8): #", "last field"},
+      {"0 0 L-0 * *", "day of month (column 7): expected how many days", ""},
+      {"0 0 L-31 * *", "day of month (column 7)", ""},
+      {"0 0 L-x * *", "day of month (column 7)", ""},
+      {"0 0 1-L * *", "day of month (column 7): L is the last day", "L-3"},
+      {"0 0 32W * *", "day of month (column 5): expected a day of the month", "15W"},
+      {"0 0 W * *", "day of month (column 5): W is", "15W"},
+      {"0 0 1-5W * *", "day of month (column 5): expected a day", "15W"},
+      {"0 0 * L *", "month (column 7): L is the last day of a month", "LW"},
+      {"0 0 * * 15W", "day of week (column 11): W is", "15W"},
+      {"? 0 * * *", "minute (column 1): ? stands for the whole of a day field", "*"},
+      {"0 0 1,? * *", "day of month (column 7): ?", ""},
+      {"0 0 31W 2 *", "day of month (column 5): no day of these months", ""},
+      {"0 0 */30 * MON#2", "day of month (column 5): no day of these months", ""},
       {"H * * * *", "minute (column 1): H (a hashed value", "jitter"},
       {"H(0-29)/10 * * * *", "minute (column 1): H", "jitter"},
       {"", "the cron expression is empty", "minute hour"},
@@ -263,14 +277,12 @@ TEST_CASE("cron: errors name the field, the column and the right spelling") {
       {"CRON_TZ=Europe/Berlin 0 9 * * *", "a time zone in front", "timezone"},
       {"TZ=UTC 0 0 9 * * *", "a time zone in front", "timezone"},
       {"@reboot", "@reboot (column 1) is not supported yet", "hark daemon trigger"},
-      {"@every 5m", "@every (column 1) is not supported yet", "write */5 * * * *"},
-      {"@every 90s", "@every (column 1) is not supported yet", "*/N"},
-      {"@every 1h", "@every", "write 0 * * * *"},
-      {"@every 30s", "@every", "write */30 * * * * *"},
-      {"@every 1m", "@every", "write * * * * *"},
-      {"@every 6h", "@every", "write 0 */6 * * *"},
-      {"@every 1d", "@every", "write 0 0 * * *"},
-      {"@every", "@every", "*/N"},
+      {"@every", "@every (column 1) wants one duration", "@every 90s"},
+      {"@every 5", "@every (column 1) wants one duration", ""},
+      {"@every 5m 3s", "@every (column 1) wants one duration", ""},
+      {"@every 500ms", "@every (column 1) wants whole seconds", ""},
+      {"@every 0s", "@every (column 1) wants whole seconds", ""},
+      {"@every 400d", "@every (column 1) wants whole seconds", ""},
       {"@fortnightly", "\"@fortnightly\" (column 1) is no name", "@weekly"},
       {"@daily 5", "\"@daily 5\" (column 1)", "@daily"},
       {"0 9 * * 1\xE2\x80\x93"
@@ -291,7 +303,7 @@ TEST_CASE("cron: errors name the field, the column and the right spelling") {
 TEST_CASE("cron: the spelling that an error proposes is accepted") {
   for (const char* expression :
        {"5/15 * * * *", "0 9/25 * * *", "0 0 * * mon/2", "*/90 * * * *", "0 22-2 * * *", "0 20-2/2 * * *", "0 0 * * fri-mon",
-        "0 0 * * sat-sun", "0 0 * * 7-2", "*/0 * * * *", "0 0 ? * *", "0 0 * * fri-mon/2"}) {
+        "0 0 * * sat-sun", "0 0 * * 7-2", "*/0 * * * *", "0 0 * * fri-mon/2"}) {
     const auto refused = Cron::parse(expression);
     INFO(expression);
     REQUIRE_FALSE(refused.ok());
@@ -315,4 +327,86 @@ TEST_CASE("cron: an expression of any length is read or refused at once") {
   std::string all;
   for (int i = 0; i < 60; ++i) all += (i == 0 ? "" : ",") + std::to_string(i);
   CHECK(Cron::parse(all + ' ' + all + " 0,1,2,3 * * *").ok());
+}
+
+namespace {
+
+// The days of these years on which an expression for midnight fires, as "2026-11-30".
+std::vector<std::string> days_of(const std::string& expression, int from, int to) {
+  const auto cron = Cron::parse(expression);
+  INFO(expression);
+  REQUIRE_MESSAGE(cron.ok(), (cron.ok() ? "" : cron.error().text()));
+  std::vector<std::string> days;
+  WallTime at = std::chrono::sys_days{std::chrono::year{from} / 1 / 1} - std::chrono::seconds{1};
+  const WallTime end = std::chrono::sys_days{std::chrono::year{to} / 1 / 1};
+  for (auto slot = cron->next(at, TimeZone::utc()); slot && *slot < end; slot = cron->next(*slot, TimeZone::utc())) days.push_back(to_rfc3339(*slot).substr(0, 10));
+  return days;
+}
+
+// The same, by what `wanted` says of a date and the length of its month.
+template <class Wanted>
+std::vector<std::string> days_where(int from, int to, Wanted wanted) {
+  std::vector<std::string> days;
+  for (auto day = std::chrono::sys_days{std::chrono::year{from} / 1 / 1}; day < std::chrono::sys_days{std::chrono::year{to} / 1 / 1}; day += std::chrono::days{1}) {
+    const year_month_day date{day};
+    const auto length = static_cast<int>(static_cast<unsigned>(std::chrono::year_month_day_last{date.year(), std::chrono::month_day_last{date.month()}}.day()));
+    if (wanted(static_cast<int>(static_cast<unsigned>(date.day())), static_cast<int>(std::chrono::weekday{day}.c_encoding()), length)) days.push_back(to_rfc3339(WallTime{day}).substr(0, 10));
+  }
+  return days;
+}
+
+// By trying outwards, as Quartz describes it. `week`: the day of the week of `day`.
+bool is_nearest_workday(int day, int week, int length, int wanted) {
+  if (wanted > length || week == 0 || week == 6) return false;
+  for (int distance = 0; distance <= 2; ++distance) {
+    for (const int candidate : {wanted - distance, wanted + distance}) {
+      const int its_week = ((week + candidate - day) % 7 + 7) % 7;
+      if (candidate >= 1 && candidate <= length && its_week != 0 && its_week != 6) return candidate == day;
+    }
+  }
+  return false;
+}
+
+}  // namespace
+
+TEST_CASE("cron: days that depend on their month are the days that their description says") {
+  CHECK(days_of("0 0 L * *", 2000, 2009) == days_where(2000, 2009, [](int day, int, int length) { return day == length; }));
+  for (int before = 1; before <= 30; ++before) {
+    CHECK(days_of("0 0 L-" + std::to_string(before) + " * *", 2000, 2009) == days_where(2000, 2009, [&](int day, int, int length) { return day == length - before; }));
+  }
+  for (int wanted = 1; wanted <= 31; ++wanted) {
+    CHECK(days_of("0 0 " + std::to_string(wanted) + "W * *", 2000, 2029) == days_where(2000, 2029, [&](int day, int week, int length) { return is_nearest_workday(day, week, length, wanted); }));
+  }
+  CHECK(days_of("0 0 LW * *", 2000, 2029) == days_where(2000, 2029, [](int day, int week, int length) { return is_nearest_workday(day, week, length, length); }));
+  const std::vector<std::string> names = {"SUN", "mon", "Tue", "WED", "THU", "FRI", "SAT"};
+  for (int week = 0; week < 7; ++week) {
+    for (int nth = 1; nth <= 5; ++nth) {
+      CHECK(days_of("0 0 * * " + names[std::size_t(week)] + "#" + std::to_string(nth), 2000, 2029) == days_where(2000, 2029, [&](int day, int its, int) { return its == week && (day - 1) / 7 == nth - 1; }));
+    }
+    CHECK(days_of("0 0 * * " + names[std::size_t(week)] + "L", 2000, 2029) == days_where(2000, 2029, [&](int day, int its, int length) { return its == week && day > length - 7; }));
+  }
+}
+
+TEST_CASE("cron: days of both kinds, in lists, and what ? is") {
+  CHECK(days_of("0 0 1,15W,L 1 *", 2026, 2027) == std::vector<std::string>{"2026-01-01", "2026-01-15", "2026-01-31"});
+  CHECK(days_of("0 0 ? 2 MON#2,FRIL,WED#1", 2026, 2027) == std::vector<std::string>{"2026-02-04", "2026-02-09", "2026-02-27"});
+  CHECK(days_of("0 0 1 2 MON#2", 2026, 2027) == std::vector<std::string>{"2026-02-01", "2026-02-09"});  // either, by crontab(5)
+  CHECK(days_of("0 0 */9 2 ?", 2026, 2027) == days_of("0 0 */9 2 *", 2026, 2027));
+  CHECK(days_of("0 0 */2 2 TUEL", 2026, 2027).empty());  // the 24th is even ...
+  CHECK(days_of("0 0 */2 2 TUEL", 2027, 2028) == std::vector<std::string>{"2027-02-23"});
+  CHECK(days_of("0 0 29W 2 *", 2026, 2033) == std::vector<std::string>{"2028-02-29", "2032-02-27"});  // a Sunday at the month's end
+  CHECK(days_of("0 0 ? 2 MON#5", 2001, 2040) == std::vector<std::string>{"2016-02-29"});
+}
+
+TEST_CASE("cron: @every goes by multiples since 1970, whenever it was first asked") {
+  const auto cron = Cron::parse("@every 90s");
+  REQUIRE(cron.ok());
+  const WallTime zero{};
+  CHECK(cron->next(zero, TimeZone::utc()) == zero + 90s);
+  CHECK(cron->next(zero + 89s + 999ms, TimeZone::utc()) == zero + 90s);
+  CHECK(cron->next(zero + 90s, TimeZone::utc()) == zero + 180s);
+  CHECK(cron->next(zero - 1s, TimeZone::utc()) == zero);
+  CHECK(cron->next(zero - 90s, TimeZone::utc()) == zero);
+  CHECK(cron->next(zero - 91s, TimeZone::utc()) == zero - 90s);
+  CHECK(Cron::parse(" @Every 1h30m ")->next(zero, TimeZone::utc()) == zero + 90min);
 }
