@@ -91,7 +91,7 @@ void add_daemon(CLI::App& app, Parsed& p) {
   stop.alias("drain");
   stop.callback([&p] { p.run = [&p] { return stop_command(p.common); }; });
 
-  auto& cancel = control(daemon, p, "cancel", "End a run that is under way, or that waits", "hark daemon cancel 01KAJ4");
+  auto& cancel = control(daemon, p, "cancel", "End a run that is under way, or that waits", "hark daemon cancel 01KAJ4X0Z7C1");
   cancel.add_option("run", p.cancelled, "Its id, or the beginning of it")->option_text("RUN")->required();
   cancel.callback([&p] { p.run = [&p] { return cancel_command(p.common, p.cancelled); }; });
 
@@ -160,7 +160,7 @@ void add_history(CLI::App& app, Parsed& p) {
   add_history_options(history, p);
   auto* events = history.add_flag("--events", p.history.events, "What arrived, and what became of each event; --filter is then about events");
   events->excludes("--handler")->excludes("id")->excludes("--follow")->option_text(" ");
-  example(history, "hark history --limit 5\n  hark history --filter 'state:failed|state:timed_out'\n  hark history --events --filter 'type:webhook'\n  hark history 01KAJ4");
+  example(history, "hark history --limit 5\n  hark history --filter 'state:failed|state:timed_out'\n  hark history --events --filter 'type:webhook'\n  hark history 01KAJ4X0Z7C1");
   history.callback([&p] {
     p.run = [&p] {
       p.history.common = p.common;
@@ -177,7 +177,7 @@ void add_history(CLI::App& app, Parsed& p) {
   add_socket(explain, p.common);
   explain.add_option("--source", p.refusals.source, "With --refused: only by this source")->option_text("NAME")->needs(refused);
   explain.add_option("-n,--limit", p.refusals.limit, "With --refused: how many (default: " + std::to_string(p.refusals.limit) + ")")->option_text("COUNT")->check(CLI::Range(1, 1'000'000))->needs(refused);
-  example(explain, "hark explain 01KAJ4\n  hark explain --refused --source deploy");
+  example(explain, "hark explain 01KAJ4X0Z7C1\n  hark explain --refused --source deploy");
   explain.callback([&p] {
     if (p.explained.empty() && !p.refused) throw CLI::RequiredError("id, or --refused,");
     p.run = [&p] {
@@ -190,7 +190,7 @@ void add_history(CLI::App& app, Parsed& p) {
 // Which of the dead letters: some by their ids, or all that match.
 void add_settling(CLI::App& parent, Parsed& p, bool retry) {
   auto& command = control(parent, p, retry ? "retry" : "discard", retry ? "Run them again, as often as their handlers grant" : "Take them out; what ran stays in the history",
-                          retry ? "hark dead-letters retry 01KAJ4\n  hark dead-letters retry --filter handler:deploy --dry-run" : "hark dead-letters discard 01KAJ4");
+                          retry ? "hark dead-letters retry 01KAJ4X0Z7C1\n  hark dead-letters retry --filter handler:deploy --dry-run" : "hark dead-letters discard 01KAJ4X0Z7C1");
   auto* ids = command.add_option("id", p.dead_letters.ids, "Runs, by their ids or the beginnings of them")->option_text("ID...");
   auto* filter = command.add_option("--filter", p.dead_letters.filter, "All that match, for example 'handler:deploy'")->option_text("FILTER")->excludes(ids);
   auto* all = command.add_flag("--all", p.dead_letters.all, "All of them")->excludes(ids)->excludes(filter)->option_text(" ");
@@ -229,7 +229,7 @@ void add_dead_letters(CLI::App& app, Parsed& p) {
   add_journal(show, p.common);
   add_json(show, p.common.json);
   show.add_option("id", p.explained, "The run's id, or the beginning of it")->option_text("ID")->required();
-  example(show, "hark dead-letters show 01KAJ4");
+  example(show, "hark dead-letters show 01KAJ4X0Z7C1");
   show.callback([&p] { p.run = [&p] { return show_dead_letter_command(p.common, p.explained); }; });
 
   for (const bool retry : {true, false}) add_settling(letters, p, retry);
@@ -237,7 +237,7 @@ void add_dead_letters(CLI::App& app, Parsed& p) {
 
 void add_replay(CLI::App& app, Parsed& p) {
   auto& replay = control(app, p, "replay", "Put stored events through today's configuration as new ones",
-                         "hark replay 01KAJ4\n  hark replay --since 2h --source hook --handler deploy --dry-run");
+                         "hark replay 01KAJ4X0Z7C1\n  hark replay --since 2h --source hook --handler deploy --dry-run");
   auto* ids = replay.add_option("id", p.replay.ids, "Events, by their ids (`hark history --events` lists them) or the beginnings of them")->option_text("ID...");
   auto* since = replay.add_option("--since", p.replay.since, "All that arrived from outside since then, oldest first: 2h, or 2026-11-21T07:00:00Z")->option_text("WHEN")->excludes(ids);
   replay.add_option("--until", p.replay.until, "With --since: up to then (default: now)")->option_text("WHEN")->needs(since);

@@ -39,7 +39,7 @@ void print_status(const json& status, WallTime now) {
   if (status.contains("listener")) {
     const auto& listener = status["listener"];
     if (listener.value("state", std::string("listening")) == "listening") {
-      output::print_line("listening on http://" + listener["host"].get<std::string>() + ":" + std::to_string(listener["port"].get<int>()));
+      output::print_line(std::string("listening on ") + (listener.value("tls", false) ? "https://" : "http://") + listener["host"].get<std::string>() + ":" + std::to_string(listener["port"].get<int>()));
     } else {
       auto text = "no HTTP over TCP: " + listener.value("reason", std::string{});
       if (listener.contains("cure")) text += " (" + listener["cure"].get<std::string>() + ")";
@@ -86,6 +86,7 @@ void print_status(const json& status, WallTime now) {
     output::print_line("");
     output::print_table({{"HANDLER"}, {"RUNNING", true}, {"WAITING", true}, {"LAST RUN", true}, {"RESULT", true}, {""}}, rows);
   }
+  if (status["queue"]["waiting"].get<std::int64_t>() > 0) output::print_line("\nwhat waits: `hark history --filter state:queued`; why: `hark explain RUN`");
 }
 
 // Ctrl-C ends only the waiting.

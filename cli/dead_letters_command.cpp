@@ -117,7 +117,7 @@ int show_dead_letter_command(const CommonOptions& common, const std::string& id)
   if (const auto ended = source->run(id, run)) return *ended;
   if (run.is_null() || !run.contains("dead_since")) {
     output::complain(Error{run.is_null() ? "no run is '" + id + "'" : "run " + run["id"].get<std::string>() + " does not stand in the dead letters: it is " + run["state"].get<std::string>(),
-                           "`hark dead-letters list` lists those that do"});
+                           "`hark dead-letters list` has the runs that stand in them"});
     return exit_code::kFailed;
   }
   if (const auto ended = source->event(run["event"]["id"].get<std::string>(), story)) return *ended;

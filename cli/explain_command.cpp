@@ -18,16 +18,11 @@ using nlohmann::json;
 
 namespace {
 
+constexpr std::size_t kShownData = 200;
 constexpr auto kShortPatience = std::chrono::seconds(5);
 
-// What the id names: an event, or the event of a run.
 Result<json> explain(JournalReader& journal, const std::string& id) {
-  auto event = journal.event(id);
-  if (event && !*event) {
-    auto run = journal.run(id);
-    if (!run) return run.error();
-    if (*run) event = journal.event((*run)->event_id);
-  }
+  auto event = find_event(journal, id);
   if (!event) return event.error();
   if (!*event) return Error{"no event and no run is '" + id + "'", "`hark history --events` lists events, `hark history` runs"};
   return explanation(journal, **event);
@@ -48,6 +43,14 @@ void add_waiting(const CommonOptions& common, json& shown) {
       if (theirs["id"] == run["id"]) run["waiting"] = theirs.value("waiting", "it has begun meanwhile");
     }
   }
+}
+
+// For one look; --json has all of it.
+std::string shortened(std::string text) {
+  if (text.size() <= kShownData) return text;
+  std::size_t end = kShownData;
+  while (end > 0 && (static_cast<unsigned char>(text[end]) & 0xc0) == 0x80) --end;  // not within a character
+  return text.substr(0, end) + "... (" + std::to_string(text.size()) + " bytes: --json)";
 }
 
 output::Colour colour_of(const std::string& verdict) {
@@ -76,7 +79,9 @@ int explain_command(const CommonOptions& common, const std::string& id) {
   }
   const auto& event = (*shown)["event"];
   output::print_line(event["id"].get<std::string>() + "  " + output::printable(event["type"].get<std::string>()) + " from '" +
-                     output::printable(event["source"].get<std::string>()) + "'  " + event["time"].get<std::string>());
+                     output::printable(event["source"].get<std::string>()) + "'  " + event["time"].get<std::string>() +
+                     (event.contains("replay_of") ? "  a replay of " + event["replay_of"].get<std::string>() : ""));
+  if (!event["data"].is_null()) output::print_table({{"DATA", false, 0, output::Overflow::wrap}}, {{{shortened(event["data"].dump(-1, ' ', false, json::error_handler_t::replace))}}});
   std::vector<std::vector<output::Cell>> rows;
   for (const auto& decision : (*shown)["decisions"]) {
     const auto verdict = decision["verdict"].get<std::string>();

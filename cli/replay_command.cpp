@@ -128,8 +128,9 @@ int dry_run(const ReplayCommand& command, const std::vector<std::string>& ids, J
   for (const auto& handler : loaded->settings.handlers) known.push_back(handler.name);
   if (!is_known(command.handler, known, "hark config show")) return exit_code::kFailed;
   int status = exit_code::kOk;
+  std::vector<std::vector<output::Cell>> rows;
   for (const auto& id : ids) {
-    const auto event = journal != nullptr ? journal->event(id) : Result<std::optional<Event>>(std::optional<Event>());
+    const auto event = journal != nullptr ? find_event(*journal, id) : Result<std::optional<Event>>(std::optional<Event>());
     const auto result = !event ? Result<DryRun>(event.error()) : !*event ? Result<DryRun>(Error{"no such event", {}}) : dry_run_replay(loaded->settings, **event, command.handler);
     if (!result) {
       output::complain(Error{id + ": " + result.error().message, result.error().cure});
@@ -137,8 +138,13 @@ int dry_run(const ReplayCommand& command, const std::vector<std::string>& ids, J
       continue;
     }
     const auto shown = to_json(*result);
-    command.common.json ? output::print_json(shown) : output::print_line(result->event.replay_of + "  " + output::printable(would_be(shown["decisions"])));
+    if (command.common.json) {
+      output::print_json(shown);
+    } else {
+      rows.push_back({{result->event.replay_of}, {to_rfc3339((*event)->time)}, {(*event)->source}, {(*event)->subject}, {would_be(shown["decisions"])}});
+    }
   }
+  if (!rows.empty()) output::print_table({{"EVENT", true}, {"TIME", true, 1}, {"SOURCE", false, 2}, {"SUBJECT", false, 3}, {"WOULD RUN", false, 0, output::Overflow::wrap}}, rows);
   return status;
 }
 

@@ -73,6 +73,7 @@ void print_run(const json& run) {
   output::print_line("  event " + run["event"]["id"].get<std::string>() + " (" + output::printable(run["event"]["type"].get<std::string>()) + " from '" +
                      output::printable(run["event"]["source"].get<std::string>()) + "')");
   if (run.contains("error")) output::print_line("  " + output::printable(run["error"].get<std::string>()));
+  if (state == "queued") output::print_line("  waits: `hark explain " + run["id"].get<std::string>() + "` says for what");
   if (const auto note = dead_letter_note(run); !note.empty()) output::print_line("  " + note);
   for (const auto& attempt : run.value("attempts", json::array())) print_attempt(attempt);
   for (const auto& step : run.value("steps", json::array())) {

@@ -83,7 +83,7 @@ class Expander {
       return run(rest.substr(2), depth + 1);
     }
     if (sign == ":?") return Error{"${" + name + "}: " + std::string(rest.size() > 2 ? rest.substr(2) : "it must be set"), ""};
-    return Error{"the environment variable " + name + " is not set", "set it, or write ${" + name + ":-default}"};
+    return Error{"the environment variable " + name + " is not set", "set it, or write ${" + name + ":-default} where a default is safe"};
   }
 
   const Environment& environment_;

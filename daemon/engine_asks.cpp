@@ -113,7 +113,7 @@ void Engine::discard(const std::string& run_id, Done done) {
       run_id,
       [this](Turn& turn, Run& run, Status& outcome) -> Status {
         if (!run.dead_since) {
-          outcome = Error{"no such dead letter", {}};
+          outcome = Error{"no such dead letter: it takes the id of a run that stands in them", {}};
           return {};
         }
         run.dead_since.reset();

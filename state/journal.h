@@ -156,4 +156,7 @@ Result<std::optional<std::unique_ptr<JournalReader>>> open_journal_reader(const 
 Owner this_process();
 bool is_alive(const Owner& owner);
 
+// The event of that id, or of the run of that id: people have the one or the other at hand. As JournalReader::event().
+Result<std::optional<Event>> find_event(JournalReader& journal, const std::string& id);
+
 }  // namespace hark

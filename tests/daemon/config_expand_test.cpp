@@ -51,7 +51,7 @@ TEST_CASE("variables: other dollars are text") {
 }
 
 TEST_CASE("variables: what is missing or malformed is an error that says the cure") {
-  CHECK(expanded("${MISSING}") == "error: the environment variable MISSING is not set (set it, or write ${MISSING:-default})");
+  CHECK(expanded("${MISSING}") == "error: the environment variable MISSING is not set (set it, or write ${MISSING:-default} where a default is safe)");
   CHECK(expanded("${MISSING:?ask the admin}") == "error: ${MISSING}: ask the admin");
   CHECK(expanded("${EMPTY:?}") == "error: ${EMPTY}: it must be set");
   for (const char* bad : {"${}", "${1A}", "${A", "${A:+x}", "${A-x}", "${ A}", "${A:-${B_2}", "${A.b}"}) {

@@ -184,10 +184,17 @@ class Replaying(Letters):
         done = self.hark("replay", event)
         self.assertIn("payload.n is 1, wanted '2'", done.stdout)
         self.assertEqual(self.stored(done.stdout.split()[1])["runs"], [])
+        told = self.hark("explain", done.stdout.split()[1]).stdout.splitlines()
+        self.assertTrue(told[0].endswith("  a replay of " + event))
+        self.assertEqual(told[1:3], ["DATA", json.dumps(self.stored(event)["event"]["data"], separators=(",", ":"))])
 
     def test_a_dry_run_writes_nothing(self):
         [event] = self.posted(1)
-        self.assertEqual(self.hark("replay", event, "--dry-run").stdout, event + "  bad, good\n")
+        run = json.loads(self.hark("explain", event, "--json").stdout)["runs"][0]["id"]
+        for either in (event, run):
+            header, line = self.hark("replay", either, "--dry-run").stdout.splitlines()
+            self.assertEqual(header.split(), ["EVENT", "TIME", "SOURCE", "SUBJECT", "WOULD", "RUN"])
+            self.assertTrue(line.startswith(event) and line.endswith("  bad, good"), line)
         [told] = self.replay("--since", "1h", "--handler", "good", "--dry-run")
         self.assertEqual((told["event"]["replay_of"], [one["name"] for one in told["handlers"]]), (event, ["good"]))
         self.assertEqual(len(json.loads(self.hark("history", "--events", "--json").stdout)["events"]), 1)
