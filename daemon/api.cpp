@@ -126,6 +126,7 @@ json listener_json(const ApiParts& parts) {
   const bool listening = parts.server.port() != 0;
   json listener = {{"host", parts.settings.webhook_host},
                    {"port", listening ? parts.server.port() : parts.settings.webhook_port},
+                   {"tls", !parts.settings.webhook_tls.certificate.empty()},
                    {"state", listening ? "listening" : "failed"}};
   if (!listening && parts.listener_fault) {
     listener["reason"] = parts.listener_fault->message;
@@ -243,7 +244,7 @@ void explain(const ApiParts& parts, const HttpRequest& request, const HttpRespon
 void replay(const ApiParts& parts, const HttpRequest& request, HttpResponder respond) {
   const auto handler = form_value(request.query, "handler").value_or("");
   if (!handler.empty() && !parts.engine.handlers().contains(handler)) return respond(no_such_handler(parts, handler));
-  const auto original = parts.journal.event(path_parameter("/api/events/{id}/replay", request.path, "id"));
+  const auto original = find_event(parts.journal, path_parameter("/api/events/{id}/replay", request.path, "id"));
   if (!original) return respond(problem(400, "cannot replay the event", original.error().text()));
   if (!*original) return respond(problem(404, "no such event"));
   const auto* rule = parts.engine.router().rule((*original)->source);
@@ -305,7 +306,7 @@ void retry_dead_letter(const ApiParts& parts, const HttpRequest& request, const 
   const auto id = path_parameter("/api/dead-letters/{id}/retry", request.path, "id");
   const auto run = parts.journal.run(id);
   if (!run) return respond(problem(400, "not done", run.error().text()));
-  if (!*run || !(*run)->dead_since) return respond(problem(404, "no such dead letter"));
+  if (!*run || !(*run)->dead_since) return respond(problem(404, "no such dead letter", "it takes the id of a run that stands in them"));
   parts.engine.retry((*run)->id, answer_when_done(respond, {{"retried", true}}));
 }
 

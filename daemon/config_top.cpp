@@ -4,6 +4,7 @@
 #include "daemon/config_mapping.h"
 #include "daemon/places.h"
 #include "platform/listen_socket.h"
+#include "platform/tls.h"
 
 namespace hark {
 namespace {
@@ -21,6 +22,23 @@ std::string host_of(TableReader& reader) {
                 "expected an address or a host name, such as \"127.0.0.1\" or \"::\"");
   }
   return host;
+}
+
+// Read here as well, so that a check finds what is wrong with the files.
+Settings::Tls tls_of(TableReader& outer) {
+  Settings::Tls tls;
+  const ConfigNode* table = outer.table("webhook_tls");
+  if (table == nullptr) return tls;
+  auto reader = outer.within(*table, "webhook_tls");
+  for (const auto& [key, into] : {std::pair("certificate", &tls.certificate), std::pair("key", &tls.key)}) {
+    *into = reader.file_path(key, "", {});
+    if (!reader.has(key)) reader.fail_table("`webhook_tls` needs `certificate` and `key`, the names of two PEM files");
+  }
+  if (!tls.certificate.empty() && !tls.key.empty()) {
+    if (const auto read = TlsCertificate::load(tls.certificate, tls.key); !read) reader.fail(*reader.any("certificate"), "certificate", read.error().text());
+  }
+  reader.finish();
+  return tls;
 }
 
 // Said once of a pair, at the key that was written (the later one, where both were).
@@ -64,6 +82,7 @@ void read_top(TableReader& reader, MappingContext& context) {
   to.dead_letter_retention = reader.duration("dead_letter_retention", "30d", kLeast);
   to.webhook_host = host_of(reader);
   to.webhook_port = static_cast<std::uint16_t>(reader.integer("webhook_port", 8080, 0, 65535));
+  to.webhook_tls = tls_of(reader);
   to.trusted_proxies = read_networks(reader, "trusted_proxies");
   to.listen = reader.has("webhook_port");
   to.log_level = reader.choice("log_level", {"trace", "debug", "info", "warn", "error", "off"}, "info");

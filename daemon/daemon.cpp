@@ -25,6 +25,7 @@
 #include "platform/process.h"
 #include "platform/process_activity.h"
 #include "platform/signals.h"
+#include "platform/tls.h"
 #include "platform/workers.h"
 #include "reporters/detached.h"
 #include "reporters/log.h"
@@ -99,6 +100,9 @@ class Daemon {
     if (auto recovered = engine_.recover([this](const std::string& run_id) { return processes_.end_marked(run_id); }); !recovered) {
       return recovered.error();
     }
+    auto certificate = certificate_of(settings_);
+    if (!certificate) return certificate.error();
+    server_.use_certificate(std::move(*certificate));
     if (settings_.listen) {
       // Webhook sources say for themselves that they cannot work without it, and try again.
       if (auto listening = server_.listen(settings_.webhook_host, settings_.webhook_port); !listening) {
@@ -132,13 +136,21 @@ class Daemon {
     if (is_empty(wanted) && !is_empty(settings_)) {
       return Error{"there is no source and no handler in it any more", "a file looks so while it is written anew; `hark daemon stop` ends them all"};
     }
+    auto certificate = certificate_of(wanted);  // another one may stand in the same file
+    if (!certificate) return certificate.error();
     if (auto listening = listen_as(wanted); !listening) return listening;
+    server_.use_certificate(std::move(*certificate));
     const auto before = std::exchange(settings_, std::move(wanted));
     log_->set_level(settings_.log_level);
     runner_.set_threads(std::size_t(settings_.max_concurrent_handlers));
     engine_.reconfigure(settings_);
     sources_.run(wanted_sources(settings_, &before, options_.only_sources, source_parts()));
     return {};
+  }
+
+  static Result<std::shared_ptr<const TlsCertificate>> certificate_of(const Settings& settings) {
+    if (settings.webhook_tls.certificate.empty()) return std::shared_ptr<const TlsCertificate>();
+    return TlsCertificate::load(settings.webhook_tls.certificate, settings.webhook_tls.key);
   }
 
   Status listen_as(const Settings& wanted) {
@@ -156,7 +168,7 @@ class Daemon {
   }
 
   std::string address() const {
-    return server_.port() == 0 ? "control socket only" : "http://" + settings_.webhook_host + ":" + std::to_string(server_.port());
+    return server_.port() == 0 ? "control socket only" : (settings_.webhook_tls.certificate.empty() ? "http://" : "https://") + settings_.webhook_host + ":" + std::to_string(server_.port());
   }
 
   // Until the daemon is ready, for whoever started it and sees no log.

@@ -45,6 +45,11 @@ struct Settings {
   Duration dead_letter_retention = std::chrono::hours(24 * 30);
   std::string webhook_host = "127.0.0.1";
   std::uint16_t webhook_port = 8080;
+  struct Tls {
+    std::filesystem::path certificate;  // empty: the listener is plain
+    std::filesystem::path key;
+    friend bool operator==(const Tls&, const Tls&) = default;
+  } webhook_tls;
   std::vector<IpNetwork> trusted_proxies;  // of the listener: whose X-Forwarded-For is believed
   bool listen = false;                 // a webhook source, or webhook_port named: the TCP listener is wanted
   Duration drain_timeout = std::chrono::seconds(30);

@@ -12,6 +12,7 @@
 #include "platform/http_response.h"
 #include "platform/http_url.h"
 #include "platform/outgoing_stream.h"
+#include "platform/tls.h"
 
 namespace hark {
 
@@ -205,7 +206,7 @@ Result<HttpResponse> exchange(const HttpCall& call, httplib::Request& request, c
 
 }  // namespace
 
-RealHttpClient::RealHttpClient(std::string ca_file) : tls_(std::make_unique<TlsSettings>(std::move(ca_file))) {}
+RealHttpClient::RealHttpClient(std::string ca_file) : tls_(std::make_unique<TlsAuthorities>(std::move(ca_file))) {}
 RealHttpClient::~RealHttpClient() = default;
 
 Result<HttpResponse> RealHttpClient::call(const HttpCall& call, std::stop_token stop) {

@@ -44,7 +44,7 @@ class RealHttpClient final : public HttpClient {
   Result<HttpResponse> call(const HttpCall& call, std::stop_token stop) override;
 
  private:
-  std::unique_ptr<class TlsSettings> tls_;
+  std::unique_ptr<class TlsAuthorities> tls_;
 };
 
 }  // namespace hark

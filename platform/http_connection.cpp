@@ -51,9 +51,10 @@ void give_back(std::string& buffer) {
 
 }  // namespace
 
-HttpConnection::HttpConnection(asio::io_context& context, int fd, std::shared_ptr<HttpConnectionHost> host, std::string peer,
-                               bool control)
+HttpConnection::HttpConnection(asio::io_context& context, int fd, std::unique_ptr<TlsSession> tls, std::shared_ptr<HttpConnectionHost> host,
+                               std::string peer, bool control)
     : descriptor_(context, fd),
+      tls_(std::move(tls)),
       host_(std::move(host)),
       parser_(host_->options().max_head),
       peer_(std::move(peer)),
@@ -65,6 +66,10 @@ void HttpConnection::start() {
 }
 
 void HttpConnection::turn_away() {
+  if (tls_) {
+    tell_refused(503, "too many connections");
+    return close();
+  }
   HttpResponse response = problem(503, "Service Unavailable", "too many connections");
   response.headers.add("Retry-After", "1");
   tell_refused(503, "too many connections");
@@ -91,6 +96,7 @@ void HttpConnection::close() {
   if (closed_) return;
   closed_ = true;
   release_body();
+  if (tls_) tls_->close_notify();
   boost::system::error_code ignored;
   descriptor_.close(ignored);
   route_.reset();
@@ -100,11 +106,24 @@ void HttpConnection::close() {
 void HttpConnection::wait_readable() {
   if (closed_ || reading_ || end_of_input_) return;
   if (in_.size() - in_used_ >= limits::kHttpPipelined) return;
+  wait_to_read(asio::posix::descriptor_base::wait_read);
+}
+
+void HttpConnection::wait_to_read(asio::posix::descriptor_base::wait_type what) {
   reading_ = true;
-  descriptor_.async_wait(asio::posix::descriptor_base::wait_read, [self = shared_from_this()](boost::system::error_code error) {
+  descriptor_.async_wait(what, [self = shared_from_this()](boost::system::error_code error) {
     self->reading_ = false;
     if (!error && !self->closed_) self->on_readable();
   });
+}
+
+ssize_t HttpConnection::receive() {
+  auto& into = host_->scratch;
+  return tls_ ? tls_->receive(into.data(), into.size()) : ::recv(descriptor_.native_handle(), into.data(), into.size(), MSG_DONTWAIT);
+}
+
+ssize_t HttpConnection::send(std::string_view bytes) {
+  return tls_ ? tls_->send(bytes.data(), bytes.size()) : ::send(descriptor_.native_handle(), bytes.data(), bytes.size(), MSG_DONTWAIT | MSG_NOSIGNAL);
 }
 
 void HttpConnection::wait_writable() {
@@ -119,10 +138,10 @@ void HttpConnection::wait_writable() {
 }
 
 void HttpConnection::on_readable() {
-  const auto size = ::recv(descriptor_.native_handle(), host_->scratch.data(), host_->scratch.size(), MSG_DONTWAIT);
+  const auto size = receive();
   if (size < 0) {
     if (errno != EAGAIN && errno != EINTR) return close();
-    return wait_readable();
+    return tls_ && tls_->wants_write() ? wait_to_read(asio::posix::descriptor_base::wait_write) : wait_readable();  // a handshake
   }
   if (size == 0) end_of_input_ = true;
   if (draining_) return end_of_input_ ? close() : wait_readable();
@@ -302,11 +321,10 @@ void HttpConnection::refuse(const HttpResponse& response) {
 void HttpConnection::flush() {
   if (writing_) return;
   while (out_used_ < out_.size()) {
-    const auto size =
-        ::send(descriptor_.native_handle(), out_.data() + out_used_, out_.size() - out_used_, MSG_DONTWAIT | MSG_NOSIGNAL);
+    const auto size = send(std::string_view(out_).substr(out_used_));
     if (size < 0 && errno == EINTR) continue;
-    if (size < 0 && errno == EAGAIN) return wait_writable();
-    if (size < 0) return close();
+    if (size < 0 && errno == EAGAIN) return tls_ && !tls_->wants_write() ? wait_readable() : wait_writable();
+    if (size <= 0) return close();
     out_used_ += static_cast<std::size_t>(size);
   }
   give_back(out_);
@@ -315,6 +333,7 @@ void HttpConnection::flush() {
   if (!lingering_ || end_of_input_) return close();
   // Closing now, with bytes unread, would send a reset that can overtake the answer.
   draining_ = true;
+  if (tls_) tls_->close_notify();
   ::shutdown(descriptor_.native_handle(), SHUT_WR);
 }
 

@@ -19,6 +19,7 @@
 #include "platform/http_parser.h"
 #include "platform/http_routes.h"
 #include "platform/http_server.h"
+#include "platform/tls.h"
 
 namespace hark {
 
@@ -45,11 +46,12 @@ class HttpConnectionHost {
 
 class HttpConnection : public std::enable_shared_from_this<HttpConnection> {
  public:
-  HttpConnection(boost::asio::io_context& context, int fd, std::shared_ptr<HttpConnectionHost> host, std::string peer,
-                 bool control);
+  // `tls`: over `fd`; null: plain.
+  HttpConnection(boost::asio::io_context& context, int fd, std::unique_ptr<TlsSession> tls, std::shared_ptr<HttpConnectionHost> host,
+                 std::string peer, bool control);
 
   void start();
-  void turn_away();  // answers 503 and closes: the server is full
+  void turn_away();  // answers 503 and closes: the server is full (with TLS without an answer, which would need a handshake)
   void expired();    // the deadline of its phase has passed
   void stop_if_idle();
   void close();
@@ -66,7 +68,10 @@ class HttpConnection : public std::enable_shared_from_this<HttpConnection> {
 
  private:
   void wait_readable();
+  void wait_to_read(boost::asio::posix::descriptor_base::wait_type what);
   void wait_writable();
+  ssize_t receive();  // into the shared buffer; as recv(2)
+  ssize_t send(std::string_view bytes);
   void on_readable();
   void consume(std::string_view bytes);
   std::size_t process(std::string_view bytes);
@@ -84,6 +89,7 @@ class HttpConnection : public std::enable_shared_from_this<HttpConnection> {
   void release_body();
 
   boost::asio::posix::basic_stream_descriptor<boost::asio::io_context::executor_type> descriptor_;
+  std::unique_ptr<TlsSession> tls_;
   std::shared_ptr<HttpConnectionHost> host_;
   HttpParser parser_;
   HttpRoutes::EntryPtr route_;

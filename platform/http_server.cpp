@@ -197,8 +197,13 @@ struct HttpServer::State final : HttpConnectionHost, std::enable_shared_from_thi
       ::close(fd);
       return;
     }
+    auto tls = certificate && !listener.unix_socket ? TlsSession::take(certificate, fd) : nullptr;
+    if (certificate && !listener.unix_socket && !tls) {
+      ::close(fd);
+      return;
+    }
     auto connection =
-        std::make_shared<HttpConnection>(context, fd, shared_from_this(), std::move(peer.name), listener.unix_socket);
+        std::make_shared<HttpConnection>(context, fd, std::move(tls), shared_from_this(), std::move(peer.name), listener.unix_socket);
     auto& idle = in(HttpPhase::idle);
     connection->place = idle.insert(idle.end(), connection);
     ++taken;
@@ -241,6 +246,7 @@ struct HttpServer::State final : HttpConnectionHost, std::enable_shared_from_thi
   std::size_t control_connections = 0;
   std::function<void()> on_closed;  // wanted by stop_accepting()
   std::function<void(const HttpRefused&)> tell_refused;
+  std::shared_ptr<const TlsCertificate> certificate;
   std::shared_ptr<Listener> tcp;
   std::shared_ptr<Listener> unix_listener;
   std::optional<UnixListenSocket> unix_file;
@@ -284,6 +290,8 @@ Status HttpServer::move_to(const std::string& host, std::uint16_t port) {
   state.accept_later(*state.tcp);
   return {};
 }
+
+void HttpServer::use_certificate(std::shared_ptr<const TlsCertificate> certificate) { state_->certificate = std::move(certificate); }
 
 void HttpServer::stop_listening() {
   auto& state = *state_;

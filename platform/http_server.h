@@ -19,6 +19,7 @@
 namespace hark {
 
 class Loop;
+class TlsCertificate;
 
 // The bounds of core/limits.h; tests set shorter ones.
 struct HttpServerOptions {
@@ -51,6 +52,8 @@ class HttpServer {
   Status listen(const std::string& host, std::uint16_t port);
   // Listens there instead; the old listener goes when the new one is bound, an Error leaves all as it was. Connections stay.
   Status move_to(const std::string& host, std::uint16_t port);
+  // What connections over TCP that come from now on are greeted with; null: they are plain. Those that are there stay as they are.
+  void use_certificate(std::shared_ptr<const TlsCertificate> certificate);
   void stop_listening();       // on TCP; connections stay, and it may listen again
   std::uint16_t port() const;  // 0: not listening on TCP
   // Owner only (0600), peer's uid checked against this process's and root's. A socket file nobody listens on is replaced.

@@ -4,9 +4,6 @@
 #include <netdb.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
-#include <openssl/err.h>
-#include <openssl/ssl.h>
-#include <openssl/x509v3.h>
 #include <poll.h>
 #include <sys/eventfd.h>
 #include <sys/socket.h>
@@ -27,6 +24,7 @@
 #include "platform/errno_text.h"
 #include "platform/listen_socket.h"
 #include "platform/thread.h"
+#include "platform/tls.h"
 
 namespace hark {
 
@@ -68,72 +66,7 @@ bool owns_folder_and_we_are_root(uid_t user, const std::filesystem::path& path) 
   return ::geteuid() == 0 && ::stat(path.parent_path().c_str(), &folder) == 0 && folder.st_uid == user;
 }
 
-bool is_address(const std::string& host) {
-  unsigned char bytes[sizeof(in6_addr)];
-  return inet_pton(AF_INET, host.c_str(), bytes) == 1 || inet_pton(AF_INET6, host.c_str(), bytes) == 1;
-}
-
-// OpenSSL writes to sockets with write(2), which raises SIGPIPE when the other end is gone; ours does not.
-int bio_write(BIO* bio, const char* bytes, int size) {
-  BIO_clear_retry_flags(bio);
-  const auto fd = static_cast<int>(reinterpret_cast<std::intptr_t>(BIO_get_data(bio)));
-  const auto sent = ::send(fd, bytes, static_cast<std::size_t>(size), MSG_NOSIGNAL);
-  if (sent < 0 && (errno == EAGAIN || errno == EINTR)) BIO_set_retry_write(bio);
-  return static_cast<int>(sent);
-}
-int bio_read(BIO* bio, char* bytes, int size) {
-  BIO_clear_retry_flags(bio);
-  const auto fd = static_cast<int>(reinterpret_cast<std::intptr_t>(BIO_get_data(bio)));
-  const auto got = ::recv(fd, bytes, static_cast<std::size_t>(size), 0);
-  if (got < 0 && (errno == EAGAIN || errno == EINTR)) BIO_set_retry_read(bio);
-  return static_cast<int>(got);
-}
-long bio_control(BIO*, int command, long, void*) { return command == BIO_CTRL_FLUSH ? 1 : 0; }
-
-struct FreeSsl {
-  void operator()(SSL* ssl) const { SSL_free(ssl); }
-  void operator()(SSL_CTX* context) const { SSL_CTX_free(context); }
-  void operator()(BIO_METHOD* method) const { BIO_meth_free(method); }
-};
-
-std::string ssl_reason() {
-  const auto code = ERR_peek_last_error();
-  const char* text = ERR_reason_error_string(code);
-  return text != nullptr ? text : "the connection was closed";
-}
-
 }  // namespace
-
-struct TlsSettings::State {
-  std::string ca_file;
-  std::mutex mutex;
-  std::unique_ptr<SSL_CTX, FreeSsl> context;
-  std::unique_ptr<BIO_METHOD, FreeSsl> bio;
-
-  // Reading the authorities takes longer (about 20 ms) than a call, so it is done once.
-  SSL_CTX* get() {
-    std::lock_guard lock(mutex);
-    if (context) return context.get();
-    std::unique_ptr<SSL_CTX, FreeSsl> made(SSL_CTX_new(TLS_client_method()));
-    if (!made) return nullptr;
-    SSL_CTX_set_min_proto_version(made.get(), TLS1_2_VERSION);
-    SSL_CTX_set_verify(made.get(), SSL_VERIFY_PEER, nullptr);
-    SSL_CTX_set_mode(made.get(), SSL_MODE_AUTO_RETRY);
-    const int loaded = ca_file.empty() ? SSL_CTX_set_default_verify_paths(made.get())
-                                       : SSL_CTX_load_verify_locations(made.get(), ca_file.c_str(), nullptr);
-    if (loaded != 1) return nullptr;
-    bio.reset(BIO_meth_new(BIO_get_new_index() | BIO_TYPE_SOURCE_SINK, "hark socket"));
-    if (!bio) return nullptr;
-    BIO_meth_set_write(bio.get(), bio_write);
-    BIO_meth_set_read(bio.get(), bio_read);
-    BIO_meth_set_ctrl(bio.get(), bio_control);
-    context = std::move(made);
-    return context.get();
-  }
-};
-
-TlsSettings::TlsSettings(std::string ca_file) : state_(std::make_unique<State>()) { state_->ca_file = std::move(ca_file); }
-TlsSettings::~TlsSettings() = default;
 
 struct OutgoingStream::State {
   State(Duration timeout, std::stop_token token)
@@ -146,7 +79,7 @@ struct OutgoingStream::State {
   }
   ~State() {
     on_stop.reset();  // before its descriptor goes
-    ssl.reset();
+    tls.reset();
     if (fd >= 0) ::close(fd);
     if (wake >= 0) ::close(wake);
   }
@@ -216,16 +149,10 @@ struct OutgoingStream::State {
     return number;
   }
 
-  // What an SSL call that did not succeed asks for. True: try again.
-  bool wait_for_tls(int result) {
-    switch (SSL_get_error(ssl.get(), result)) {
-      case SSL_ERROR_WANT_READ:
-        return wait(fd, POLLIN, deadline);
-      case SSL_ERROR_WANT_WRITE:
-        return wait(fd, POLLOUT, deadline);
-      default:
-        return fail("TLS: " + ssl_reason());
-    }
+  // After a call of the session that did not succeed. True: try again.
+  bool wait_for_tls() {
+    if (errno == EAGAIN) return wait(fd, tls->wants_write() ? POLLOUT : POLLIN, deadline);
+    return fail(tls->error().message, tls->error().cure);
   }
 
   Duration limit;
@@ -233,7 +160,7 @@ struct OutgoingStream::State {
   std::stop_token stop;
   int wake;
   int fd = -1;
-  std::unique_ptr<SSL, FreeSsl> ssl;
+  std::unique_ptr<TlsSession> tls;
   std::optional<Error> error;
   std::optional<std::stop_callback<std::function<void()>>> on_stop;
 };
@@ -274,48 +201,26 @@ bool OutgoingStream::connect_unix(const std::filesystem::path& path) {
                     "end it and remove the socket, or name the right one");
 }
 
-bool OutgoingStream::start_tls(const std::string& host, TlsSettings& settings) {
+bool OutgoingStream::start_tls(const std::string& host, TlsAuthorities& authorities) {
   auto& state = *state_;
-  ERR_clear_error();
-  SSL_CTX* context = settings.state_->get();
-  if (context == nullptr)
-    return state.fail("the certificate authorities cannot be read: " + ssl_reason(), "install ca-certificates");
-  state.ssl.reset(SSL_new(context));
-  BIO* bio = state.ssl ? BIO_new(settings.state_->bio.get()) : nullptr;
-  if (bio == nullptr) return state.fail("TLS: " + ssl_reason());
-  BIO_set_data(bio, reinterpret_cast<void*>(static_cast<std::intptr_t>(state.fd)));
-  BIO_set_init(bio, 1);
-  SSL_set_bio(state.ssl.get(), bio, bio);
-
-  bool named = false;
-  if (is_address(host)) {
-    named = X509_VERIFY_PARAM_set1_ip_asc(SSL_get0_param(state.ssl.get()), host.c_str()) == 1;
-  } else {
-    named = SSL_set1_host(state.ssl.get(), host.c_str()) == 1 && SSL_set_tlsext_host_name(state.ssl.get(), host.c_str()) == 1;
-  }
-  if (!named) return state.fail("TLS: " + ssl_reason());
+  Error error;
+  state.tls = TlsSession::call(authorities, host, state.fd, error);
+  if (!state.tls) return state.fail(error.message, error.cure);
   for (;;) {
-    ERR_clear_error();
-    const int result = SSL_connect(state.ssl.get());
-    if (result == 1) return true;
-    const long verdict = SSL_get_verify_result(state.ssl.get());
-    if (verdict != X509_V_OK) {
-      return state.fail(std::string("the certificate is not to be trusted: ") + X509_verify_cert_error_string(verdict),
-                        "have one issued for this host by an authority that this system knows");
-    }
-    if (!state.wait_for_tls(result)) return false;
+    const int done = state.tls->shake();
+    if (done > 0) return true;
+    if (done == 0) return state.fail("TLS: the connection was closed");
+    if (!state.wait_for_tls()) return false;
   }
 }
 
 ssize_t OutgoingStream::read(char* bytes, std::size_t size) {
   auto& state = *state_;
   for (;;) {
-    if (state.ssl) {
-      ERR_clear_error();
-      const int got = SSL_read(state.ssl.get(), bytes, static_cast<int>(std::min<std::size_t>(size, 1 << 20)));
-      if (got > 0) return got;
-      if (SSL_get_error(state.ssl.get(), got) == SSL_ERROR_ZERO_RETURN) return 0;
-      if (!state.wait_for_tls(got)) return -1;
+    if (state.tls) {
+      const auto got = state.tls->receive(bytes, size);
+      if (got >= 0) return got;
+      if (!state.wait_for_tls()) return -1;
     } else {
       const auto got = ::recv(state.fd, bytes, size, 0);
       if (got >= 0) return got;
@@ -329,10 +234,10 @@ bool OutgoingStream::write(const char* bytes, std::size_t size) {
   auto& state = *state_;
   while (size > 0) {
     ssize_t sent = 0;
-    if (state.ssl) {
-      ERR_clear_error();
-      sent = SSL_write(state.ssl.get(), bytes, static_cast<int>(std::min<std::size_t>(size, 1 << 20)));
-      if (sent <= 0 && !state.wait_for_tls(static_cast<int>(sent))) return false;
+    if (state.tls) {
+      sent = state.tls->send(bytes, size);
+      if (sent == 0) return state.fail("sending failed: the connection was closed");
+      if (sent < 0 && !state.wait_for_tls()) return false;
     } else {
       sent = ::send(state.fd, bytes, size, MSG_NOSIGNAL);
       if (sent < 0 && errno != EAGAIN && errno != EINTR) return state.fail("sending failed: " + errno_text(errno));

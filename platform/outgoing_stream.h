@@ -18,17 +18,7 @@
 
 namespace hark {
 
-// Which authorities are believed; read once, at the first TLS connection. Any thread.
-class TlsSettings {
- public:
-  explicit TlsSettings(std::string ca_file);  // empty: the system's
-  ~TlsSettings();
-
- private:
-  friend class OutgoingStream;
-  struct State;
-  std::unique_ptr<State> state_;
-};
+class TlsAuthorities;
 
 class OutgoingStream {
  public:
@@ -40,7 +30,7 @@ class OutgoingStream {
   bool connect_tcp(const std::string& host, std::uint16_t port);
   // Who listens there must be this user or root (or, for root, the folder's owner): anybody else is told nothing.
   bool connect_unix(const std::filesystem::path& path);
-  bool start_tls(const std::string& host, TlsSettings& settings);  // the certificate must be good, and for `host`
+  bool start_tls(const std::string& host, TlsAuthorities& authorities);  // the certificate must be good, and for `host`
 
   // Bytes; 0 at the end; -1: failed. write() writes everything or fails.
   ssize_t read(char* bytes, std::size_t size);

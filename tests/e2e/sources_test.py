@@ -1,13 +1,18 @@
 """Each kind of source, from the real thing happening to the run that came of it."""
 
 import base64
+import contextlib
 import hmac
+import http.client
 import json
 import os
 import signal
 import socket
+import ssl
+import subprocess
 import time
 import unittest
+import warnings
 
 from support import TestCase
 
@@ -174,6 +179,93 @@ handler = "tell"
         self.assertEqual(told, {name: "signature: the secret did not match" for name in secrets})
         event = json.loads(p.hark("history", "--events", "--json").stdout)["events"][0]["event"]
         self.assertEqual(event["context"], {"headers": {"X-Region": "eu"}, "path": {"team": "red"}, "query": {"env": "$(id)"}})
+
+
+class Tls(TestCase):
+    """Python's own TLS as the other side, and certificates of the openssl command."""
+
+    CONFIG = """webhook_port = 0
+webhook_tls = { certificate = "cert.pem", key = "key.pem" }
+[[sources]]
+type = "webhook"
+path = "/in"
+unsigned = true
+max_body = 10000000
+handler = "size"
+[handlers.size]
+run = "wc -c"
+"""
+
+    def certificate(self, name="", host="localhost"):
+        subprocess.run(["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-days", "2", "-subj", "/CN=" + host,
+                        "-addext", "subjectAltName=DNS:" + host, "-keyout", self.p.path / f"{name}key.pem", "-out", self.p.path / f"{name}cert.pem"],
+                       check=True, capture_output=True)
+
+    def setUp(self):
+        super().setUp()
+        self.p = self.project(self.CONFIG)
+        self.certificate()
+
+    def connect(self, port, **options):
+        context = ssl.create_default_context(cafile=self.p.path / "cert.pem")
+        for name, value in options.items():
+            setattr(context, name, value)
+        return http.client.HTTPSConnection("localhost", port, timeout=60, context=context)
+
+    def post(self, port, body, **options):
+        connection = self.connect(port, **options)
+        with contextlib.closing(connection):
+            connection.request("POST", "/in", body, {"Content-Type": "application/json"})
+            return connection.getresponse().status
+
+    def test_the_port_speaks_tls_and_nothing_else(self):
+        d = self.daemon(self.p)
+        port = d.port
+        self.assertIn(f"https://127.0.0.1:{port}", self.p.hark("daemon", "status").stdout)
+        large = json.dumps({"filler": "x" * 3_000_000})
+        for version in (ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_3):
+            for body in ("{}", large):
+                self.assertEqual(self.post(port, body, minimum_version=version, maximum_version=version), 202)
+        connection = self.connect(port)
+        with contextlib.closing(connection):  # several requests, one of them refused, and a large answer that is read late
+            connection.request("GET", "/nowhere")
+            self.assertEqual(connection.getresponse().read() and 404, 404)
+            for _ in range(3):
+                connection.request("GET", "/metrics")
+                self.assertIn(b"hark_", connection.getresponse().read())
+        with self.assertRaises(ssl.SSLError), warnings.catch_warnings(action="ignore"):
+            self.post(port, "{}", maximum_version=ssl.TLSVersion.TLSv1_1, minimum_version=ssl.TLSVersion.TLSv1_1)
+        with socket.create_connection(("127.0.0.1", port)) as plain:
+            plain.sendall(b"POST /in HTTP/1.1\r\nHost: x\r\nContent-Length: 2\r\n\r\n{}")
+            with contextlib.suppress(ConnectionResetError):
+                self.assertNotIn(b"HTTP", plain.recv(1000))
+        self.assertEqual(self.post(port, "{}"), 202)
+        self.assertEqual(len(self.p.runs()), 5)
+
+    def test_a_renewed_certificate_is_shown_after_a_reload_and_a_broken_one_is_refused(self):
+        d = self.daemon(self.p)
+        port = d.port
+        old = ssl.create_default_context(cafile=self.p.path / "cert.pem")
+        staying = self.connect(port)
+        self.addCleanup(staying.close)
+        staying.request("GET", "/healthz")
+        staying.getresponse().read()
+        self.certificate()
+        with self.assertRaises(ssl.SSLCertVerificationError):
+            self.post(port, "{}")  # the old one still
+        d.process.send_signal(signal.SIGHUP)
+        d.wait_for(lambda line: "says what it said before" in line["message"])
+        self.assertEqual(self.post(port, "{}"), 202)
+        with self.assertRaises(ssl.SSLCertVerificationError), contextlib.closing(http.client.HTTPSConnection("localhost", port, timeout=60, context=old)) as other:
+            other.request("GET", "/healthz")
+        staying.request("GET", "/healthz")
+        self.assertEqual(staying.getresponse().status, 200)
+        self.certificate("other")
+        os.replace(self.p.path / "otherkey.pem", self.p.path / "key.pem")
+        done = self.p.hark("daemon", "reload", status=78)
+        self.assertIn("hark.toml:4:31: webhook_tls.certificate: ", done.stderr)
+        self.assertIn("key.pem cannot be used as the key of", done.stderr)
+        self.assertEqual(self.post(port, "{}"), 202)
 
 
 class Webhook(TestCase):
