@@ -56,7 +56,8 @@ Result<std::optional<Executor::Planned>> Executor::prepare(RunQueue::Ready ready
   auto waiting = complete(ready);
   if (!waiting) return waiting.error();
   if (!*waiting) return std::optional<Planned>{};
-  auto& [run, event] = **waiting;
+  auto& run = (*waiting)->run;
+  auto& event = (*waiting)->event;
   const auto fail = [&](std::string why) {
     run.state = RunState::failed;
     run.finished = now.wall;

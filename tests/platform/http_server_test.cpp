@@ -1,3 +1,4 @@
+#include "platform/http_parser.h"
 #include "platform/http_server.h"
 
 #include "platform/listen_socket.h"
@@ -178,6 +179,24 @@ TEST_CASE("http server: HEAD is served from the GET route, without the body") {
   CHECK(answer.status == 200);
   CHECK(answer.headers.get("Content-Length") == "5");
   CHECK(client.ask(get("/hello")).body == "hello");
+}
+
+TEST_CASE("http server: a chunked body is read alike however it is cut") {
+  const std::string request = "POST /echo HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n04\r\n0123\r\n0\r\nX-Trailer: t\r\n\r\n";
+  const std::string empty = "POST /echo HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n";
+  for (const auto& [bytes, body] : {std::pair(request, std::string("abc0123")), std::pair(empty, std::string())}) {
+    for (std::size_t piece = 1; piece <= 7; ++piece) {
+      CAPTURE(piece);
+      HttpParser parser(4096);
+      std::size_t used = 0;
+      for (std::size_t offered = piece; !parser.complete() && parser.failure() == 0 && used < bytes.size(); offered = std::min(offered + piece, bytes.size())) {
+        used += parser.put(std::string_view(bytes).substr(used, offered - used));
+        if (parser.head_done()) parser.set_max_body(100);
+      }
+      REQUIRE(parser.complete());
+      CHECK(parser.request().body == body);
+    }
+  }
 }
 
 TEST_CASE("http server: a body over the route's limit is 413, whether announced, chunked or grown past its limit") {
