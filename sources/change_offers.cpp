@@ -6,7 +6,7 @@
 #include <nlohmann/json.hpp>
 
 #include "core/backoff.h"
-#include "core/base64.h"
+#include "core/change_json.h"
 #include "core/limits.h"
 #include "core/printable.h"
 #include "platform/clock.h"
@@ -103,25 +103,12 @@ std::vector<Change> ChangeOffers::still_true(std::vector<Change> changes) const 
   return changes;
 }
 
-namespace {
-
-// JSON holds characters, a name is bytes. One that is no UTF-8 stands there twice: readable (with U+FFFD), and exactly.
-void add_name(nlohmann::json& to, const std::string& key, const std::string& name) {
-  to[key] = name;
-  if (!is_utf8(name)) to[key + "_base64"] = to_base64(name);
-}
-
-}  // namespace
-
 Event ChangeOffers::event_of(const std::vector<Change>& changes, bool rescan) const {
   auto files = nlohmann::json::array();
   auto list = nlohmann::json::array();
   for (const auto& change : changes) {
     files.push_back(tree_.absolute(change.path));
-    nlohmann::json each = {{"kind", to_string(change.kind)}};
-    add_name(each, "path", change.path);
-    if (change.kind == Change::Kind::rename) add_name(each, "from", change.from);
-    list.push_back(std::move(each));
+    list.push_back(to_json(change));
   }
   Event event;
   event.type = "file_change";

@@ -13,7 +13,7 @@
 
 #include "core/event_sink.h"
 #include "core/time.h"
-#include "sources/change_set.h"
+#include "core/change_set.h"
 
 namespace hark {
 

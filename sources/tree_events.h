@@ -14,7 +14,7 @@
 
 #include "core/result.h"
 #include "core/time.h"
-#include "sources/change_set.h"
+#include "core/change_set.h"
 #include "sources/unsettled_files.h"
 #include "sources/watched_tree.h"
 

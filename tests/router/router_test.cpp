@@ -119,8 +119,8 @@ TEST_CASE("router: two files whose names are no UTF-8 and read the same stay two
   REQUIRE(fired[0].merged);
   const auto& merged = fired[0].merged->data.json();
   REQUIRE(merged["changes"].size() == 2);
-  CHECK(merged["changes"][0]["path_base64"] == "/w==");
-  CHECK(merged["changes"][1]["path_base64"] == "/g==");
+  CHECK(merged["changes"][0]["path_base64"] == "/g==");
+  CHECK(merged["changes"][1]["path_base64"] == "/w==");
   CHECK(merged["root_base64"] == "L3NyYw==");
 }
 
@@ -166,7 +166,7 @@ struct Files {
   std::mt19937 random;
   int next = 0;
 
-  // One change, of which a watcher's event tells.
+  // One thing done, as a watcher's event tells it: a rename onto a file that was there is a change of that one.
   json step() {
     const std::vector<std::string> names = {"a", "b", "c", "d"};
     const auto any = [&] { return names[random() % names.size()]; };
@@ -175,19 +175,19 @@ struct Files {
       const auto other = any();
       switch (random() % 4) {
         case 0:
-          if (there.insert(name).second) return {{"path", name}, {"kind", "create"}};
+          if (there.insert(name).second) return json::array({{{"path", name}, {"kind", "create"}}});
           break;
         case 1:
-          if (there.contains(name)) return {{"path", name}, {"kind", "modify"}};
+          if (there.contains(name)) return json::array({{{"path", name}, {"kind", "modify"}}});
           break;
         case 2:
-          if (there.erase(name) > 0) return {{"path", name}, {"kind", "delete"}};
+          if (there.erase(name) > 0) return json::array({{{"path", name}, {"kind", "delete"}}});
           break;
         default:
           if (name == other || !there.contains(name)) break;
           there.erase(name);
-          there.insert(other);
-          return {{"path", other}, {"from", name}, {"kind", "rename"}};
+          if (there.insert(other).second) return json::array({{{"path", other}, {"from", name}, {"kind", "rename"}}});
+          return json::array({{{"path", other}, {"kind", "modify"}}, {{"path", name}, {"kind", "delete"}}});
       }
     }
   }
@@ -209,7 +209,7 @@ TEST_CASE("router: after any changes of files, what their merge says is there is
     const auto count = 2 + files.random() % 6;
     for (std::uint64_t i = 0; i < count; ++i) {
       told.push_back(files.step());
-      router.route(event(i + 1, "code", {{"root", "/src"}, {"files", json::array()}, {"changes", json::array({told.back()})}}, "file_change"), {}, t0);
+      router.route(event(i + 1, "code", {{"root", "/src"}, {"files", json::array()}, {"changes", told.back()}}, "file_change"), {}, t0);
     }
     const auto fired = router.fire(after(1s).steady);
     REQUIRE(fired.at(0).merged);
@@ -234,5 +234,6 @@ TEST_CASE("router: after any changes of files, what their merge says is there is
     for (const auto& path : files.there) {
       if (!before.contains(path)) CHECK(present.contains(path));
     }
+    for (const auto& path : gone) CHECK(before.contains(path));  // what came and went was never there
   }
 }

@@ -1,4 +1,4 @@
-#include "sources/change_set.h"
+#include "core/change_set.h"
 
 #include <doctest/doctest.h>
 
