@@ -257,6 +257,7 @@ WebhookResponse read_response(TableReader& outer) {
   if (response.result) {
     response.deadline = outer.duration("respond_timeout", "10s", std::chrono::milliseconds(1));
   } else {
+    outer.allow("respond_timeout");
     outer.warn_if_idle("respond_timeout", true, "`respond = \"accepted\"` waits for nothing");
   }
   const ConfigNode* table = outer.table("response");

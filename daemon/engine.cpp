@@ -55,7 +55,8 @@ void Engine::reconfigure(Settings settings) {
   queue_.caps_changed();
   forget_marks_of_others();
   if (other_throttles) ask([this](Turn& turn, Status&) { return refill_queue(turn.now, turn.reports); }, nullptr);
-  schedule_turn();  // more may run than before
+  // Now: what the new rules let go is written before anybody hears of them, and more may run than before.
+  turn(false);
 }
 
 RunReports Engine::reports() {

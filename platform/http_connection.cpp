@@ -103,6 +103,12 @@ void HttpConnection::close() {
   host_->closed(*this);
 }
 
+// The other end has gone. Nobody is there to be told, but that it had begun to say something is for the record.
+void HttpConnection::break_off() {
+  if (!answering_ && !finishing_ && parser_.started() && parser_.failure() == 0) tell_refused(400, "the connection ended before the request did");
+  close();
+}
+
 void HttpConnection::wait_readable() {
   if (closed_ || reading_ || end_of_input_) return;
   if (in_.size() - in_used_ >= limits::kHttpPipelined) return;
@@ -140,7 +146,7 @@ void HttpConnection::wait_writable() {
 void HttpConnection::on_readable() {
   const auto size = receive();
   if (size < 0) {
-    if (errno != EAGAIN && errno != EINTR) return close();
+    if (errno != EAGAIN && errno != EINTR) return break_off();
     return tls_ && tls_->wants_write() ? wait_to_read(asio::posix::descriptor_base::wait_write) : wait_readable();  // a handshake
   }
   if (size == 0) end_of_input_ = true;
@@ -188,7 +194,7 @@ void HttpConnection::write_and_wait() {
   }
   if (!closed_) flush();
   if (closed_) return;
-  if (end_of_input_ && !answering_ && out_.empty()) return close();
+  if (end_of_input_ && !answering_ && out_.empty()) return break_off();
   settle();
   wait_readable();
 }

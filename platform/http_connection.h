@@ -67,6 +67,7 @@ class HttpConnection : public std::enable_shared_from_this<HttpConnection> {
   SteadyTime deadline{};
 
  private:
+  void break_off();
   void wait_readable();
   void wait_to_read(boost::asio::posix::descriptor_base::wait_type what);
   void wait_writable();

@@ -51,6 +51,17 @@ bool any_contains(const std::vector<IpNetwork>& networks, std::string_view addre
   return parsed && std::any_of(networks.begin(), networks.end(), [&](const IpNetwork& each) { return each.contains(*parsed); });
 }
 
+namespace {
+
+// "192.0.2.9:41234" and "[2001:db8::1]:443", as some proxies write.
+std::string_view without_port(std::string_view text) {
+  if (text.starts_with('[')) return text.substr(1, text.find(']') == std::string_view::npos ? 0 : text.find(']') - 1);
+  const auto colon = text.find(':');
+  return colon != std::string_view::npos && text.find(':', colon + 1) == std::string_view::npos ? text.substr(0, colon) : text;
+}
+
+}  // namespace
+
 std::string client_address(const std::string& peer, std::string_view forwarded_for, const std::vector<IpNetwork>& proxies) {
   if (!any_contains(proxies, peer) || forwarded_for.empty()) return peer;
   for (;;) {
@@ -58,6 +69,7 @@ std::string client_address(const std::string& peer, std::string_view forwarded_f
     auto last = forwarded_for.substr(comma == std::string_view::npos ? 0 : comma + 1);
     while (!last.empty() && (last.front() == ' ' || last.front() == '\t')) last.remove_prefix(1);
     while (!last.empty() && (last.back() == ' ' || last.back() == '\t')) last.remove_suffix(1);
+    last = without_port(last);
     if (!parse_ip_address(last)) return {};
     if (comma == std::string_view::npos || !any_contains(proxies, last)) return std::string(last);
     forwarded_for = forwarded_for.substr(0, comma);

@@ -116,10 +116,15 @@ class Webhook final : public Source {
   ~Webhook() override { stop(); }
 
   Status start(SourceHost& host) override;
+  void hand_over() override { handed_over_ = true; }
   void stop() override {
     if (host_ == nullptr) return;
     server_.remove("POST", options_.path);
     host_ = nullptr;
+    // The daemon ends. (A source that another one replaces leaves them to their runs.)
+    for (const auto& waiting : std::exchange(waiting_, {})) {
+      if (const auto known = waiting.lock(); known && !handed_over_) end_waiting(known, known->otherwise);
+    }
   }
 
  private:
@@ -132,8 +137,17 @@ class Webhook final : public Source {
   void receive_body(HttpRequest request, const HttpResponder& answer);
   void receive_cloud_events(HttpRequest request, const HttpResponder& answer);
   void offer(Event event, Refusal refused, EventSink::Answer answer);
+  EventSink::Answer telling(const Event& event, const HttpResponder& answer);
   void answer_with_result(const Event& event, const Acceptance& acceptance, const HttpResponder& answer);
   HttpResponse accepted(const Event& event, const Acceptance& acceptance) const;
+
+  // A sender that waits for its run.
+  struct Waiting {
+    std::unique_ptr<Timer> timer;
+    HttpResponder answer;
+    HttpResponse otherwise;
+  };
+  static void end_waiting(const std::shared_ptr<Waiting>& waiting, const HttpResponse& response);
 
   const WebhookOptions options_;
   HttpServer& server_;
@@ -143,6 +157,8 @@ class Webhook final : public Source {
   const SignatureCheck check_;
   std::optional<RateLimiter> limiter_;
   SourceHost* host_ = nullptr;  // null: not started
+  std::vector<std::weak_ptr<Waiting>> waiting_;
+  bool handed_over_ = false;
   std::shared_ptr<bool> alive_ = std::make_shared<bool>(true);  // for answers that come when it is gone
 };
 
@@ -247,17 +263,27 @@ void Webhook::receive_body(HttpRequest request, const HttpResponder& answer) {
   auto refused = refusal(request, Refusal::Cause::unavailable, "not taken: ");
   if (event.subject.empty()) event.subject = first_of(*payload, provider_.event_fields);
   if (const auto delivery = first_of(*payload, provider_.delivery_fields); !delivery.empty()) refused.delivery = delivery_id(delivery);
+  // What names no delivery and signs its time is the same one when both are the same: who has seen it cannot send it again.
+  if (refused.delivery.empty() && !provider_.time_header.empty()) {
+    if (const auto time = first_of(request.headers, {provider_.time_header}); !time.empty()) refused.delivery = delivery_id(std::string(time) + '\n' + payload->text());
+  }
   if (!refused.delivery.empty()) event.dedupe_key = "webhook/" + options_.name + "/" + refused.delivery;
   event.data = std::move(*payload);
   event.context = context_of(request);
   event.type = "webhook";
   event.traceparent = traceparent_of(request.headers);
+  auto told = telling(event, answer);
+  offer(std::move(event), std::move(refused), std::move(told));
+}
+
+// What the sender is told once this event is taken, or not.
+EventSink::Answer Webhook::telling(const Event& event, const HttpResponder& answer) {
   Event told = options_.response.body || options_.response.result ? event : Event{};
-  offer(std::move(event), std::move(refused), [this, answer, told = std::move(told), alive = std::weak_ptr<bool>(alive_)](const Acceptance& acceptance) {
+  return [this, answer, told = std::move(told), alive = std::weak_ptr<bool>(alive_)](const Acceptance& acceptance) {
     if (alive.expired() || !acceptance.taken()) return answer(answer_to(acceptance));
     if (options_.response.result) return answer_with_result(told, acceptance, answer);
     answer(accepted(told, acceptance));
-  });
+  };
 }
 
 // Each becomes an event of its own type, with its data; what else it says of itself is in the context.
@@ -286,16 +312,19 @@ void Webhook::receive_cloud_events(HttpRequest request, const HttpResponder& ans
     events.push_back(std::move(event));
   }
   if (events.empty()) return answer(answer_to(std::vector<Acceptance>{}));
-  const bool single = events.size() == 1 && !is_cloud_event_batch(request.headers);
+  if (!is_cloud_event_batch(request.headers)) {
+    auto told = telling(events.front(), answer);
+    return offer(std::move(events.front()), refusal(request, Refusal::Cause::unavailable, "not taken: "), std::move(told));
+  }
   struct Gathered {
     std::vector<Acceptance> all;
     std::size_t open;
   };
   const auto gathered = std::make_shared<Gathered>(Gathered{std::vector<Acceptance>(events.size()), events.size()});
   for (std::size_t i = 0; i < events.size(); ++i) {
-    offer(std::move(events[i]), refusal(request, Refusal::Cause::unavailable, "not taken: "), [answer, gathered, single, i](const Acceptance& acceptance) {
+    offer(std::move(events[i]), refusal(request, Refusal::Cause::unavailable, "not taken: "), [answer, gathered, i](const Acceptance& acceptance) {
       gathered->all[i] = acceptance;
-      if (--gathered->open == 0) answer(single ? answer_to(acceptance) : answer_to(gathered->all));
+      if (--gathered->open == 0) answer(answer_to(gathered->all));
     });
   }
 }
@@ -332,23 +361,21 @@ HttpResponse Webhook::accepted(const Event& event, const Acceptance& acceptance)
 
 // Whoever comes first answers: the run's end, or the deadline. (The other finds the request answered.)
 void Webhook::answer_with_result(const Event& event, const Acceptance& acceptance, const HttpResponder& answer) {
-  struct Waiting {
-    std::unique_ptr<Timer> timer;
-    HttpResponder answer;
-  };
-  const auto waiting = std::make_shared<Waiting>(Waiting{loop_.timer(), answer});
-  const auto otherwise = accepted(event, acceptance);
-  const auto end = [](const std::shared_ptr<Waiting>& which, const HttpResponse& response) {
-    const auto respond = std::exchange(which->answer, nullptr);
-    which->timer->cancel();
-    if (respond) respond(response);
-  };
-  waiting->timer->at(clock_.now().steady + options_.response.deadline, [which = std::weak_ptr<Waiting>(waiting), otherwise, end] {
-    if (const auto known = which.lock()) end(known, otherwise);
+  const auto waiting = std::make_shared<Waiting>(Waiting{loop_.timer(), answer, accepted(event, acceptance)});
+  waiting->timer->at(clock_.now().steady + options_.response.deadline, [which = std::weak_ptr<Waiting>(waiting)] {
+    if (const auto known = which.lock()) end_waiting(known, known->otherwise);
   });
-  host_->when_ended(acceptance.event_id, [waiting, otherwise, end, type = options_.response.content_type](const std::vector<Run>& runs) {
-    end(waiting, answer_to(runs, type).value_or(otherwise));
+  std::erase_if(waiting_, [](const auto& each) { return each.expired(); });
+  waiting_.push_back(waiting);
+  host_->when_ended(acceptance.event_id, [waiting, type = options_.response.content_type](const std::vector<Run>& runs) {
+    end_waiting(waiting, answer_to(runs, type).value_or(waiting->otherwise));
   });
+}
+
+void Webhook::end_waiting(const std::shared_ptr<Waiting>& waiting, const HttpResponse& response) {
+  const auto respond = std::exchange(waiting->answer, nullptr);
+  waiting->timer->cancel();
+  if (respond) respond(response);
 }
 
 }  // namespace

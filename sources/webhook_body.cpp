@@ -28,7 +28,7 @@ Result<Payload> read_body(WebhookBody type, std::string body, bool json_in_form)
     if (auto payload = form_value(body, "payload")) return parse_event_data(std::move(*payload));
   }
   // As curl -d sends it without a Content-Type: one field, named like the whole.
-  if (body.starts_with('{') && Payload::parse(body)) return Error{"it is JSON, and its Content-Type says that it is a form", {}};
+  if (body.starts_with('{') && Payload::parse(body)) return Error{"it is JSON, and was to be read as a form", {}};
   return fields_of(body);
 }
 

@@ -57,6 +57,7 @@ const std::vector<WebhookProvider>& webhook_providers() {
        .scheme = of_kind(Kind::slack),
        .event_fields = {"event.type", "type", "command"},
        .delivery_fields = {"event_id"},
+       .time_header = "X-Slack-Request-Timestamp",
        .json_in_form = true,
        .challenge = "url_verification"},
       // standardwebhooks.com, 1.0

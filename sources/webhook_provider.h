@@ -18,6 +18,7 @@ struct WebhookProvider {
   // What is the same for each attempt to deliver one event.
   std::vector<std::string> delivery_headers{};
   std::vector<std::string> delivery_fields{};
+  std::string time_header{};  // the signed time, of one whose deliveries have an id only at times
   bool json_in_form = false;  // a form's field `payload` may hold the JSON
   std::string ping{};         // an event of this name only asks whether somebody is there: it is answered, and is none
   std::string challenge{};    // so does a body of this `type`: the answer is its `challenge`

@@ -185,6 +185,7 @@ std::optional<std::string> SignatureCheck::doubt_slack(const HttpHeaders& header
 std::optional<std::string> SignatureCheck::doubt_standard(const HttpHeaders& headers, std::string_view body, WallTime now) const {
   const auto id = only(headers, {"webhook-id"});
   if (!id) return id.error().message;
+  if (id->empty()) return "webhook-id is empty";
   const auto time = only(headers, {"webhook-timestamp"});
   if (!time) return time.error().message;
   const auto header = only(headers, {"webhook-signature"});

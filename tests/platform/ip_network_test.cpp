@@ -53,8 +53,10 @@ TEST_CASE("ip network: whom a request comes from, behind proxies of ours and of 
   CHECK(client("127.0.0.1", "203.0.113.7, 10.1.1.1 ,\t10.1.1.2") == "203.0.113.7");
   CHECK(client("127.0.0.1", "10.1.1.1") == "10.1.1.1");  // of ours all the way: the first of them
   CHECK(client("127.0.0.1", "2001:db8::7") == "2001:db8::7");
+  CHECK(client("127.0.0.1", "203.0.113.7:80") == "203.0.113.7");  // as some proxies write it
+  CHECK(client("127.0.0.1", "[2001:db8::7]:443, 10.1.1.1:9") == "2001:db8::7");
   CHECK(client("127.0.0.1", "") == "127.0.0.1");
   CHECK(client("203.0.113.9", "1.2.3.4") == "203.0.113.9");  // no proxy of ours: what it says counts for nothing
-  for (const char* bad : {"unknown", "203.0.113.7:80", "203.0.113.7,", ",", "_hidden, 10.1.1.1"}) CHECK(client("127.0.0.1", bad) == "");
+  for (const char* bad : {"unknown", "[2001:db8::1", "203.0.113.7,", ",", "_hidden, 10.1.1.1"}) CHECK(client("127.0.0.1", bad) == "");
   CHECK(hark::client_address("127.0.0.1", "1.2.3.4", {}) == "127.0.0.1");
 }

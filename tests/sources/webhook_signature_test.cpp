@@ -220,6 +220,7 @@ TEST_CASE("webhook signature: Standard Webhooks, several signatures and both kin
   CHECK(asked({secret}, "v1a," + good.substr(3)) == "the secret did not match");
   CHECK(asked({kPublicKey}, "v1," + kEd25519.substr(4)) == "the secret did not match");
   CHECK(asked({secret}, "v2,what") == "webhook-signature holds neither a v1 nor a v1a signature");
+  CHECK(doubt("standard", with(kStandard, "webhook-id", "")) == "webhook-id is empty");
   std::string many;
   for (int i = 0; i < 9; ++i) many += "v1,AAAA ";
   CHECK(asked({secret}, many) == "webhook-signature holds more than 8 parts");

@@ -390,7 +390,7 @@ TEST_CASE("webhook: what a provider calls the event and the delivery, in headers
   CHECK(event_of("bitbucket", "{}", {"X-Event-Key: repo:push", "X-Request-UUID: u"}) == Named{"repo:push", "webhook/deploy/u"});
   CHECK(event_of("stripe", R"({"id":"evt_1","type":"charge.failed"})", {}) == Named{"charge.failed", "webhook/deploy/evt_1"});
   CHECK(event_of("slack", R"({"event_id":"Ev1","type":"event_callback","event":{"type":"app_mention"}})", {}) == Named{"app_mention", "webhook/deploy/Ev1"});
-  CHECK(event_of("slack", "command=%2Fdeploy&text=now", {"Content-Type: application/x-www-form-urlencoded"}) == Named{"/deploy", ""});
+  CHECK(event_of("slack", "command=%2Fdeploy&text=now", {"Content-Type: application/x-www-form-urlencoded"}) == Named{"/deploy", ""});  // (unsigned here: without the time)
   CHECK(event_of("standard", R"({"type":"user.created"})", {"webhook-id: msg_1"}) == Named{"user.created", "webhook/deploy/msg_1"});
   CHECK(event_of("stripe", R"({"id":7,"type":["x"]})", {}) == Named{"", ""});
 }
@@ -500,6 +500,64 @@ TEST_CASE("webhook: a sender that waits gets the run's output, and learns nothin
   const auto late = result_of(std::nullopt);
   CHECK(late.status == 202);
   CHECK(nlohmann::json::parse(late.body)["event_id"] == "01EVENT");
+}
+
+TEST_CASE("webhook: senders that wait are answered when the daemon ends, and left to their runs when another source comes") {
+  for (const bool replaced : {false, true}) {
+    auto options = open_to_all();
+    options.response.result = true;
+    options.response.deadline = 1h;
+    Hooked hooked(options);
+    RawClient client(hooked.port);
+    client.send("POST /hook HTTP/1.1\r\nHost: x\r\nContent-Length: 2\r\n\r\n{}");
+    REQUIRE(hooked.thread.until([&] { return hooked.host->waiting.size() == 1; }));
+    hooked.thread.run([&] {
+      if (replaced) hooked.source->hand_over();
+      hooked.source->stop();
+      hooked.host->waiting[0].second({ended(RunState::succeeded, "late")});
+    });
+    const auto answer = client.read();
+    CHECK(answer.status == (replaced ? 200 : 202));
+    CHECK(answer.body.find(replaced ? "late" : "01EVENT") != std::string::npos);
+  }
+}
+
+TEST_CASE("webhook: a single CloudEvent is answered as any other event") {
+  auto options = open_to_all();
+  options.response.status = 200;
+  options.response.body = Template::parse("took {event.subject} {payload.n}");
+  Hooked hooked(options);
+  CHECK(hooked.post(R"({"specversion":"1.0","id":"1","source":"s","type":"a","subject":"u","data":{"n":1}})", {"Content-Type: application/cloudevents+json"}).body == "took u 1");
+  CHECK(hooked.post(R"({"n":2})", {"ce-specversion: 1.0", "ce-id: 3", "ce-source: s", "ce-type: a"}).body == "took  2");
+}
+
+TEST_CASE("webhook: a signed delivery without an id of its own is known by what was signed") {
+  Hooked hooked(of("slack"));
+  const std::string body = "command=%2Fdeploy";
+  const auto send = [&](const std::string& time) {
+    const auto signature = "v0=" + to_hex(hmac(Hash::sha256, "s3cret", {"v0:", time, ":", body}));
+    CHECK(hooked.post(body, {"Content-Type: application/x-www-form-urlencoded", "X-Slack-Request-Timestamp: " + time, "X-Slack-Signature: " + signature}).status == 202);
+  };
+  const auto now = std::chrono::floor<std::chrono::seconds>(hooked.clock.now().wall.time_since_epoch()).count();
+  send(std::to_string(now));
+  send(std::to_string(now));
+  send(std::to_string(now - 1));
+  const auto events = hooked.events();
+  REQUIRE(events.size() == 3);
+  CHECK_FALSE(events[0].dedupe_key.empty());
+  CHECK(events[0].dedupe_key == events[1].dedupe_key);
+  CHECK(events[0].dedupe_key != events[2].dedupe_key);
+}
+
+TEST_CASE("webhook: a request that does not come to its end is for the record") {
+  Hooked hooked(open_to_all());
+  {
+    RawClient client(hooked.port);
+    client.send("POST /hook HTTP/1.1\r\nHost: x\r\nContent-Length: 100\r\n\r\n{\"a\"");
+  }
+  REQUIRE(hooked.thread.until([&] { return hooked.host->refusals.size() == 1; }));
+  CHECK(hooked.refusals()[0].cause == Refusal::Cause::request);
+  CHECK(hooked.refusals()[0].reason == "request: the connection ended before the request did");
 }
 
 TEST_CASE("webhook: CloudEvents become events of their own type, in each of the three modes") {
