@@ -31,9 +31,8 @@ class IpNetwork {
 
 bool any_contains(const std::vector<IpNetwork>& networks, std::string_view address);
 
-// Who sent a request that came from `peer`: the peer, or where that is a proxy of ours the last address in its X-Forwarded-For (without a
-// port) that is
-// none, as each proxy adds whom it heard from behind what it was told, which anybody can have made up. Empty: the header names none.
+// Who sent a request that came from `peer`: the peer, or where that is a proxy of ours the last address in its X-Forwarded-For (ports aside)
+// that is none, as each proxy adds whom it heard from behind what it was told, which anybody can have made up. Empty: the header names none.
 std::string client_address(const std::string& peer, std::string_view forwarded_for, const std::vector<IpNetwork>& proxies);
 
 }  // namespace hark
