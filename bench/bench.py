@@ -258,6 +258,16 @@ run = ["{program("stamp")}", "{at}/stamp"]
                 daemon.stop()
 
 
+def neighbour_floor(flooded):
+    """The least: a receiver that answers once it is on disk, a program that is started then. Beside the flood as many threads start /bin/true as hark may."""
+    with folder() as at, running(program("http_floor"), at / "file", SECRET, ready=True) as (_, port), contextlib.ExitStack() as others:
+        if flooded:
+            others.enter_context(running(program("http_load"), str(port), "/hook", "X-Signature", SECRET, "64", "1000"))
+            others.enter_context(running(program("spawn_floor"), "4", "100000000"))
+            time.sleep(1)
+        return [float(f) for f in output(program("http_load"), str(port), "/hook", "X-Signature", SECRET, "--stamp", at / "stamp", str(options.events), program("stamp"))]
+
+
 # Handler starts per second of a command that does nothing.
 
 def starts_hark():
@@ -503,7 +513,8 @@ if "webhook" in only:
     if have("webhook"):
         candidates["webhook (adnanh)"] = post_adnanh
     latency_table(f"\nFrom the post to the handler's first instruction ({options.events} events)", candidates, "webhook (adnanh)" if have("webhook") else None)
-    latency_table("\nThe same while 64 connections flood another source", {"alone": lambda: neighbour(False), "beside the flood": lambda: neighbour(True)}, "alone")
+    latency_table("\nThe same while 64 connections flood another source, and handlers run for those", {"hark, alone": lambda: neighbour(False), "hark": lambda: neighbour(True),
+                  "floor, alone": lambda: neighbour_floor(False), "floor": lambda: neighbour_floor(True)}, "floor")
 if "starts" in only:
     rate_table(f"\nStarts of /bin/true, {HANDLERS} at once", {"floor": starts_floor, "hark": starts_hark}, "floor")
     rate_table("\nThe same while 64 connections post", {"floor": starts_floor_under_load, "hark": starts_under_load}, "floor")

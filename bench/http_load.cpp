@@ -1,10 +1,12 @@
 // Posts one signed body of 1 KB over keep-alive connections, each sending its next request when the last was answered.
 //   http_load PORT PATH HEADER SECRET CONNECTIONS SECONDS        ->  accepted requests per second
-//   http_load PORT PATH HEADER SECRET --stamp SOCKET COUNT       ->  "p50_us p99_us" from the post to the handler's first instruction
+//   http_load PORT PATH HEADER SECRET --stamp SOCKET COUNT [PROGRAM]  ->  "p50_us p99_us" from the post to the handler's first instruction
 #include <arpa/inet.h>
 #include <netinet/tcp.h>
 #include <openssl/hmac.h>
+#include <spawn.h>
 #include <sys/epoll.h>
+#include <sys/wait.h>
 
 #include <algorithm>
 #include <memory>
@@ -71,15 +73,27 @@ void read_answer(int fd) {
   }
 }
 
-void latency(int port, const std::string& request, const char* socket_path, int count) {
+void start(const char* program, const char* argument) {
+  char* words[] = {const_cast<char*>(program), const_cast<char*>(argument), nullptr};
+  pid_t child = 0;
+  if (posix_spawn(&child, program, nullptr, nullptr, words, environ) != 0) bench::die(program);
+  waitpid(child, nullptr, 0);
+}
+
+// `program`: started from here as soon as the post is answered, the least that has to happen; null: the other side starts it.
+void latency(int port, const std::string& request, const char* socket_path, int count, const char* program) {
   const bench::StampReceiver receiver(socket_path);
   const int fd = connect_to(port);
   std::vector<std::int64_t> took;
   for (int i = -20; i < count; ++i) {
     const auto sent = bench::now_ns();
     send_all(fd, request);
+    if (program != nullptr) {
+      read_answer(fd);
+      start(program, socket_path);
+    }
     const auto stamp = receiver.wait();
-    read_answer(fd);
+    if (program == nullptr) read_answer(fd);
     if (i >= 0) took.push_back(stamp - sent);
     usleep(5000);
   }
@@ -126,8 +140,8 @@ int main(int argc, char** argv) {
   if (argc < 7) return 2;
   const int port = std::atoi(argv[1]);
   const auto request = signed_request(argv[2], argv[3], argv[4]);
-  if (std::string_view(argv[5]) == "--stamp" && argc == 8) {
-    latency(port, request, argv[6], std::atoi(argv[7]));
+  if (std::string_view(argv[5]) == "--stamp" && argc >= 8) {
+    latency(port, request, argv[6], std::atoi(argv[7]), argc > 8 ? argv[8] : nullptr);
   } else {
     throughput(port, request, std::atoi(argv[5]), std::atof(argv[6]));
   }
