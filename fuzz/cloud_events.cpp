@@ -3,7 +3,7 @@
 
 #include "core/limits.h"
 #include "fuzz/fuzz.h"
-#include "platform/http.h"
+#include "fuzz/headers.h"
 
 using namespace hark;
 
@@ -16,14 +16,7 @@ void fuzz(std::string_view input) {
   if (kind == 1) headers.add("Content-Type", "application/cloudevents-batch+json");
   if (kind == 2) {
     headers.add("ce-specversion", "1.0");
-    while (!input.empty()) {
-      const auto end = std::min(input.find('\n'), input.size());
-      const auto line = input.substr(0, end);
-      input.remove_prefix(std::min(end + 1, input.size()));
-      if (line.empty()) break;
-      const auto colon = line.find(": ");
-      if (colon != line.npos) headers.add(std::string(line.substr(0, colon)), std::string(line.substr(colon + 2)));
-    }
+    take_headers(input, headers);
   }
   HOLDS(is_cloud_event(headers));
   const auto events = read_cloud_events(headers, std::string(input));

@@ -2,21 +2,14 @@
 #include "sources/webhook_signature.h"
 
 #include "fuzz/fuzz.h"
-#include "platform/http.h"
+#include "fuzz/headers.h"
 #include "sources/webhook_provider.h"
 
 using namespace hark;
 
 void fuzz(std::string_view input) {
   HttpHeaders headers;
-  while (!input.empty()) {
-    const auto end = std::min(input.find('\n'), input.size());
-    const auto line = input.substr(0, end);
-    input.remove_prefix(std::min(end + 1, input.size()));
-    if (line.empty()) break;
-    const auto colon = line.find(": ");
-    if (colon != line.npos) headers.add(std::string(line.substr(0, colon)), std::string(line.substr(colon + 2)));
-  }
+  take_headers(input, headers);
   const WallTime now{std::chrono::seconds{1'790'000'000}};
   for (const auto& provider : webhook_providers()) {
     const SignatureCheck check(provider.scheme, {"whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw", "whpk_11qYAYKxCrfVS/7TyWQHOg7hcvPapiMlrwIaaPcHURo=", "0pen sesame, s0mething nobody guesses"});
