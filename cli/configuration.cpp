@@ -41,7 +41,7 @@ std::optional<std::filesystem::path> find_journal(const CommonOptions& common, s
   const auto outcome = load(common);
   if (outcome.journal_file.empty()) {
     print_errors(outcome);
-    if (!outcome.errors.empty()) output::complain(Error{"so it is not known where the journal is", std::string(way_out)});
+    output::complain(Error{"so it is not known where the journal is", std::string(way_out)});
     return std::nullopt;
   }
   if (!outcome.errors.empty()) {

@@ -16,6 +16,7 @@
 #include "platform/http_server.h"
 #include "platform/loop.h"
 #include "sources/cloud_events.h"
+#include "sources/webhook_answer.h"
 #include "sources/webhook_provider.h"
 
 namespace hark {
@@ -43,62 +44,6 @@ std::string_view first_of(const Payload& payload, const std::vector<std::string>
     if (value != nullptr && value->is_string() && !value->get_ref<const std::string&>().empty()) return value->get_ref<const std::string&>();
   }
   return {};
-}
-
-HttpResponse json_response(int status, const nlohmann::json& body) {
-  HttpResponse response;
-  response.status = status;
-  response.body = write_json(body);
-  return response;
-}
-
-HttpResponse come_again(int status, const std::string& detail, Duration after) {
-  auto response = problem(status, {}, detail);
-  const auto seconds = std::max(std::chrono::ceil<std::chrono::seconds>(after), std::chrono::seconds(1));
-  response.headers.add("Retry-After", std::to_string(seconds.count()));
-  return response;
-}
-
-nlohmann::json told(const Acceptance& acceptance) {
-  nlohmann::json body = {{"event_id", acceptance.event_id}};
-  if (acceptance.outcome == Acceptance::Outcome::duplicate) body["duplicate"] = true;
-  return body;
-}
-
-HttpResponse answer_to(const Acceptance& acceptance) {
-  if (!acceptance.taken()) return come_again(503, acceptance.reason, limits::kWebhookRetryAfter);
-  return json_response(acceptance.outcome == Acceptance::Outcome::duplicate ? 200 : 202, told(acceptance));
-}
-
-// One answer for several events: all of them are taken, or the sender is to come again with all, of which none counts twice.
-HttpResponse answer_to(const std::vector<Acceptance>& all) {
-  auto events = nlohmann::json::array();
-  for (const auto& acceptance : all) {
-    if (!acceptance.taken()) return answer_to(acceptance);
-    events.push_back(told(acceptance));
-  }
-  return json_response(202, {{"events", events}});
-}
-
-// The output of the run that came of an event. nullopt: none did.
-std::optional<HttpResponse> answer_to(const std::vector<Run>& runs, const std::string& content_type) {
-  if (runs.empty()) return std::nullopt;
-  const auto& run = runs.front();
-  HttpResponse response;
-  response.headers.add("X-Content-Type-Options", "nosniff");
-  const auto* step = run.steps.empty() ? nullptr : &run.steps.back();
-  if (run.state != RunState::succeeded) {
-    // Why is for whoever runs hark: a command's complaints are not for who called it.
-    response = problem(500, "the run did not succeed", "run " + run.id + " " + std::string(to_string(run.state)));
-  } else if (step != nullptr && step->output_bytes > step->output.size()) {
-    response = problem(500, "the output is too large", "run " + run.id + " wrote " + std::to_string(step->output_bytes) + " bytes");
-  } else {
-    response.content_type = content_type;
-    if (step != nullptr) response.body = step->output;
-  }
-  response.headers.add("X-Hark-Event", run.event_id);
-  response.headers.add("X-Hark-Run", run.id);
-  return response;
 }
 
 // The types of hark's own events: who sends one of these could pass for what did not happen.
@@ -133,6 +78,7 @@ class Webhook final : public Source {
   std::optional<std::string> doubt(const HttpRequest& request) const;
   std::string sender(const HttpRequest& request) const { return client_address(request.peer, request.headers.joined("X-Forwarded-For"), options_.trusted_proxies); }
   Refusal refusal(const HttpRequest& request, Refusal::Cause cause, std::string reason) const;
+  void refuse(const HttpRequest& request, const HttpResponder& answer, Refusal::Cause cause, std::string reason, HttpResponse response);
   std::optional<Payload> context_of(const HttpRequest& request) const;
   void receive_body(HttpRequest request, const HttpResponder& answer);
   void receive_cloud_events(HttpRequest request, const HttpResponder& answer);
@@ -198,6 +144,11 @@ Refusal Webhook::refusal(const HttpRequest& request, Refusal::Cause cause, std::
   return refusal;
 }
 
+void Webhook::refuse(const HttpRequest& request, const HttpResponder& answer, Refusal::Cause cause, std::string reason, HttpResponse response) {
+  host_->refused(refusal(request, cause, std::move(reason)));
+  answer(std::move(response));
+}
+
 // Beside the data, what the configuration asks for: a query or a header may hold a secret, which is not to be kept unasked.
 std::optional<Payload> Webhook::context_of(const HttpRequest& request) const {
   auto context = nlohmann::json::object();
@@ -221,44 +172,36 @@ void Webhook::not_received(const HttpRequest& head, int status, const std::strin
 }
 
 void Webhook::receive(HttpRequest request, const HttpResponder& answer) {
-  const auto refuse = [&](Refusal::Cause cause, std::string reason, HttpResponse response) {
-    host_->refused(refusal(request, cause, std::move(reason)));
-    answer(std::move(response));
-  };
   if (!options_.allow.empty() && !request.control && !any_contains(options_.allow, sender(request))) {
     const auto from = sender(request);
-    return refuse(Refusal::Cause::address, from.empty() ? "address: X-Forwarded-For of " + request.peer + " names no address" : "address: " + from + " is none of allow", problem(403, {}));
+    return refuse(request, answer, Refusal::Cause::address, from.empty() ? "address: X-Forwarded-For of " + request.peer + " names no address" : "address: " + from + " is none of allow", problem(403, {}));
   }
-  if (const auto doubted = doubt(request)) return refuse(Refusal::Cause::signature, "signature: " + *doubted, problem(401, {}));
+  if (const auto doubted = doubt(request)) return refuse(request, answer, Refusal::Cause::signature, "signature: " + *doubted, problem(401, {}));
   if (const auto wait = limiter_ ? limiter_->take(clock_.now().steady) : Duration::zero(); wait > Duration::zero()) {
     const auto over = "more than " + to_string(*options_.rate_limit);
-    return refuse(Refusal::Cause::rate, "rate_limit: " + over, come_again(429, over, wait));
+    return refuse(request, answer, Refusal::Cause::rate, "rate_limit: " + over, come_again(429, over, wait));
   }
   if (options_.body == WebhookBody::by_type && is_cloud_event(request.headers)) return receive_cloud_events(std::move(request), answer);
   receive_body(std::move(request), answer);
 }
 
 void Webhook::receive_body(HttpRequest request, const HttpResponder& answer) {
-  const auto refuse = [&](Refusal::Cause cause, std::string reason, HttpResponse response) {
-    host_->refused(refusal(request, cause, std::move(reason)));
-    answer(std::move(response));
-  };
   const auto type = options_.body == WebhookBody::by_type ? body_type(request.headers) : options_.body;
   if (type == WebhookBody::by_type) {
-    return refuse(Refusal::Cause::type, "type: Content-Type is '" + printable(request.headers.get("Content-Type").value_or(""), limits::kShownValue) + "', wanted JSON, a form or a text",
+    return refuse(request, answer, Refusal::Cause::type, "type: Content-Type is '" + printable(request.headers.get("Content-Type").value_or(""), limits::kShownValue) + "', wanted JSON, a form or a text",
                   problem(415, {}, "application/json, application/x-www-form-urlencoded or text/plain is taken here"));
   }
   Event event;
   event.subject = first_of(request.headers, provider_.event_headers);
-  if (!provider_.ping.empty() && event.subject == provider_.ping) return answer(json_response(200, {{"pong", true}}));
+  if (!provider_.ping.empty() && event.subject == provider_.ping) return answer(json_answer(200, {{"pong", true}}));
 
   auto payload = read_body(type, std::move(request.body), provider_.json_in_form);
   if (!payload) {
     const auto& wrong = payload.error().message;
-    return refuse(Refusal::Cause::body, "body: " + wrong, problem(400, {}, wrong));
+    return refuse(request, answer, Refusal::Cause::body, "body: " + wrong, problem(400, {}, wrong));
   }
   if (!provider_.challenge.empty() && first_of(*payload, {"type"}) == provider_.challenge) {
-    return answer(json_response(200, {{"challenge", first_of(*payload, {"challenge"})}}));
+    return answer(json_answer(200, {{"challenge", first_of(*payload, {"challenge"})}}));
   }
   auto refused = refusal(request, Refusal::Cause::unavailable, "not taken: ");
   if (event.subject.empty()) event.subject = first_of(*payload, provider_.event_fields);
@@ -288,16 +231,13 @@ EventSink::Answer Webhook::telling(const Event& event, const HttpResponder& answ
 
 // Each becomes an event of its own type, with its data; what else it says of itself is in the context.
 void Webhook::receive_cloud_events(HttpRequest request, const HttpResponder& answer) {
-  const auto refuse = [&](const std::string& wrong) {
-    host_->refused(refusal(request, Refusal::Cause::body, "body: " + wrong));
-    answer(problem(400, {}, wrong));
-  };
+  const auto no_event = [&](const std::string& wrong) { refuse(request, answer, Refusal::Cause::body, "body: " + wrong, problem(400, {}, wrong)); };
   auto read = read_cloud_events(request.headers, std::move(request.body));
-  if (!read) return refuse(read.error().message);
+  if (!read) return no_event(read.error().message);
   const auto context = context_of(request);
   std::vector<Event> events;
   for (auto& each : *read) {
-    if (is_own_type(each.type)) return refuse("CloudEvent: the type '" + each.type + "' is hark's own");
+    if (is_own_type(each.type)) return no_event("CloudEvent: the type '" + each.type + "' is hark's own");
     Event event;
     event.type = std::move(each.type);
     event.subject = std::move(each.subject);
