@@ -13,7 +13,10 @@ Status Engine::learn_last_runs() {
   for (const auto& [handler, time] : *successes) {
     auto& known = last_run_.handlers[handler];
     if (!known.last_success || *known.last_success < time) known.last_success = time;
-    if (!known.last_run || *known.last_run < time) known.last_run = time;
+    if (known.last_run && *known.last_run >= time) continue;
+    known.last_run = time;
+    known.last_state = to_string(RunState::succeeded);
+    known.last_run_id.clear();  // which one it was is not asked
   }
   return {};
 }

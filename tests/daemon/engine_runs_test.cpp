@@ -477,6 +477,24 @@ TEST_CASE("engine: who resumes a handler by its name closes its breaker") {
   CHECK(world.engine->breakers().empty());
 }
 
+TEST_CASE("engine: a success that state.json missed is the last run, with its result") {
+  Runs world;
+  world.open();
+  world.offer(world.event("s"));
+  world.finish(0);
+  const auto started = world.engine->last_run().handlers.at("h").last_run;
+  LastRun stale;  // as a crash leaves it
+  stale.handlers["h"] = {*started - 1min, std::nullopt, "failed", "01OLD"};
+  world.engine.reset();
+  Engine engine(world.settings, EngineParts{world.loop, world.clock, *world.journal, world.files, world.background, world.emitter}, stale, 99);
+  REQUIRE(engine.learn_last_runs());
+  const auto& known = engine.last_run().handlers.at("h");
+  CHECK(known.last_run == started);
+  CHECK(known.last_success == started);
+  CHECK(known.last_state == "succeeded");
+  CHECK(known.last_run_id.empty());
+}
+
 TEST_CASE("engine: a breaker counts on after a restart") {
   Runs world;
   world.handler().breaker = {2, 1min};
