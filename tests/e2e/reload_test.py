@@ -462,7 +462,10 @@ class Again(ReloadCase):
         before = descriptors(daemon)
         for number in range(11, 111):
             self.reload(daemon, text(number))
-        self.assertEqual(descriptors(daemon), before)
+        deadline = time.monotonic() + 30
+        while descriptors(daemon) > before and time.monotonic() < deadline:  # the last caller's connection may still be closing
+            time.sleep(0.05)
+        self.assertLessEqual(descriptors(daemon), before)
         self.assertEqual([s["state"] for s in daemon.status()["sources"]], ["running"] * 4)
 
 
