@@ -170,6 +170,9 @@ inline constexpr std::size_t kSubscriberBacklog = 8192;
 inline constexpr std::size_t kInotifyRead = 64 * 1024;
 inline constexpr int kInotifyReadsPerTurn = 16;
 
+// Files of a tree seen for the first time that are looked at in one turn of the loop: about a millisecond. A tree of no more is known whole at once.
+inline constexpr std::size_t kLooksPerTurn = 1000;
+
 // A file that is written to but stays open (a log) is told after this long, and again as it goes on: twice a second is live to a
 // person, and a copy of a small file is done by then.
 inline constexpr auto kOpenFileWait = 500ms;
@@ -195,6 +198,9 @@ inline constexpr auto kUnwatchedRetryMax = 10min;
 inline constexpr std::size_t kFilterLength = 4096;
 inline constexpr int kFilterDepth = 32;
 inline constexpr std::size_t kGlobLength = 1000;
+// Of a .gitignore so much is read and so many lines count: each is compared with every name in its folder and below.
+inline constexpr std::size_t kIgnoreFile = 1024 * 1024;
+inline constexpr std::size_t kIgnoreRules = 10'000;
 inline constexpr std::size_t kGlobAlternatives = 256;  // of one pattern, after `{a,b}` is expanded: pairs multiply
 
 // How much of a value is shown in a reason or an error: enough to recognise it, one line of a terminal.

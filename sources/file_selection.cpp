@@ -4,10 +4,10 @@
 #include <array>
 #include <utility>
 
+#include "sources/tree_snapshot.h"
+
 namespace hark {
 namespace {
-
-std::string_view last_segment(std::string_view path) { return path.substr(path.rfind('/') + 1); }
 
 bool is_vcs(std::string_view name) {
   static constexpr std::array<std::string_view, 5> kNames = {".git", ".hg", ".svn", ".jj", "CVS"};

@@ -15,7 +15,7 @@ class FileSelection {
  public:
   struct Options {
     std::vector<std::string> patterns;  // globs, "!x" excludes; empty: every file
-    bool ignore_vcs = true;             // .git, .hg, .svn, .jj, CVS
+    bool ignore_vcs = true;             // .git, .hg, .svn, .jj, CVS; and what the tree's .gitignore files name is not meant
     std::vector<std::string> ignore;    // these paths and all below them
     std::string only;                   // the name of the one file watched; empty: the whole tree
   };
@@ -23,6 +23,7 @@ class FileSelection {
 
   bool wants(std::string_view file) const;     // a file in a folder that is entered
   bool enters(std::string_view folder) const;  // a folder whose parents are entered
+  bool reads_ignore_files() const { return options_.ignore_vcs && options_.only.empty(); }
   bool depends_on_folder() const { return !options_.patterns.empty() || !options_.ignore.empty(); }
 
  private:

@@ -60,6 +60,8 @@ class FileWatcher final : public Source {
   void on_readable();
   void on_settle();
   void on_retry_unwatched();
+  void on_look();
+  void arm_look();
 
   void end_turn();
   void recover();
@@ -81,6 +83,7 @@ class FileWatcher final : public Source {
   std::unique_ptr<Timer> settle_timer_;
   std::optional<SteadyTime> settle_at_;
   std::unique_ptr<Timer> unwatched_timer_;
+  std::unique_ptr<Timer> look_timer_;
   bool retry_armed_ = false;
   int retries_ = 0;
   std::string degraded_;  // what the host was told last; empty: healthy
@@ -111,11 +114,13 @@ Status FileWatcher::prepare() {
 
 Status FileWatcher::start(SourceHost& host) {
   if (const auto prepared = prepare(); !prepared) return prepared;
-  if (const auto opened = tree_->open(offers_.changes()); !opened) return opened;
+  if (const auto opened = tree_->open(clock_.now().steady, offers_.changes()); !opened) return opened;
   offers_.mark_rescan();
   host_ = &host;
   settle_timer_ = loop_.timer();
   unwatched_timer_ = loop_.timer();
+  look_timer_ = loop_.timer();
+  arm_look();
   readable_ = loop_.watch(tree_->descriptor(), [this] { on_readable(); });
   offers_.start(host);
   report_health();
@@ -136,6 +141,7 @@ void FileWatcher::stop() {
   settle_timer_.reset();
   settle_at_.reset();
   unwatched_timer_.reset();
+  look_timer_.reset();
   retry_armed_ = false;
   retries_ = 0;
   degraded_.clear();
@@ -161,6 +167,17 @@ void FileWatcher::on_retry_unwatched() {
   tree_->retry_unwatched(offers_.changes());
   offers_.mark_rescan();
   end_turn();
+}
+
+void FileWatcher::on_look() {
+  tree_->look_further(clock_.now().steady, offers_.changes());
+  arm_look();
+  end_turn();
+}
+
+// One after the other, with whatever else the loop has to do in between.
+void FileWatcher::arm_look() {
+  if (tree_->has_unlooked()) look_timer_->at(clock_.now().steady, [this] { on_look(); });
 }
 
 void FileWatcher::end_turn() {
@@ -193,6 +210,7 @@ void FileWatcher::fail(Error error) {
   readable_.reset();
   settle_timer_->cancel();
   unwatched_timer_->cancel();
+  look_timer_->cancel();
   offers_.flush();
   host_->failed(std::move(error));  // may call stop()
 }

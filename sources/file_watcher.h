@@ -27,7 +27,7 @@ struct FileWatcherOptions {
   std::filesystem::path path;         // absolute
   std::vector<std::string> patterns;  // globs, "!x" excludes; empty: every file
   std::set<std::string> events = {"create", "modify", "delete", "rename"};
-  bool ignore_vcs = true;                     // .git, .hg, .svn, .jj, CVS are not entered
+  bool ignore_vcs = true;                     // .git, .hg, .svn, .jj, CVS and what git ignores are not entered (ignore_files.h)
   std::vector<std::filesystem::path> ignore;  // never entered nor reported: hark's own journal and state files
   Duration gather{};                          // how long to collect before offering; 0: offer what each read brought
   friend bool operator==(const FileWatcherOptions&, const FileWatcherOptions&) = default;

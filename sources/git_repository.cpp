@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <cstdlib>
 #include <deque>
 #include <optional>
 #include <set>
@@ -337,6 +338,22 @@ GitFolders GitRepository::folders() const {
   // libgit2 ends both with a slash.
   return {fs::path(git_repository_path(handle_.get())).parent_path(),
           fs::path(git_repository_commondir(handle_.get())).parent_path()};
+}
+
+ExcludeFiles GitRepository::exclude_files() const {
+  ExcludeFiles files{folders().common / "info/exclude", {}};
+  Config config;
+  git_buf value = GIT_BUF_INIT;
+  if (git_repository_config_snapshot(config.out(), handle_.get()) == 0 &&
+      git_config_get_path(&value, config.get(), "core.excludesfile") == 0) {
+    files.user = value.ptr;
+  } else if (const char* place = std::getenv("XDG_CONFIG_HOME"); place != nullptr && *place != '\0') {
+    files.user = fs::path(place) / "git/ignore";
+  } else if (const char* home = std::getenv("HOME"); home != nullptr && *home != '\0') {
+    files.user = fs::path(home) / ".config/git/ignore";
+  }
+  git_buf_dispose(&value);
+  return files;
 }
 
 Result<BranchesRead> GitRepository::branches(const BranchTips& known) const {

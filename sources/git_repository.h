@@ -60,6 +60,11 @@ struct GitRange {
   std::string incomplete;  // what could not be read, and why; empty: all was
 };
 
+struct ExcludeFiles {  // which need not be there
+  std::filesystem::path repository;  // .git/info/exclude
+  std::filesystem::path user;        // core.excludesFile; empty: neither that nor a home
+};
+
 class GitRepository {
  public:
   // `path`: a work tree, its .git (folder or file), or a bare repository. Never searches upwards: a repository that vanished must
@@ -67,6 +72,7 @@ class GitRepository {
   static Result<GitRepository> open(const std::filesystem::path& path);
 
   GitFolders folders() const;
+  ExcludeFiles exclude_files() const;  // gitignore(5)
 
   // The branches as they stand. A name in `known` that the listing lacks is asked for by itself before it counts as deleted: git
   // packs references by writing packed-refs first and removing the loose file after, and a listing can fall in between.

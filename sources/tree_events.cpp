@@ -11,13 +11,22 @@
 
 namespace hark {
 
-Status TreeEvents::open(ChangeSet& changes) {
+Status TreeEvents::open(SteadyTime now, ChangeSet& changes) {
   Differences differences;
   const auto opened = tree_.open(known_ ? &differences : nullptr);
   tell(differences, changes);  // also what a scan found that did not come to its end: it is known now
+  if (opened) look_further(now, changes);
   known_ |= opened.ok();
   tree_.note_empty_queue();
   return opened;
+}
+
+void TreeEvents::look_further(SteadyTime now, ChangeSet& changes) {
+  auto looks = tree_.look_further();
+  if (looks.folders.empty()) return;
+  read(now, changes);
+  if (overflowed_ || tree_.lost() || !tree_.queue_empty()) return tree_.put_off(std::move(looks));
+  tree_.note(looks);
 }
 
 void TreeEvents::close(ChangeSet& changes) {
@@ -26,6 +35,7 @@ void TreeEvents::close(ChangeSet& changes) {
   if (!tree_.lost()) refresh_stamps();  // else another tree may stand there by now
   told_.clear();
   overflowed_ = contradicted_ = false;
+  rules_before_.clear();
   tree_.close();
 }
 
@@ -50,6 +60,21 @@ void TreeEvents::resolve_doubts(SteadyTime now, ChangeSet& changes) {
     tell_found(differences, true, now, changes);
     read_on_ = true;
   }
+  for (const auto& [path, before] : std::exchange(rules_before_, {})) {
+    Folder* folder = tree_.snapshot().folder(path);
+    if (folder == nullptr) continue;
+    Differences differences;
+    differences.nothing_lost = true;
+    tree_.scan_by_rules(*folder, before.get(), &differences);
+    tell_found(differences, true, now, changes);
+    read_on_ = true;
+  }
+}
+
+// What follows in the queue is judged by the new rules; the scan, which needs the old ones, comes when it is empty.
+void TreeEvents::renew_rules(Folder& folder) {
+  auto before = tree_.renew_rules(folder);
+  rules_before_.try_emplace(folder.path(), std::move(before));
 }
 
 void TreeEvents::on_event(const Inotify::Event& event, SteadyTime now, ChangeSet& changes) {
@@ -84,23 +109,24 @@ void TreeEvents::on_watched_folder(Folder& folder, std::uint32_t mask, ChangeSet
 
 void TreeEvents::on_file(Folder& folder, const Inotify::Event& event, SteadyTime now, ChangeSet& changes) {
   const auto path = folder.path_of(event.name);
-  const auto known = folder.files.find(event.name);
+  if (tree_.rules_of(event.name) && (event.mask & IN_MODIFY) == 0) renew_rules(folder);
+  const auto* known = folder.files.find(event.name);
   if ((event.mask & IN_MOVED_TO) != 0) return on_file_arrived(folder, event, path, changes);
-  if (known == folder.files.end()) return on_unknown_file(folder, event, path, now, changes);
+  if (known == nullptr) return on_unknown_file(folder, event, path, now, changes);
 
   if ((event.mask & IN_CLOSE_WRITE) != 0) {
-    on_file_closed(path, known->second, changes);
+    on_file_closed(path, *known, changes);
   } else if ((event.mask & IN_MODIFY) != 0) {
     unsettled_.modified(path, now + limits::kOpenFileWait);
   } else if ((event.mask & IN_CREATE) != 0) {
     // Found by a scan before its event was read. Its close is still to come.
     if (unsettled_.state(path) == State::created) unsettled_.created(path, now + limits::kOpenFileWait, true);
   } else if ((event.mask & IN_DELETE) != 0) {
-    folder.files.erase(known);
+    folder.files.erase(event.name);
     file_removed(path, changes);
   } else if ((event.mask & IN_MOVED_FROM) != 0) {
-    moves_.push_back({event.cookie, path, false, known->second, now + limits::kMoveWait});
-    folder.files.erase(known);
+    moves_.push_back({event.cookie, path, false, *known, now + limits::kMoveWait});
+    folder.files.erase(event.name);
   }
 }
 
@@ -113,13 +139,13 @@ void TreeEvents::on_file_closed(const std::string& path, const FileStamp& known,
 
 void TreeEvents::on_unknown_file(Folder& folder, const Inotify::Event& event, const std::string& path, SteadyTime now,
                                  ChangeSet& changes) {
-  if ((event.mask & (IN_CREATE | IN_MODIFY | IN_CLOSE_WRITE)) == 0 || !tree_.selection().wants(path)) return;
+  if ((event.mask & (IN_CREATE | IN_MODIFY | IN_CLOSE_WRITE)) == 0 || !tree_.wants(folder, path)) return;
   conclude_moves_from(path, changes);
   const auto looked = look(AT_FDCWD, absolute(path).c_str());
   if (looked.kind == EntryKind::folder || looked.kind == EntryKind::other) return;
   // Missing: deleted again, or a folder above it was moved meanwhile. What follows in the queue says which.
   if (looked.kind == EntryKind::missing) read_on_ = true;
-  folder.files.emplace(event.name, looked.stamp);
+  folder.files.add(event.name, looked.stamp);
   if ((event.mask & IN_CLOSE_WRITE) != 0 || looked.complete) {
     changes.created(path);
   } else {
@@ -130,13 +156,13 @@ void TreeEvents::on_unknown_file(Folder& folder, const Inotify::Event& event, co
 void TreeEvents::on_file_arrived(Folder& folder, const Inotify::Event& event, const std::string& path, ChangeSet& changes) {
   const auto move = take_move(event.cookie, false);
   conclude_moves_from(path, changes);
-  if (!tree_.selection().wants(path)) {
+  if (!tree_.wants(folder, path)) {
     if (move) conclude(*move, changes);
     return;
   }
   const bool untold = unsettled_.take(path) == State::created;  // of the file that is replaced
-  const auto known = folder.files.find(event.name);
-  const bool replaced = known != folder.files.end() && !untold;
+  const bool known = folder.files.find(event.name) != nullptr;
+  const bool replaced = known && !untold;
   FileStamp stamp;
   if (move) {
     stamp = move->stamp;
@@ -151,8 +177,8 @@ void TreeEvents::on_file_arrived(Folder& folder, const Inotify::Event& event, co
   } else {
     const auto looked = look(AT_FDCWD, absolute(path).c_str());
     if (looked.kind == EntryKind::folder || looked.kind == EntryKind::other) {
-      if (known != folder.files.end()) {
-        folder.files.erase(known);
+      if (known) {
+        folder.files.erase(event.name);
         if (replaced) changes.removed(path);
       }
       return;
@@ -161,7 +187,7 @@ void TreeEvents::on_file_arrived(Folder& folder, const Inotify::Event& event, co
     stamp = looked.stamp;
     tell(replaced ? State::modified : State::created, path, changes);
   }
-  folder.files.insert_or_assign(std::string(event.name), stamp);
+  folder.files.set(event.name, stamp);
 }
 
 void TreeEvents::file_removed(const std::string& path, ChangeSet& changes) {
@@ -208,6 +234,14 @@ void TreeEvents::tell(State state, const std::string& path, ChangeSet& changes) 
   if (state == State::modified) changes.modified(path);
 }
 
+namespace {
+
+bool is_same(const FileStamp& gone, const FoundFile& found) {
+  return gone == found.stamp || (!gone.looked_at() && gone.inode == found.stamp.inode && found.untouched);
+}
+
+}  // namespace
+
 // What a scan found. A file that went here and came there with the same inode, size and time was renamed.
 void TreeEvents::tell(const Differences& differences, ChangeSet& changes) {
   std::unordered_map<std::uint64_t, const FoundFile*> removed;
@@ -217,7 +251,7 @@ void TreeEvents::tell(const Differences& differences, ChangeSet& changes) {
   for (const auto& path : differences.modified) changes.modified(path);
   for (const auto& file : differences.created) {
     const auto from = removed.find(file.stamp.inode);
-    if (from != removed.end() && from->second->stamp == file.stamp) {
+    if (from != removed.end() && is_same(from->second->stamp, file)) {
       changes.renamed(from->second->path, file.path, false);
       removed.erase(from);
     } else {
@@ -251,10 +285,10 @@ void TreeEvents::refresh_stamps() {
   for (const auto& path : told_) {
     Folder* folder = tree_.snapshot().folder_of(path);
     if (folder == nullptr) continue;
-    const auto known = folder->files.find(std::string_view(path).substr(path.rfind('/') + 1));
-    if (known == folder->files.end()) continue;
+    const auto name = last_segment(path);
+    if (folder->files.find(name) == nullptr) continue;
     const auto looked = look(AT_FDCWD, absolute(path).c_str());
-    if (looked.kind == EntryKind::file) known->second = looked.stamp;
+    if (looked.kind == EntryKind::file) folder->files.set(name, looked.stamp);
   }
   told_.clear();
 }

@@ -7,6 +7,8 @@
 #pragma once
 
 #include <cstdint>
+#include <map>
+#include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -25,7 +27,7 @@ class TreeEvents {
   TreeEvents(std::string root, FileSelection selection, const Clock& clock) : tree_(std::move(root), std::move(selection), clock) {}
 
   // The first time what is there is what is known; after that the differences to what was known go to `changes`.
-  Status open(ChangeSet& changes);
+  Status open(SteadyTime now, ChangeSet& changes);
   // Gives the watches back. What is known is kept for the next open(); what was not told yet goes to `changes`.
   void close(ChangeSet& changes);
   int descriptor() const { return tree_.descriptor(); }
@@ -35,6 +37,10 @@ class TreeEvents {
   // Tells what has waited long enough: files that stay open, moves whose other half did not come.
   void settle(SteadyTime now, ChangeSet& changes);
   std::optional<SteadyTime> next_settle() const;
+
+  // Looks at some of the files that open() only listed, where it left any; to be called until it has none left. Reads as read() does.
+  void look_further(SteadyTime now, ChangeSet& changes);
+  bool has_unlooked() const { return tree_.has_unlooked(); }
 
   bool overflowed() const { return overflowed_; }  // events were lost: rescan() is due
   void rescan(ChangeSet& changes);
@@ -64,6 +70,7 @@ class TreeEvents {
   };
 
   void resolve_doubts(SteadyTime now, ChangeSet& changes);
+  void renew_rules(Folder& folder);
   void on_event(const Inotify::Event& event, SteadyTime now, ChangeSet& changes);
   void on_watched_folder(Folder& folder, std::uint32_t mask, ChangeSet& changes);
 
@@ -95,6 +102,7 @@ class TreeEvents {
   UnsettledFiles unsettled_;
   std::vector<Move> moves_;
   std::vector<std::string> told_;  // their stamps are stale
+  std::map<std::string, std::unique_ptr<FolderRules>> rules_before_;  // folders that say something new of what is ignored: what they said
   bool overflowed_ = false;
   bool contradicted_ = false;  // what is known cannot be true: all is to be scanned
 };

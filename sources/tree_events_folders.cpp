@@ -21,28 +21,29 @@ bool is_within(const Folder& folder, const Folder& top) {
 }  // namespace
 
 void TreeEvents::on_folder(Folder& parent, const Inotify::Event& event, SteadyTime now, ChangeSet& changes) {
-  const auto child = parent.folders.find(event.name);
+  if (tree_.rules_of(event.name)) renew_rules(parent);
+  Folder* child = parent.folder(event.name);
   if ((event.mask & IN_MOVED_TO) != 0) {
     const auto move = take_move(event.cookie, true);
     if (move) return on_folder_moved(move->path, parent, event, now, changes);
   }
   if ((event.mask & (IN_CREATE | IN_MOVED_TO)) != 0) {
     on_folder_appeared(parent, event, now, changes);
-  } else if (child == parent.folders.end()) {
+  } else if (child == nullptr) {
     return;  // one that is not entered
   } else if ((event.mask & IN_MOVED_FROM) != 0) {
-    moves_.push_back({event.cookie, child->second->path, true, {}, now + limits::kMoveWait});
+    moves_.push_back({event.cookie, child->path(), true, {}, now + limits::kMoveWait});
   } else if ((event.mask & IN_DELETE) != 0) {
-    forget_folder(*child->second, changes);
+    forget_folder(*child, changes);
   }
 }
 
 void TreeEvents::on_folder_appeared(Folder& parent, const Inotify::Event& event, SteadyTime now, ChangeSet& changes) {
   const auto path = parent.path_of(event.name);
-  if (!tree_.selection().enters(path)) return;
+  if (!tree_.enters(parent, path)) return;
   conclude_moves_from(path, changes);
-  const auto known = parent.folders.find(event.name);
-  if (known != parent.folders.end() && tree_.still_watches(*known->second)) return;  // a scan of its parent was faster
+  Folder* known = parent.folder(event.name);
+  if (known != nullptr && tree_.still_watches(*known)) return;  // a scan of its parent was faster
 
   Differences differences;
   tree_.scan(tree_.snapshot().add_folder(parent, event.name), &differences);
@@ -72,21 +73,21 @@ void TreeEvents::on_folder_moved(const std::string& from, Folder& parent, const 
   conclude_moves_from(to, changes);
   Folder* moved = tree_.snapshot().folder(from);
   if (moved == nullptr) return on_folder_appeared(parent, event, now, changes);
-  if (!tree_.selection().enters(to)) return forget_folder(*moved, changes);
+  if (!tree_.enters(parent, to)) return forget_folder(*moved, changes);
   if (is_within(parent, *moved)) {  // a folder does not move into itself: one of the two was scanned where it no longer was
     contradicted_ = true;
     return;
   }
-  const auto there = parent.folders.find(event.name);
-  if (there != parent.folders.end() && there->second.get() == moved) return;
+  Folder* there = parent.folder(event.name);
+  if (there == moved) return;
   Folder& left = *moved->parent;
   auto held = tree_.snapshot().detach(*moved);
-  if (there != parent.folders.end()) {
+  if (there != nullptr) {
     // It was empty, or rename(2) had refused; or it was found by a scan that was ahead of the queue, or the two have changed places
     // (RENAME_EXCHANGE), and then the scan of both parents says where it is.
     tree_.doubt(parent);
     tree_.doubt(left);
-    forget_folder(*there->second, changes);
+    forget_folder(*there, changes);
   }
   moved = &tree_.snapshot().attach(std::move(held), parent, event.name);
   tree_.moved(*moved);
@@ -94,19 +95,20 @@ void TreeEvents::on_folder_moved(const std::string& from, Folder& parent, const 
     if (move.folder && move.path.starts_with(from + "/")) move.path.replace(0, from.size(), to);
   }
   for_each_folder(*moved, [&](Folder& folder) {
-    for (auto file = folder.files.begin(); file != folder.files.end();) {
-      const auto new_path = folder.path_of(file->first);
+    std::vector<std::string> left_out;
+    folder.files.each([&](std::string_view name, const FileStamp&) {
+      const auto new_path = folder.path_of(name);
       const auto old_path = from + new_path.substr(to.size());
-      if (tree_.selection().wants(new_path)) {
+      if (tree_.wants(folder, new_path)) {
         file_moved_along(old_path, new_path, changes);
-        ++file;
       } else {
         file_removed(old_path, changes);
-        file = folder.files.erase(file);
+        left_out.emplace_back(name);
       }
-    }
+    });
+    for (const auto& name : left_out) folder.files.erase(name);
   });
-  if (!tree_.selection().depends_on_folder()) return;
+  if (!tree_.depends_on_folder()) return;
   Differences differences;  // files that were not asked for under the old name may be under the new one
   tree_.scan(*moved, &differences);
   read_on_ = true;
@@ -171,7 +173,7 @@ void TreeEvents::undo_moves(ChangeSet& changes) {
     if (move.folder) continue;
     Folder* folder = tree_.snapshot().folder_of(move.path);
     if (folder != nullptr) {
-      folder->files.try_emplace(move.path.substr(move.path.rfind('/') + 1), move.stamp);
+      folder->files.add(last_segment(move.path), move.stamp);
     } else {
       file_removed(move.path, changes);
     }

@@ -1,41 +1,60 @@
 #include "sources/tree_snapshot.h"
 
-#include <dirent.h>
-#include <fcntl.h>
-#include <sys/stat.h>
-#include <unistd.h>
-
+#include <algorithm>
 #include <cassert>
-#include <cerrno>
 #include <utility>
-#include <vector>
+
+#include "sources/ignore_files.h"
 
 namespace hark {
 namespace {
 
-std::string join(const std::string& folder, std::string_view name) {
-  std::string path;
-  path.reserve(folder.size() + 1 + name.size());
-  if (!folder.empty()) path.append(folder).push_back('/');
-  return path.append(name);
+using Folders = std::vector<std::unique_ptr<Folder>>;
+
+Folders::const_iterator place_of(const Folders& folders, std::string_view name) {
+  return std::lower_bound(folders.begin(), folders.end(), name,
+                          [](const std::unique_ptr<Folder>& folder, std::string_view wanted) { return folder->name < wanted; });
 }
 
-struct CloseFolder {
-  void operator()(DIR* folder) const { closedir(folder); }
-};
+Folder& insert(std::unique_ptr<Folder> folder, Folder& parent) {
+  folder->parent = &parent;
+  return **parent.folders.insert(place_of(parent.folders, folder->name), std::move(folder));
+}
 
 }  // namespace
 
-std::string Folder::path_of(std::string_view name) const { return join(path, name); }
-std::string_view Folder::name() const { return std::string_view(path).substr(path.rfind('/') + 1); }
+Folder::Folder() = default;
+Folder::~Folder() = default;
+
+std::string Folder::path() const {
+  if (parent == nullptr) return {};
+  std::size_t length = name.size();
+  for (const Folder* at = parent; at->parent != nullptr; at = at->parent) length += at->name.size() + 1;
+  std::string path(length, '/');
+  for (const Folder* at = this; at->parent != nullptr; at = at->parent) {
+    length -= at->name.size();
+    path.replace(length, at->name.size(), at->name);
+    if (length > 0) --length;
+  }
+  return path;
+}
+
+std::string Folder::path_of(std::string_view entry) const {
+  auto path = this->path();
+  if (!path.empty()) path.push_back('/');
+  return path.append(entry);
+}
+
+Folder* Folder::folder(std::string_view child) const {
+  const auto at = place_of(folders, child);
+  return at == folders.end() || (*at)->name != child ? nullptr : at->get();
+}
 
 Folder* TreeSnapshot::folder(std::string_view path) {
   Folder* at = &root_;
-  while (!path.empty()) {
+  while (at != nullptr && !path.empty()) {
     const auto slash = path.find('/');
-    const auto found = at->folders.find(path.substr(0, slash));
-    if (found == at->folders.end()) return nullptr;
-    at = found->second.get();
+    at = at->folder(path.substr(0, slash));
     path = slash == path.npos ? std::string_view{} : path.substr(slash + 1);
   }
   return at;
@@ -48,39 +67,29 @@ Folder* TreeSnapshot::folder_of(std::string_view path) {
 
 const FileStamp* TreeSnapshot::file(std::string_view path) {
   Folder* in = folder_of(path);
-  if (in == nullptr) return nullptr;
-  const auto found = in->files.find(path.substr(path.rfind('/') + 1));  // npos + 1 is 0
-  return found == in->files.end() ? nullptr : &found->second;
+  return in == nullptr ? nullptr : in->files.find(last_segment(path));
 }
 
 Folder& TreeSnapshot::add_folder(Folder& parent, std::string_view name) {
-  const auto found = parent.folders.find(name);
-  if (found != parent.folders.end()) return *found->second;
+  if (Folder* there = parent.folder(name)) return *there;
   auto folder = std::make_unique<Folder>();
-  folder->parent = &parent;
-  folder->path = parent.path_of(name);
-  return *parent.folders.emplace(std::string(name), std::move(folder)).first->second;
+  folder->name = name;
+  return insert(std::move(folder), parent);
 }
 
 std::unique_ptr<Folder> TreeSnapshot::detach(Folder& folder) {
   assert(folder.parent != nullptr);
   auto& siblings = folder.parent->folders;
-  const auto at = siblings.find(folder.name());
-  auto detached = std::move(at->second);
+  const auto at = siblings.begin() + (place_of(siblings, folder.name) - siblings.cbegin());
+  auto detached = std::move(*at);
   siblings.erase(at);
   detached->parent = nullptr;
   return detached;
 }
 
 Folder& TreeSnapshot::attach(std::unique_ptr<Folder> folder, Folder& parent, std::string_view name) {
-  Folder& moved = *folder;
-  moved.parent = &parent;
-  parent.folders.insert_or_assign(std::string(name), std::move(folder));
-  moved.path = parent.path_of(name);
-  for_each_folder(moved, [](Folder& each) {
-    for (auto& [child_name, child] : each.folders) child->path = each.path_of(child_name);
-  });
-  return moved;
+  folder->name = name;
+  return insert(std::move(folder), parent);
 }
 
 void for_each_folder(Folder& top, const std::function<void(Folder&)>& visit) {
@@ -89,42 +98,10 @@ void for_each_folder(Folder& top, const std::function<void(Folder&)>& visit) {
     Folder& folder = *todo.back();
     todo.pop_back();
     visit(folder);
-    for (auto& [name, child] : folder.folders) todo.push_back(child.get());
+    for (auto& child : folder.folders) todo.push_back(child.get());
   }
 }
 
-Looked look(int folder, const char* path) {
-  struct stat found;
-  if (fstatat(folder, path, &found, AT_SYMLINK_NOFOLLOW) != 0) return {};
-  const std::int64_t modified = std::int64_t{found.st_mtim.tv_sec} * 1'000'000'000 + found.st_mtim.tv_nsec;
-  Looked looked{EntryKind::other, false, {static_cast<std::uint64_t>(found.st_size), modified, found.st_ino}};
-  if (S_ISDIR(found.st_mode)) looked.kind = EntryKind::folder;
-  if (S_ISREG(found.st_mode) || S_ISLNK(found.st_mode)) looked.kind = EntryKind::file;
-  looked.complete = S_ISLNK(found.st_mode) || found.st_nlink > 1;
-  return looked;
-}
-
-int list_folder(const std::string& path, bool follow, const std::function<void(int, const char*, EntryKind)>& entry) {
-  const int descriptor = ::open(path.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC | (follow ? 0 : O_NOFOLLOW));
-  if (descriptor < 0) return errno;
-  const std::unique_ptr<DIR, CloseFolder> listing(fdopendir(descriptor));
-  if (!listing) {
-    const int error = errno;
-    ::close(descriptor);
-    return error;
-  }
-  for (;;) {
-    errno = 0;
-    const dirent* found = readdir(listing.get());
-    if (found == nullptr) return errno;
-    const std::string_view name = found->d_name;
-    if (name == "." || name == "..") continue;
-    EntryKind kind = EntryKind::other;
-    if (found->d_type == DT_DIR) kind = EntryKind::folder;
-    if (found->d_type == DT_REG || found->d_type == DT_LNK) kind = EntryKind::file;
-    if (found->d_type == DT_UNKNOWN) kind = look(descriptor, found->d_name).kind;
-    entry(descriptor, found->d_name, kind);
-  }
-}
+std::string_view last_segment(std::string_view path) { return path.substr(path.rfind('/') + 1); }  // npos + 1 is 0
 
 }  // namespace hark

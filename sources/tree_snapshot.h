@@ -1,6 +1,6 @@
 // What is known of a tree: its folders, the files in them that are watched for, and by what a changed file would be told.
 //
-// Needed to say what changed where events were lost, so it is kept small: a file costs about 100 bytes (name, stamp, hash node).
+// Needed to say what changed where events were lost, so it is kept small (file_table.h; a folder costs about 200 bytes).
 // Loop thread only. Paths are relative to the root ("" is the root itself), bytes.
 #pragma once
 
@@ -9,39 +9,29 @@
 #include <memory>
 #include <string>
 #include <string_view>
-#include <unordered_map>
+#include <vector>
 
-#include <sys/types.h>
+#include "sources/file_table.h"
 
 namespace hark {
 
-// A file whose stamp is the same is taken to be the same: what make and git trust, too.
-struct FileStamp {
-  std::uint64_t size = 0;
-  std::int64_t modified_ns = 0;  // mtime
-  std::uint64_t inode = 0;
-
-  bool operator==(const FileStamp&) const = default;
-};
-
-// Lets maps keyed by std::string be asked with a string_view.
-struct NameHash {
-  using is_transparent = void;
-  std::size_t operator()(std::string_view name) const noexcept { return std::hash<std::string_view>{}(name); }
-};
-template <class T>
-using ByName = std::unordered_map<std::string, T, NameHash, std::equal_to<>>;
+struct FolderRules;
 
 struct Folder {
-  Folder* parent = nullptr;  // null: the root
-  std::string path;
-  int watch = -1;  // inotify's number; -1: not watched
-  std::uint64_t scanned = 0;  // at which read (see WatchedTree::read)
-  ByName<std::unique_ptr<Folder>> folders;
-  ByName<FileStamp> files;
+  Folder();
+  ~Folder();
 
-  std::string path_of(std::string_view name) const;
-  std::string_view name() const;
+  Folder* parent = nullptr;  // null: the root
+  std::string name;
+  int watch = -1;             // the notifier's number; -1: not watched
+  std::uint64_t scanned = 0;  // at which read (see WatchedTree::read)
+  std::vector<std::unique_ptr<Folder>> folders;  // by name
+  FileTable files;
+  std::unique_ptr<FolderRules> rules;  // what it says itself of what is to be ignored in it and below; null: nothing
+
+  std::string path() const;
+  std::string path_of(std::string_view entry) const;
+  Folder* folder(std::string_view child) const;  // null: there is none
 };
 
 class TreeSnapshot {
@@ -55,7 +45,7 @@ class TreeSnapshot {
   Folder& add_folder(Folder& parent, std::string_view name);  // the one that is there, or a new one
   // Takes the folder out of its parent. The root cannot be.
   std::unique_ptr<Folder> detach(Folder& folder);
-  // Puts it under another parent and name, where none is; the paths of all below follow.
+  // Puts it under another parent and name, where none is.
   Folder& attach(std::unique_ptr<Folder> folder, Folder& parent, std::string_view name);
 
  private:
@@ -65,18 +55,6 @@ class TreeSnapshot {
 // Calls for `top` and every folder below it, parents first.
 void for_each_folder(Folder& top, const std::function<void(Folder&)>& visit);
 
-enum class EntryKind { missing, file, folder, other };  // a symbolic link is a file; sockets, pipes and devices are `other`
-
-struct Looked {
-  EntryKind kind = EntryKind::missing;
-  bool complete = false;  // nobody is creating it: a link, or a file with a second name (link(2) makes a file whole)
-  FileStamp stamp;
-};
-// One lstat. `folder`: a descriptor, or AT_FDCWD with an absolute path.
-Looked look(int folder, const char* path);
-
-// Calls for each entry of a folder: kind from readdir where the file system tells it. Returns 0 or errno.
-int list_folder(const std::string& path, bool follow,
-                const std::function<void(int folder, const char* name, EntryKind kind)>& entry);
+std::string_view last_segment(std::string_view path);
 
 }  // namespace hark

@@ -21,6 +21,8 @@ constexpr std::uint32_t kRootMask = kFolderMask | IN_DELETE_SELF | IN_MOVE_SELF;
 
 bool is_gone(int error) { return error == ENOENT || error == ENOTDIR || error == ELOOP; }
 
+std::int64_t nanoseconds(WallTime time) { return std::chrono::nanoseconds(time.time_since_epoch()).count(); }
+
 constexpr auto kCure = "create it, or correct `path`";
 
 }  // namespace
@@ -43,6 +45,8 @@ Status WatchedTree::open(Differences* differences) {
   inotify_ = std::move(*opened);
   lost_.reset();
   watch_ancestors();
+  if (selection_.reads_ignore_files()) ignore_files_ = IgnoreFiles::above(root_);
+  if (differences == nullptr) known_since_ = nanoseconds(clock_.now().wall - limits::kFileTimeGrain);
   scan_all(differences);
   if (lost_) {
     const Error error = *lost_;
@@ -125,6 +129,7 @@ bool WatchedTree::root_went(const Inotify::Event& event) const {
 
 void WatchedTree::scan_all(Differences* differences) {
   why_unwatched_.reset();
+  listed_.clear();
   scan(snapshot_.root(), differences);
 }
 
@@ -143,7 +148,7 @@ void WatchedTree::scan_all_of(std::vector<Folder*> todo, Differences* difference
 
 void WatchedTree::scan_unwatched(Differences* differences) {
   std::vector<std::string> paths;
-  for (const Folder* folder : unwatched_) paths.push_back(folder->path);
+  for (const Folder* folder : unwatched_) paths.push_back(folder->path());
   why_unwatched_.reset();
   for (const auto& path : paths) {
     Folder* folder = snapshot_.folder(path);
@@ -177,50 +182,150 @@ bool WatchedTree::scan_doubtful(Differences* differences) {
 void WatchedTree::scan_one(Folder& folder, std::vector<Folder*>& todo, Differences* differences) {
   folder.scanned = reads_;
   doubtful_.erase(&folder);
-  if (seam) seam(folder.path, "watch");
+  if (seam) seam(folder.path(), "watch");
   if (watch(folder) == Watched::gone) return gone(folder);
-  if (seam) seam(folder.path, "list");
+  if (seam) seam(folder.path(), "list");
 
-  ByName<FileStamp> files;
-  std::vector<std::string> folders;
-  const auto entry = [&](int descriptor, const char* name, EntryKind kind) {
-    auto path = folder.path_of(name);
-    if (kind == EntryKind::folder && selection_.enters(path)) folders.emplace_back(name);
-    if (kind != EntryKind::file || !selection_.wants(path)) return;
-    const auto looked = look(descriptor, name);
-    if (looked.kind != EntryKind::file) return;  // gone meanwhile; its event is in the queue
-    if (differences != nullptr) {
-      const auto known = folder.files.find(std::string_view(name));
-      if (known == folder.files.end()) {
-        differences->created.push_back({std::move(path), looked.stamp, looked.complete});
-      } else if (known->second != looked.stamp) {
-        differences->modified.push_back(std::move(path));
-      }
-    }
-    files.emplace(name, looked.stamp);
-  };
-  const int error = list_folder(absolute(folder.path), folder.parent == nullptr, entry);
+  const int error = listing_.read(absolute(folder.path()), folder.parent == nullptr);
   if (is_gone(error)) return gone(folder);
   if (error != 0) return cannot_watch(folder, error);  // what was known of it stays known until it can be read
+  read_rules_of(folder);
 
+  FileTable files;
+  files.reserve(folder.files.size(), 0);
+  std::vector<std::string_view> folders;
+  path_ = folder.path_of("");
+  const auto prefix = path_.size();
+  for (const auto& entry : listing_.entries()) {
+    path_.resize(prefix);
+    path_ += listing_.name(entry);
+    if (entry.kind == EntryKind::folder && enters(folder, path_)) folders.emplace_back(listing_.name(entry));
+    if (entry.kind == EntryKind::file && wants(folder, path_)) list_file(folder, entry, files, differences);
+  }
   std::swap(folder.files, files);
+  if (differences == nullptr && !folder.files.empty()) listed_.push_back(folder.path());
   if (differences != nullptr) {
-    for (auto& [name, stamp] : files) {
-      if (folder.files.find(name) == folder.files.end()) differences->removed.push_back({folder.path_of(name), stamp, true});
-    }
+    files.each([&](std::string_view name, const FileStamp& stamp) {
+      if (folder.files.find(name) == nullptr) differences->removed.push_back({folder.path_of(name), stamp, true});
+    });
   }
   drop_missing(folder, folders, differences);
   for (const auto& name : folders) todo.push_back(&snapshot_.add_folder(folder, name));
 }
 
-void WatchedTree::drop_missing(Folder& folder, const std::vector<std::string>& there, Differences* differences) {
+// A tree that is seen for the first time is only listed: to look at every file takes as long as all the rest, and can be done while it is
+// watched already. Should events be lost before, what changed is told by its ctime.
+void WatchedTree::list_file(Folder& folder, const FolderListing::Entry& entry, FileTable& files, Differences* differences) {
+  const auto* name = listing_.name(entry);
+  if (differences == nullptr) {
+    files.add(name, {0, entry.inode});
+    return;
+  }
+  const auto looked = look(listing_.descriptor(), name);
+  if (looked.kind != EntryKind::file) return;  // gone meanwhile; its event is in the queue
+  const FileStamp* known = folder.files.find(name);
+  if (known == nullptr) {
+    differences->created.push_back({path_, looked.stamp, looked.complete, looked.modified_ns < known_since_});
+  } else if (changed(*known, looked, differences->nothing_lost)) {
+    differences->modified.push_back(path_);
+  }
+  files.add(name, looked.stamp);
+}
+
+bool WatchedTree::changed(const FileStamp& known, const Looked& looked, bool nothing_lost) const {
+  if (known.looked_at()) return known != looked.stamp;
+  return known.inode != looked.stamp.inode || (!nothing_lost && looked.changed_ns >= known_since_);
+}
+
+WatchedTree::Looks WatchedTree::look_further() {
+  Looks looks;
+  while (!listed_.empty() && looks.files.size() < limits::kLooksPerTurn) {
+    looks.folders.push_back(std::move(listed_.back()));
+    listed_.pop_back();
+    const Folder* folder = snapshot_.folder(looks.folders.back());
+    if (folder == nullptr) continue;  // its files were looked at where it went
+    folder->files.each([&](std::string_view name, const FileStamp& known) {
+      if (known.looked_at()) return;
+      auto path = folder->path_of(name);
+      const auto looked = look(AT_FDCWD, absolute(path).c_str());
+      if (looked.kind == EntryKind::file && looked.stamp.inode == known.inode) looks.files.emplace_back(std::move(path), looked.stamp);
+    });
+  }
+  return looks;
+}
+
+void WatchedTree::note(const Looks& looks) {
+  for (const auto& [path, stamp] : looks.files) {
+    Folder* folder = snapshot_.folder_of(path);
+    const auto* known = folder == nullptr ? nullptr : folder->files.find(last_segment(path));
+    if (known != nullptr && !known->looked_at() && known->inode == stamp.inode) folder->files.set(last_segment(path), stamp);
+  }
+}
+
+void WatchedTree::put_off(Looks looks) {
+  for (auto& folder : looks.folders) listed_.push_back(std::move(folder));
+}
+
+void WatchedTree::drop_missing(Folder& folder, const std::vector<std::string_view>& there, Differences* differences) {
   if (folder.folders.empty()) return;
   const std::unordered_set<std::string_view> names(there.begin(), there.end());
   std::vector<Folder*> missing;
-  for (const auto& [name, child] : folder.folders) {
-    if (names.count(name) == 0) missing.push_back(child.get());
+  for (const auto& child : folder.folders) {
+    if (names.count(child->name) == 0) missing.push_back(child.get());
   }
   for (Folder* child : missing) drop(*child, differences == nullptr ? nullptr : &differences->removed);
+}
+
+// ---- what is meant
+
+bool WatchedTree::wants(const Folder& folder, std::string_view path) const {
+  return selection_.wants(path) && !ignore_files_.ignores(folder, path, false);
+}
+
+bool WatchedTree::enters(const Folder& folder, std::string_view path) const {
+  return selection_.enters(path) && !ignore_files_.ignores(folder, path, true);
+}
+
+bool WatchedTree::rules_of(std::string_view entry) const {
+  return selection_.reads_ignore_files() && (entry == IgnoreFiles::kName || entry == IgnoreFiles::kRepository);
+}
+
+void WatchedTree::read_rules_of(Folder& folder) {
+  if (!selection_.reads_ignore_files()) return;
+  bool rules = false, repository = false;
+  for (const auto& entry : listing_.entries()) {
+    const std::string_view name = listing_.name(entry);
+    rules |= name == IgnoreFiles::kName;
+    repository |= name == IgnoreFiles::kRepository;
+  }
+  folder.rules = ignore_files_.read(absolute(folder.path()), rules, repository);
+}
+
+std::unique_ptr<FolderRules> WatchedTree::renew_rules(Folder& folder) {
+  const auto here = absolute(folder.path());
+  const auto has = [&](std::string_view entry) { return look(AT_FDCWD, (here + "/").append(entry).c_str()).kind != EntryKind::missing; };
+  return std::exchange(folder.rules, ignore_files_.read(here, has(IgnoreFiles::kName), has(IgnoreFiles::kRepository)));
+}
+
+void WatchedTree::scan_by_rules(Folder& folder, const FolderRules* before, Differences* differences) {
+  const auto path = folder.path();
+  scan(folder, differences);
+  Folder* now = snapshot_.folder(path);
+  if (now == nullptr) return;
+  std::erase_if(differences->created, [&](const FoundFile& file) { return ignored_below(*now, {now, before}, file.path); });
+  std::erase_if(differences->removed, [&](const FoundFile& file) { return ignored_below(*now, {}, file.path); });
+}
+
+// By any of the folders between the two, or itself.
+bool WatchedTree::ignored_below(const Folder& top, IgnoreFiles::Instead instead, std::string_view path) const {
+  const Folder* at = &top;
+  for (auto slash = path.find('/', top.parent == nullptr ? 0 : top.path().size() + 1); at != nullptr; slash = path.find('/', slash + 1)) {
+    if (slash == path.npos) return ignore_files_.ignores(*at, path, false, instead);
+    const auto folder = path.substr(0, slash);
+    if (ignore_files_.ignores(*at, folder, true, instead)) return true;
+    at = at->folder(last_segment(folder));
+  }
+  return false;  // a folder that went as well
 }
 
 // It, or a folder above it, was moved or deleted after its name was read. Which of these, the queue knows.
@@ -235,7 +340,7 @@ void WatchedTree::drop(Folder& folder, std::vector<FoundFile>* removed) {
     moved_.erase(&each);
     doubtful_.erase(&each);
     if (removed == nullptr) return;
-    for (const auto& [name, stamp] : each.files) removed->push_back({each.path_of(name), stamp, true});
+    each.files.each([&](std::string_view name, const FileStamp& stamp) { removed->push_back({each.path_of(name), stamp, true}); });
   });
   snapshot_.detach(folder);
 }
@@ -244,7 +349,7 @@ void WatchedTree::drop(Folder& folder, std::vector<FoundFile>* removed) {
 WatchedTree::Watched WatchedTree::watch(Folder& folder) {
   int number = -ENOSPC;
   if (!out_of_watches_ || folder.watch >= 0) {
-    number = inotify_->add(absolute(folder.path), folder.parent == nullptr ? kRootMask : kFolderMask | IN_DONT_FOLLOW);
+    number = inotify_->add(absolute(folder.path()), folder.parent == nullptr ? kRootMask : kFolderMask | IN_DONT_FOLLOW);
   }
   if (number < 0) {
     if (is_gone(-number)) return Watched::gone;
@@ -283,7 +388,7 @@ void WatchedTree::forget_watch(Folder& folder) {
 void WatchedTree::cannot_watch(Folder& folder, int error) {
   if (error == ENOSPC) out_of_watches_ = true;
   unwatched_.insert(&folder);
-  if (!why_unwatched_) why_unwatched_ = watch_error(error, absolute(folder.path));
+  if (!why_unwatched_) why_unwatched_ = watch_error(error, absolute(folder.path()));
 }
 
 void WatchedTree::lose(const std::string& why) {

@@ -24,6 +24,8 @@
 #include "core/result.h"
 #include "core/time.h"
 #include "sources/file_selection.h"
+#include "sources/folder_listing.h"
+#include "sources/ignore_files.h"
 #include "sources/inotify.h"
 #include "sources/tree_snapshot.h"
 
@@ -34,10 +36,12 @@ class Clock;
 struct FoundFile {
   std::string path;
   FileStamp stamp;
-  bool complete = false;  // created: nobody is writing it (see Looked)
+  bool complete = false;    // created: nobody is writing it (see Looked)
+  bool untouched = false;   // created: its content is older than what is known of the tree
 };
 
 struct Differences {
+  bool nothing_lost = false;  // in: all events are in the queue or read, so that a file nobody has looked at yet is as it was
   std::vector<FoundFile> created;
   std::vector<std::string> modified;
   std::vector<FoundFile> removed;
@@ -59,7 +63,9 @@ class WatchedTree {
   void note_empty_queue();
 
   TreeSnapshot& snapshot() { return snapshot_; }
-  const FileSelection& selection() const { return selection_; }
+  bool wants(const Folder& folder, std::string_view path) const;   // a file in it
+  bool enters(const Folder& folder, std::string_view path) const;  // a folder in it
+  bool depends_on_folder() const { return selection_.depends_on_folder() || ignore_files_.any(); }
   std::string absolute(std::string_view path) const;
 
   Folder* watched_by(int watch);
@@ -71,6 +77,25 @@ class WatchedTree {
   void scan_all(Differences* differences);
   // Tries the folders again that could not be watched, and scans them: what changes in them is seen late, but seen.
   void scan_unwatched(Differences* differences);
+
+  // Looks at files that open() only listed, at most limits::kLooksPerTurn of them. What it finds is true only if no event was lost
+  // by then: the caller empties the queue, and hands it to note() if so, to put_off() if not. Empty: all were looked at.
+  struct Looks {
+    std::vector<std::string> folders;  // these were looked at whole
+    std::vector<std::pair<std::string, FileStamp>> files;
+  };
+  Looks look_further();
+  void note(const Looks& looks);
+  void put_off(Looks looks);
+  bool has_unlooked() const { return !listed_.empty(); }
+  bool queue_empty() const { return inotify_->empty(); }
+
+  // Is this what says in a folder what is to be ignored in it and below?
+  bool rules_of(std::string_view entry) const;
+  // It may say something new, which holds from now on. Gives back what it said before.
+  std::unique_ptr<FolderRules> renew_rules(Folder& folder);
+  // Scans it, where it said `before` at the last scan. What comes into sight or leaves it only by that is no difference.
+  void scan_by_rules(Folder& folder, const FolderRules* before, Differences* differences);
 
   // `top` and all below it have been moved in the snapshot as they were on the disk.
   void moved(Folder& top);
@@ -106,15 +131,24 @@ class WatchedTree {
   void unwatch(Folder& folder);
   void cannot_watch(Folder& folder, int error);
   void scan_one(Folder& folder, std::vector<Folder*>& todo, Differences* differences);
+  void list_file(Folder& folder, const FolderListing::Entry& entry, FileTable& files, Differences* differences);
+  bool changed(const FileStamp& known, const Looked& looked, bool nothing_lost) const;
+  void read_rules_of(Folder& folder);  // whose listing stands in listing_
+  bool ignored_below(const Folder& top, IgnoreFiles::Instead instead, std::string_view path) const;
   void scan_all_of(std::vector<Folder*> todo, Differences* differences);
   void gone(const Folder& folder);
-  void drop_missing(Folder& folder, const std::vector<std::string>& there, Differences* differences);
+  void drop_missing(Folder& folder, const std::vector<std::string_view>& there, Differences* differences);
   void watch_ancestors();
 
   std::string root_;
   FileSelection selection_;
   const Clock& clock_;
   TreeSnapshot snapshot_;
+  IgnoreFiles ignore_files_;
+  FolderListing listing_;
+  std::string path_;              // of the entry that is looked at; here to keep its memory
+  std::vector<std::string> listed_;  // folders whose files are only listed
+  std::int64_t known_since_ = 0;     // ns since 1970: files that nobody has looked at since are as they were then
   std::optional<Inotify> inotify_;
   std::unordered_map<int, Folder*> watches_;
   std::unordered_set<int> ancestors_;
