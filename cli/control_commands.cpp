@@ -64,7 +64,7 @@ void print_status(const json& status, WallTime now) {
   std::vector<std::vector<output::Cell>> rows;
   for (const auto& source : status["sources"]) {
     const auto source_state = source["state"].get<std::string>();
-    auto note = source.value("reason", std::string{});
+    auto note = source.value("reason", source.value("note", std::string{}));
     if (source.contains("cure")) note += " (" + source["cure"].get<std::string>() + ")";
     rows.push_back({{source["name"].get<std::string>()}, {source["type"].get<std::string>()}, {source_state, output::colour_of_state(source_state)},
                     {std::to_string(source["accepted"].get<std::uint64_t>())}, {note}});

@@ -169,6 +169,8 @@ inline constexpr std::size_t kSubscriberBacklog = 8192;
 // its other work. A full queue of the kernel (16,384 events as a rule) is emptied in one or two turns.
 inline constexpr std::size_t kInotifyRead = 64 * 1024;
 inline constexpr int kInotifyReadsPerTurn = 16;
+// An event of fanotify with two handles and two names takes no more.
+inline constexpr std::size_t kFanotifyEvent = 1024;
 
 // Files of a tree seen for the first time that are looked at in one turn of the loop: about a millisecond. A tree of no more is known whole at once.
 inline constexpr std::size_t kLooksPerTurn = 1000;
@@ -190,6 +192,18 @@ inline constexpr std::size_t kFilesPerEvent = 10'000;
 inline constexpr std::size_t kFileNamesPerEvent = 1024 * 1024;
 // Up to so many changed files are looked at (a microsecond each) after they were offered, so that the offer does not wait for it.
 inline constexpr std::size_t kStampsAfterOffer = 64;
+// A tree that nobody tells of is looked through this often, and one of which only a part is untold (overlay) this often; but a processor
+// is busy with it for no more than a fiftieth of the time.
+inline constexpr auto kPollInterval = 5s;
+inline constexpr auto kPollIntervalLeast = 100ms;
+inline constexpr auto kLookThroughInterval = 60s;
+inline constexpr int kPollShare = 50;
+// When another watcher takes over one that polls, what changed since the last time is looked for at once, if that took no longer.
+inline constexpr auto kPollHandOver = 500ms;
+
+// Less than that no writer pauses between two strokes.
+inline constexpr auto kStableForLeast = 10ms;
+
 // Folders that could not be watched are tried and scanned again after half of this at first: soon enough to be of use, rare enough for a large tree.
 inline constexpr auto kUnwatchedRetryFirst = 30s;
 inline constexpr auto kUnwatchedRetryMax = 10min;

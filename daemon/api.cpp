@@ -114,6 +114,7 @@ json sources_json(const ApiParts& parts) {
   auto list = json::array();
   for (const auto& source : parts.sources.status()) {
     json one = {{"name", source.name}, {"type", source.type}, {"state", to_string(source.state)}, {"accepted", source.accepted}};
+    if (!source.note.empty()) one["note"] = source.note;
     if (!source.reason.empty()) one["reason"] = source.reason;
     if (!source.cure.empty()) one["cure"] = source.cure;
     list.push_back(std::move(one));

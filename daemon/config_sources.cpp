@@ -89,9 +89,17 @@ FileWatcherOptions read_file_change(TableReader& reader, const MappingContext& c
     options.events.insert(event->text);
   }
   options.ignore_vcs = reader.boolean("ignore_vcs", true);
-  if (reader.boolean("catch_up").value_or(false)) {
-    reader.fail(*reader.any("catch_up"), "catch_up", not_supported("catch_up = true") + " for file_change");
-  }
+  const auto settle = reader.choice("settle", {"write", "stable"}, "write");
+  reader.warn_if_idle("stable_for", settle != "stable", "it says how long a file has to stand still for `settle = \"stable\"`");
+  const auto stable_for = reader.duration("stable_for", "1s", limits::kStableForLeast);
+  if (settle == "stable") options.still_for = stable_for;
+  options.catch_up = reader.boolean("catch_up", false);
+  using Backend = FileWatcherOptions::Backend;
+  const auto backend = reader.choice("backend", {"auto", "inotify", "fanotify", "poll"}, "auto");
+  if (backend == "inotify") options.backend = Backend::inotify;
+  if (backend == "fanotify") options.backend = Backend::fanotify;
+  if (backend == "poll") options.backend = Backend::poll;
+  options.poll_interval = reader.duration("poll_interval", limits::kPollIntervalLeast);
   options.ignore = not_watched(context.settings);
   return options;
 }
@@ -224,7 +232,7 @@ struct SourceType {
 };
 // The types of sources, a row each: the one place of the configuration that knows them all.
 const std::array kTypes = {
-    SourceType{"file_change", {"path", "pattern", "events", "ignore_vcs"},
+    SourceType{"file_change", {"path", "pattern", "events", "ignore_vcs", "settle", "stable_for", "catch_up", "backend", "poll_interval"},
                [](auto& reader, auto& context) -> SourceOptions { return read_file_change(reader, context); }},
     SourceType{"git_push", {"repository", "branches"},
                [](auto& reader, auto&) -> SourceOptions { return read_git_push(reader); }},

@@ -76,6 +76,7 @@ class Engine final : public EventSink, public Marks {
 
   Result<MarkSet> marks_of(const std::string& source) override { return parts_.journal.marks(source); }
   void replace_marks(const std::string& source, MarkSet marks) override;
+  void note_marks(const std::string& source, std::vector<std::pair<std::string, std::string>> marks) override;
 
   void when_ended(const std::string& event_id, RunsEnded callback) override;
 
@@ -158,7 +159,7 @@ class Engine final : public EventSink, public Marks {
   void watch_activity();
   Result<bool> is_duplicate(Turn& turn, Offered& offered);
   Result<EventPtr> add(Turn& turn, Event event);
-  Status note_marks(const std::string& source, const std::vector<std::pair<std::string, std::string>>& marks);
+  Status write_marks(const std::string& source, const std::vector<std::pair<std::string, std::string>>& marks);
   void forget_marks_of_others();
   Status fire_debounces(Turn& turn);
   Status store(Turn& turn, const Router::Routed& routed, const std::vector<EventPtr>& about);

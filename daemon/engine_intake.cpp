@@ -57,7 +57,7 @@ Status Engine::take_offer(Turn& turn, Offered& offered) {
     return {};
   }
   if (auto done = tag_own_changes(offered); !done) return done;
-  if (auto done = note_marks(event.source, std::exchange(event.marks, {})); !done) return done;
+  if (auto done = write_marks(event.source, std::exchange(event.marks, {})); !done) return done;
   const auto duplicate = is_duplicate(turn, offered);
   if (!duplicate) return duplicate.error();
   if (*duplicate) return {};
@@ -123,7 +123,7 @@ Result<EventPtr> Engine::add(Turn& turn, Event event) {
   return std::make_shared<const Event>(std::move(event));
 }
 
-Status Engine::note_marks(const std::string& source, const std::vector<std::pair<std::string, std::string>>& marks) {
+Status Engine::write_marks(const std::string& source, const std::vector<std::pair<std::string, std::string>>& marks) {
   for (const auto& [name, value] : marks) {
     if (auto done = parts_.journal.set_mark(source, name, value); !done) return done;
   }
@@ -134,9 +134,13 @@ void Engine::replace_marks(const std::string& source, MarkSet marks) {
   ask(
       [this, source, marks = std::move(marks)](Turn&, Status&) -> Status {
         if (auto done = parts_.journal.delete_marks(source); !done) return done;
-        return note_marks(source, {marks.begin(), marks.end()});
+        return write_marks(source, {marks.begin(), marks.end()});
       },
       nullptr);
+}
+
+void Engine::note_marks(const std::string& source, std::vector<std::pair<std::string, std::string>> marks) {
+  ask([this, source, marks = std::move(marks)](Turn&, Status&) { return write_marks(source, marks); }, nullptr);
 }
 
 // A source that comes back after a time without it begins anew.

@@ -57,6 +57,11 @@ class SourceSupervisor::Supervised final : public SourceHost, public std::enable
   }
 
   const SourceStatus& status() const { return status_; }
+  SourceStatus status_now() const {
+    auto now = status_;
+    if (source_ && (now.state == SourceStatus::State::running || now.working)) now.note = source_->note();
+    return now;
+  }
   void take_over_count(const Supervised& before) { status_.accepted = before.status_.accepted; }
   void count_accepted() { ++status_.accepted; }
 
@@ -178,7 +183,7 @@ void SourceSupervisor::refused(Refusal refusal) {
 
 std::vector<SourceStatus> SourceSupervisor::status() const {
   std::vector<SourceStatus> all;
-  for (const auto& source : sources_) all.push_back(source->status());
+  for (const auto& source : sources_) all.push_back(source->status_now());
   return all;
 }
 

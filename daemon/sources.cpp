@@ -11,7 +11,7 @@ namespace hark {
 namespace {
 
 std::unique_ptr<Source> make(const FileWatcherOptions& options, const std::string&, const SourceParts& parts) {
-  return make_file_watcher(options, parts.loop, parts.clock);
+  return make_file_watcher(options, {parts.loop, parts.clock, parts.workers, parts.marks});
 }
 std::unique_ptr<Source> make(const GitRefsOptions& options, const std::string&, const SourceParts& parts) {
   return make_git_refs(options, parts.loop, parts.clock, parts.workers, parts.marks);

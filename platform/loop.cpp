@@ -40,8 +40,9 @@ class AsioTimer final : public Timer {
 
 class AsioReadableWatch final : public ReadableWatch {
  public:
-  AsioReadableWatch(asio::io_context& context, int fd, std::function<void()> callback)
-      : watch_(std::make_shared<State>(context, fd, std::move(callback))) {
+  using Kind = asio::posix::descriptor_base::wait_type;
+  AsioReadableWatch(asio::io_context& context, int fd, Kind kind, std::function<void()> callback)
+      : watch_(std::make_shared<State>(context, fd, kind, std::move(callback))) {
     wait(watch_);
   }
   ~AsioReadableWatch() override {
@@ -51,15 +52,16 @@ class AsioReadableWatch final : public ReadableWatch {
 
  private:
   struct State {
-    State(asio::io_context& context, int fd, std::function<void()> on_readable)
-        : descriptor(context, fd), callback(std::move(on_readable)) {}
+    State(asio::io_context& context, int fd, Kind what, std::function<void()> on_readable)
+        : descriptor(context, fd), kind(what), callback(std::move(on_readable)) {}
     asio::posix::stream_descriptor descriptor;
+    Kind kind;
     std::function<void()> callback;
     bool wanted = true;
   };
 
   static void wait(const std::shared_ptr<State>& state) {
-    state->descriptor.async_wait(asio::posix::descriptor_base::wait_read, [state](boost::system::error_code error) {
+    state->descriptor.async_wait(state->kind, [state](boost::system::error_code error) {
       if (error || !state->wanted) return;
       state->callback();
       if (state->wanted) wait(state);
@@ -95,7 +97,10 @@ bool Loop::run_once(Duration at_most) {
 void Loop::post(std::function<void()> callback) { asio::post(state_->context, std::move(callback)); }
 std::unique_ptr<Timer> Loop::timer() { return std::make_unique<AsioTimer>(state_->context); }
 std::unique_ptr<ReadableWatch> Loop::watch(int fd, std::function<void()> callback) {
-  return std::make_unique<AsioReadableWatch>(state_->context, fd, std::move(callback));
+  return std::make_unique<AsioReadableWatch>(state_->context, fd, asio::posix::descriptor_base::wait_read, std::move(callback));
+}
+std::unique_ptr<ReadableWatch> Loop::watch_exceptional(int fd, std::function<void()> callback) {
+  return std::make_unique<AsioReadableWatch>(state_->context, fd, asio::posix::descriptor_base::wait_error, std::move(callback));
 }
 asio::io_context& Loop::context() { return state_->context; }
 

@@ -45,6 +45,9 @@ class Loop {
   // `callback` is called each time the descriptor is readable (level-triggered: it reads until EAGAIN).
   std::unique_ptr<ReadableWatch> watch(int fd, std::function<void()> callback);
 
+  // The same for what poll(2) calls an exceptional condition (proc(5): the mount table changed).
+  std::unique_ptr<ReadableWatch> watch_exceptional(int fd, std::function<void()> callback);
+
   boost::asio::io_context& context();       // for platform/http_server.cpp only
 
  private:

@@ -5,12 +5,17 @@
 
 #include <nlohmann/json.hpp>
 
+#include <fcntl.h>
+
 #include "core/backoff.h"
 #include "core/change_json.h"
 #include "core/limits.h"
 #include "core/printable.h"
 #include "platform/clock.h"
 #include "platform/loop.h"
+#include "sources/folder_listing.h"
+#include "sources/known_files.h"
+#include "sources/marks.h"
 
 namespace hark {
 
@@ -19,23 +24,51 @@ ChangeOffers::ChangeOffers(Options options, Tree tree, Loop& loop, const Clock& 
       tree_(std::move(tree)),
       loop_(loop),
       clock_(clock),
-      self_(std::make_shared<ChangeOffers*>(this)) {}
+      self_(std::make_shared<ChangeOffers*>(this)) {
+  if (options_.still_for <= Duration::zero()) return;
+  stable_.emplace(options_.still_for, [this](const std::string& path) -> std::optional<FileStamp> {
+    const auto looked = look(AT_FDCWD, tree_.absolute(path).c_str());
+    return looked.kind == EntryKind::file ? std::optional(looked.stamp) : std::nullopt;
+  });
+}
 ChangeOffers::~ChangeOffers() = default;
 
 void ChangeOffers::start(EventSink& sink) {
   sink_ = &sink;
   timer_ = loop_.timer();
+  still_timer_ = loop_.timer();
+  sort_out();
   if (!changes_.empty() || !refused_.empty()) set_timer({});
 }
 
 void ChangeOffers::stop() {
   sink_ = nullptr;
   timer_.reset();
+  still_timer_.reset();
   gathering_ = pausing_ = false;
   refusals_ = 0;
 }
 
-void ChangeOffers::mark_rescan() { rescan_ = !changes_.empty(); }
+void ChangeOffers::mark_rescan() { rescan_ = !changes().empty(); }
+
+// Takes what was found: what has to stand still first waits with stable_.
+void ChangeOffers::sort_out() {
+  if (!stable_) return;
+  const auto all = static_cast<std::size_t>(-1);
+  stable_->add(found_.take(all, all), clock_.now().steady, changes_);
+  if (const auto next = stable_->next()) still_timer_->at(*next, [this] { on_still(); });
+}
+
+void ChangeOffers::on_still() {
+  stable_->tell(clock_.now().steady, changes_);
+  end_turn();
+}
+
+void ChangeOffers::hand_over() {
+  sort_out();
+  if (stable_) stable_->tell_all(changes_);
+  flush();
+}
 
 void ChangeOffers::set_timer(Duration in) {
   timer_->at(clock_.now().steady + in, [this] { on_timer(); });
@@ -48,6 +81,7 @@ void ChangeOffers::on_timer() {
 }
 
 void ChangeOffers::end_turn() {
+  sort_out();
   if (options_.gather <= Duration::zero()) return flush();
   if (changes_.empty() || gathering_ || pausing_) return;
   gathering_ = true;
@@ -65,8 +99,12 @@ void ChangeOffers::flush() {
 void ChangeOffers::offer(Batch batch) {
   if (batch.again) batch.changes = still_true(std::move(batch.changes));
   const auto wanted = only_kinds(batch.changes, options_.kinds);
-  if (wanted.empty()) return;
   auto event = event_of(wanted, batch.rescan);
+  if (options_.marks != nullptr) add_marks(batch.changes, event);
+  if (wanted.empty()) {
+    if (!event.marks.empty()) options_.marks->note_marks(options_.source, std::move(event.marks));
+    return;
+  }
   sink_->offer(std::move(event), [alive = std::weak_ptr(self_), number = ++offers_,
                                   kept = std::make_shared<const Batch>(std::move(batch))](const Acceptance& acceptance) {
     if (const auto self = alive.lock()) (*self)->on_answer(acceptance, number, *kept);
@@ -101,6 +139,14 @@ std::vector<Change> ChangeOffers::still_true(std::vector<Change> changes) const 
   std::erase_if(changes,
                 [this](const Change& change) { return tree_.knows(change.path) == (change.kind == Change::Kind::remove); });
   return changes;
+}
+
+void ChangeOffers::add_marks(const std::vector<Change>& changes, Event& event) const {
+  for (const auto& change : changes) {
+    if (change.kind == Change::Kind::rename) event.marks.emplace_back(change.from, std::string());
+    const bool there = change.kind != Change::Kind::remove && tree_.knows(change.path);
+    event.marks.emplace_back(change.path, there ? file_mark(tree_.stamp(change.path)) : std::string());
+  }
 }
 
 Event ChangeOffers::event_of(const std::vector<Change>& changes, bool rescan) const {

@@ -2,18 +2,15 @@
 
 #include <algorithm>
 #include <filesystem>
-#include <optional>
 #include <system_error>
 #include <utility>
 
-#include "core/backoff.h"
+#include <nlohmann/json.hpp>
+
 #include "core/limits.h"
-#include "platform/clock.h"
-#include "platform/loop.h"
-#include "sources/change_offers.h"
+#include "platform/mounts.h"
 #include "sources/file_selection.h"
-#include "sources/inotify.h"
-#include "sources/tree_events.h"
+#include "sources/watch_plan.h"
 
 namespace hark {
 namespace fs = std::filesystem;
@@ -39,59 +36,72 @@ std::string below(const fs::path& root, const fs::path& path) {
 
 class FileWatcher final : public Source {
  public:
-  FileWatcher(FileWatcherOptions options, Loop& loop, const Clock& clock)
-      : options_(std::move(options)),
-        loop_(loop),
-        clock_(clock),
-        offers_({options_.name, options_.events, options_.gather},
-                {[this](std::string_view path) { return tree_->knows(path); },
-                 [this](std::string_view path) { return tree_->absolute(path); }},
-                loop, clock) {
+  FileWatcher(FileWatcherOptions options, FileWatcherParts parts) : options_(std::move(options)), parts_(parts) {
     options_.path = without_slash(options_.path);
   }
-  ~FileWatcher() override { stop(); }
 
   Status start(SourceHost& host) override;
-  void hand_over() override;
-  void stop() override;
+  std::string note() const override { return watcher_ ? watcher_->note() : std::string(); }
+  void hand_over() override {
+    if (watcher_) watcher_->hand_over();
+  }
+  void stop() override {
+    mount_watch_.reset();
+    host_ = nullptr;
+    if (watcher_) watcher_->stop();
+  }
 
  private:
-  Status prepare();
-  void on_readable();
-  void on_settle();
-  void on_retry_unwatched();
-  void on_look();
-  void arm_look();
-
-  void end_turn();
-  void recover();
-  void tell();
-  void fail(Error error);
-  void arm_settle();
-  void report_health();
-  void arm_retry_unwatched();
+  Status begin(SourceHost& host);
+  std::vector<Mount> mounts() const;
+  void on_mounts();
+  Result<WatchPlan> plan() const;
+  void decide_way(WatchPlan& plan) const;
 
   FileWatcherOptions options_;
-  Loop& loop_;
-  const Clock& clock_;
-  // Kept over stop and start, so that what changes between the two is noticed.
-  std::unique_ptr<TreeEvents> tree_;
-  ChangeOffers offers_;
-
+  FileWatcherParts parts_;
+  // Kept over stop and start, so that what changes between the two is noticed; unless the tree is to be watched another way by then.
+  std::unique_ptr<Source> watcher_;
+  WatchPlan::Way way_ = WatchPlan::Way::notified;
   SourceHost* host_ = nullptr;  // null: stopped
-  std::unique_ptr<ReadableWatch> readable_;
-  std::unique_ptr<Timer> settle_timer_;
-  std::optional<SteadyTime> settle_at_;
-  std::unique_ptr<Timer> unwatched_timer_;
-  std::unique_ptr<Timer> look_timer_;
-  bool retry_armed_ = false;
-  int retries_ = 0;
-  std::string degraded_;  // what the host was told last; empty: healthy
+  std::unique_ptr<MountWatch> mount_watch_;
+  std::vector<Mount> mounts_;
 };
 
-// What is watched is decided at the first start; later ones go on with what is known.
-Status FileWatcher::prepare() {
-  if (tree_) return {};
+Status FileWatcher::start(SourceHost& host) {
+  mount_watch_ = std::make_unique<MountWatch>(parts_.loop, [this] { on_mounts(); });
+  host_ = &host;
+  auto begun = begin(host);
+  if (!begun) stop();
+  return begun;
+}
+
+std::vector<Mount> FileWatcher::mounts() const {
+  std::error_code error;
+  const auto real = fs::canonical(options_.path, error);
+  return error ? std::vector<Mount>() : mounts_of(real.string());
+}
+
+// What is mounted over a folder hides it, and no watch of it tells: the tree is another one now.
+void FileWatcher::on_mounts() {
+  if (host_ == nullptr || mounts() == mounts_) return;
+  watcher_->stop();
+  if (const auto begun = begin(*host_); !begun) host_->failed(begun.error());
+}
+
+Status FileWatcher::begin(SourceHost& host) {
+  mounts_ = mounts();
+  auto planned = plan();
+  if (!planned && !watcher_) return planned.error();
+  if (planned && (!watcher_ || planned->way != way_)) {
+    way_ = planned->way;
+    const auto make = way_ == WatchPlan::Way::polled ? make_polled_watcher : make_notified_watcher;
+    watcher_ = make(options_, std::move(*planned), parts_);
+  }
+  return watcher_->start(host);
+}
+
+Result<WatchPlan> FileWatcher::plan() const {
   std::error_code error;
   const auto status = fs::status(options_.path, error);
   if (!fs::exists(status)) {
@@ -102,151 +112,49 @@ Status FileWatcher::prepare() {
   const bool single = !fs::is_directory(status);
   const fs::path root = single ? options_.path.parent_path() : options_.path;
   FileSelection::Options selection{options_.patterns, options_.ignore_vcs, {}, single ? options_.path.filename().string() : ""};
+  const nlohmann::json tree = {{"path", options_.path.string()}, {"patterns", options_.patterns}, {"ignore_vcs", options_.ignore_vcs}};
   for (const auto& path : options_.ignore) {
     auto relative = below(root, path);
     if (!relative.empty()) selection.ignore.push_back(std::move(relative));
   }
   auto parsed = FileSelection::parse(std::move(selection));
   if (!parsed) return parsed.error();
-  tree_ = std::make_unique<TreeEvents>(root.string(), std::move(*parsed), clock_);
-  return {};
+  WatchPlan plan;
+  plan.root = root.string();
+  plan.selection = std::move(*parsed);
+  plan.tree = tree.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace);
+  decide_way(plan);
+  return plan;
 }
 
-Status FileWatcher::start(SourceHost& host) {
-  if (const auto prepared = prepare(); !prepared) return prepared;
-  if (const auto opened = tree_->open(clock_.now().steady, offers_.changes()); !opened) return opened;
-  offers_.mark_rescan();
-  host_ = &host;
-  settle_timer_ = loop_.timer();
-  unwatched_timer_ = loop_.timer();
-  look_timer_ = loop_.timer();
-  arm_look();
-  readable_ = loop_.watch(tree_->descriptor(), [this] { on_readable(); });
-  offers_.start(host);
-  report_health();
-  return {};
-}
-
-void FileWatcher::hand_over() {
-  if (host_ == nullptr || tree_->lost()) return;
-  on_readable();
-  tree_->settle(clock_.now().steady + limits::kOpenFileWait, offers_.changes());
-  offers_.flush();
-}
-
-void FileWatcher::stop() {
-  if (host_ == nullptr) return;
-  host_ = nullptr;
-  readable_.reset();
-  settle_timer_.reset();
-  settle_at_.reset();
-  unwatched_timer_.reset();
-  look_timer_.reset();
-  retry_armed_ = false;
-  retries_ = 0;
-  degraded_.clear();
-  offers_.stop();
-  tree_->close(offers_.changes());
-}
-
-void FileWatcher::on_readable() {
-  tree_->read(clock_.now().steady, offers_.changes());
-  end_turn();
-}
-
-void FileWatcher::on_settle() {
-  // What the timer was set for is due, whatever the clock says: it must not be set for it again.
-  const auto now = std::max(clock_.now().steady, *std::exchange(settle_at_, std::nullopt));
-  tree_->settle(now, offers_.changes());
-  end_turn();
-}
-
-void FileWatcher::on_retry_unwatched() {
-  retry_armed_ = false;
-  tell();
-  tree_->retry_unwatched(offers_.changes());
-  offers_.mark_rescan();
-  end_turn();
-}
-
-void FileWatcher::on_look() {
-  tree_->look_further(clock_.now().steady, offers_.changes());
-  arm_look();
-  end_turn();
-}
-
-// One after the other, with whatever else the loop has to do in between.
-void FileWatcher::arm_look() {
-  if (tree_->has_unlooked()) look_timer_->at(clock_.now().steady, [this] { on_look(); });
-}
-
-void FileWatcher::end_turn() {
-  if (tree_->overflowed()) recover();
-  tell();
-  if (tree_->lost()) return fail(*tree_->lost());
-  arm_settle();
-  report_health();
-}
-
-void FileWatcher::recover() {
-  degraded_ = "overflow";
-  host_->degraded(
-      {"events of files below " + tree_->absolute("") + " were lost: the kernel's queue was full; it is scanned again",
-       queue_cure()});
-  tell();  // what was read before the loss is no finding of the scan
-  tree_->rescan(offers_.changes());
-  offers_.mark_rescan();
-}
-
-// The handler of a lone change should not wait for its file to be looked at. Of many, the looking must not come so late that
-// more may be lost meanwhile (see TreeEvents::refresh_stamps).
-void FileWatcher::tell() {
-  if (options_.gather > Duration::zero() || tree_->stale_stamps() > limits::kStampsAfterOffer) tree_->refresh_stamps();
-  offers_.end_turn();
-  tree_->refresh_stamps();
-}
-
-void FileWatcher::fail(Error error) {
-  readable_.reset();
-  settle_timer_->cancel();
-  unwatched_timer_->cancel();
-  look_timer_->cancel();
-  offers_.flush();
-  host_->failed(std::move(error));  // may call stop()
-}
-
-void FileWatcher::arm_settle() {
-  const auto next = tree_->next_settle();
-  if (!next || (settle_at_ && *settle_at_ <= *next)) return;
-  settle_at_ = next;
-  settle_timer_->at(*next, [this] { on_settle(); });
-}
-
-void FileWatcher::report_health() {
-  auto incomplete = tree_->incomplete();
-  if (!incomplete) {
-    retries_ = 0;
-    if (!degraded_.empty()) host_->healthy();
-    degraded_.clear();
+void FileWatcher::decide_way(WatchPlan& plan) const {
+  using Backend = FileWatcherOptions::Backend;
+  if (options_.backend == Backend::poll) {
+    plan.way = WatchPlan::Way::polled;
+    plan.look_through = options_.poll_interval.value_or(limits::kPollInterval);
+  } else if (options_.poll_interval) {
+    plan.look_through = *options_.poll_interval;  // wanted besides, whatever the file system
+  }
+  if (options_.backend != Backend::automatic) return;
+  if (mounts_.empty()) return;
+  if (sharing_of(mounts_.front().type) == Sharing::machines) {
+    plan.way = WatchPlan::Way::polled;
+    plan.look_through = options_.poll_interval.value_or(limits::kPollInterval);
+    plan.shared = mounts_.front().type;
     return;
   }
-  arm_retry_unwatched();
-  if (incomplete->message == degraded_) return;
-  degraded_ = incomplete->message;
-  host_->degraded(std::move(*incomplete));
-}
-
-void FileWatcher::arm_retry_unwatched() {
-  if (retry_armed_) return;
-  retry_armed_ = true;
-  const Backoff backoff{limits::kUnwatchedRetryFirst, limits::kUnwatchedRetryMax};
-  unwatched_timer_->at(clock_.now().steady + backoff.pause(++retries_, 0), [this] { on_retry_unwatched(); });
+  const auto shared = std::find_if(mounts_.begin(), mounts_.end(), [](const Mount& mount) { return sharing_of(mount.type) != Sharing::none; });
+  if (shared == mounts_.end()) return;
+  plan.look_through = options_.poll_interval.value_or(limits::kLookThroughInterval);
+  plan.shared = shared->type;
 }
 
 }  // namespace
 
-std::unique_ptr<Source> make_file_watcher(FileWatcherOptions options, Loop& loop, const Clock& clock) {
-  return std::make_unique<FileWatcher>(std::move(options), loop, clock);
+Duration poll_pause(Duration wanted, Duration took) { return std::max(wanted, took * limits::kPollShare); }
+
+std::unique_ptr<Source> make_file_watcher(FileWatcherOptions options, FileWatcherParts parts) {
+  return std::make_unique<FileWatcher>(std::move(options), parts);
 }
 
 }  // namespace hark

@@ -5,6 +5,8 @@
 
 #include <map>
 #include <string>
+#include <utility>
+#include <vector>
 
 #include "core/result.h"
 
@@ -19,6 +21,8 @@ class Marks {
   virtual Result<MarkSet> marks_of(const std::string& source) = 0;
   // In place of all it has. Written soon, and before the marks of events that are offered after this.
   virtual void replace_marks(const std::string& source, MarkSet marks) = 0;
+  // These beside the others, an empty value in place of none; for what no event tells.
+  virtual void note_marks(const std::string& source, std::vector<std::pair<std::string, std::string>> marks) = 0;
 };
 
 }  // namespace hark

@@ -31,6 +31,8 @@ class Source {
   // Called again after stop(), or after an Error (which leaves it as if stop() had been called): the retry is the supervisor's.
   // The error says what is wrong and, in its cure, what to do.
   virtual Status start(SourceHost& host) = 0;
+  // How it does its work, where that is worth a word ("polled every 5s: nfs4"); asked while it runs.
+  virtual std::string note() const { return {}; }
   // Before the last stop(), when the configuration has another in its place or none: what it has seen and not offered yet is offered
   // now, as nobody will find it later.
   virtual void hand_over() {}

@@ -4,17 +4,16 @@
 #include <sys/inotify.h>
 
 #include <algorithm>
-#include <unordered_map>
 #include <utility>
 
 #include "core/limits.h"
 
 namespace hark {
 
-Status TreeEvents::open(SteadyTime now, ChangeSet& changes) {
+Status TreeEvents::open(std::unique_ptr<Notifier> notifier, SteadyTime now, ChangeSet& changes) {
   Differences differences;
-  const auto opened = tree_.open(known_ ? &differences : nullptr);
-  tell(differences, changes);  // also what a scan found that did not come to its end: it is known now
+  const auto opened = tree_.open(std::move(notifier), known_ ? &differences : nullptr);
+  hark::tell(differences, changes);  // also what a scan found that did not come to its end: it is known now
   if (opened) look_further(now, changes);
   known_ |= opened.ok();
   tree_.note_empty_queue();
@@ -40,7 +39,7 @@ void TreeEvents::close(ChangeSet& changes) {
 }
 
 void TreeEvents::read(SteadyTime now, ChangeSet& changes) {
-  const auto on_each = [this, now, &changes](const Inotify::Event& event) { on_event(event, now, changes); };
+  const auto on_each = [this, now, &changes](const Notifier::Event& event) { on_event(event, now, changes); };
   // An overflow makes the rest worthless: the scan that follows sees what it tells. So the queue is emptied first.
   for (int turn = 0; turn < limits::kInotifyReadsPerTurn || (overflowed_ && turn < 8 * limits::kInotifyReadsPerTurn); ++turn) {
     read_on_ = false;
@@ -77,12 +76,13 @@ void TreeEvents::renew_rules(Folder& folder) {
   rules_before_.try_emplace(folder.path(), std::move(before));
 }
 
-void TreeEvents::on_event(const Inotify::Event& event, SteadyTime now, ChangeSet& changes) {
+void TreeEvents::on_event(const Notifier::Event& event, SteadyTime now, ChangeSet& changes) {
   if ((event.mask & IN_Q_OVERFLOW) != 0) overflowed_ = true;
   if (overflowed_ || tree_.lost()) return;
   if (tree_.root_went(event)) return tree_.lose("was moved away or deleted");
   Folder* folder = tree_.watched_by(event.watch);
   if (folder == nullptr) return;  // a watch that was given back
+  if (event.unclear) return on_unclear(*folder, event.name);
   if ((event.mask & (IN_DELETE_SELF | IN_MOVE_SELF | IN_UNMOUNT | IN_IGNORED)) != 0) {
     on_watched_folder(*folder, event.mask, changes);
   } else if (event.name.empty()) {
@@ -94,6 +94,11 @@ void TreeEvents::on_event(const Inotify::Event& event, SteadyTime now, ChangeSet
   }
 }
 
+void TreeEvents::on_unclear(Folder& folder, std::string_view name) {
+  if (tree_.rules_of(name)) renew_rules(folder);
+  tree_.doubt(folder);
+}
+
 void TreeEvents::on_watched_folder(Folder& folder, std::uint32_t mask, ChangeSet& changes) {
   if (folder.parent == nullptr) {
     return tree_.lose((mask & IN_MOVE_SELF) != 0 ? "was moved away" : (mask & IN_UNMOUNT) != 0 ? "was unmounted" : "was deleted");
@@ -102,12 +107,12 @@ void TreeEvents::on_watched_folder(Folder& folder, std::uint32_t mask, ChangeSet
   if ((mask & IN_UNMOUNT) == 0) return;  // its parent tells the rest
   Differences differences;
   tree_.scan(folder, &differences);  // what was below the mount point is seen again
-  tell(differences, changes);
+  hark::tell(differences, changes);
 }
 
 // ---- files
 
-void TreeEvents::on_file(Folder& folder, const Inotify::Event& event, SteadyTime now, ChangeSet& changes) {
+void TreeEvents::on_file(Folder& folder, const Notifier::Event& event, SteadyTime now, ChangeSet& changes) {
   const auto path = folder.path_of(event.name);
   if (tree_.rules_of(event.name) && (event.mask & IN_MODIFY) == 0) renew_rules(folder);
   const auto* known = folder.files.find(event.name);
@@ -137,7 +142,7 @@ void TreeEvents::on_file_closed(const std::string& path, const FileStamp& known,
   told_.push_back(path);
 }
 
-void TreeEvents::on_unknown_file(Folder& folder, const Inotify::Event& event, const std::string& path, SteadyTime now,
+void TreeEvents::on_unknown_file(Folder& folder, const Notifier::Event& event, const std::string& path, SteadyTime now,
                                  ChangeSet& changes) {
   if ((event.mask & (IN_CREATE | IN_MODIFY | IN_CLOSE_WRITE)) == 0 || !tree_.wants(folder, path)) return;
   conclude_moves_from(path, changes);
@@ -153,7 +158,7 @@ void TreeEvents::on_unknown_file(Folder& folder, const Inotify::Event& event, co
   }
 }
 
-void TreeEvents::on_file_arrived(Folder& folder, const Inotify::Event& event, const std::string& path, ChangeSet& changes) {
+void TreeEvents::on_file_arrived(Folder& folder, const Notifier::Event& event, const std::string& path, ChangeSet& changes) {
   const auto move = take_move(event.cookie, false);
   conclude_moves_from(path, changes);
   if (!tree_.wants(folder, path)) {
@@ -234,33 +239,6 @@ void TreeEvents::tell(State state, const std::string& path, ChangeSet& changes) 
   if (state == State::modified) changes.modified(path);
 }
 
-namespace {
-
-bool is_same(const FileStamp& gone, const FoundFile& found) {
-  return gone == found.stamp || (!gone.looked_at() && gone.inode == found.stamp.inode && found.untouched);
-}
-
-}  // namespace
-
-// What a scan found. A file that went here and came there with the same inode, size and time was renamed.
-void TreeEvents::tell(const Differences& differences, ChangeSet& changes) {
-  std::unordered_map<std::uint64_t, const FoundFile*> removed;
-  for (const auto& file : differences.removed) {
-    if (!removed.try_emplace(file.stamp.inode, &file).second) changes.removed(file.path);  // a second name of one file
-  }
-  for (const auto& path : differences.modified) changes.modified(path);
-  for (const auto& file : differences.created) {
-    const auto from = removed.find(file.stamp.inode);
-    if (from != removed.end() && is_same(from->second->stamp, file)) {
-      changes.renamed(from->second->path, file.path, false);
-      removed.erase(from);
-    } else {
-      changes.created(file.path);
-    }
-  }
-  for (const auto& [inode, file] : removed) changes.removed(file->path);
-}
-
 // ---- certainty
 
 void TreeEvents::rescan(ChangeSet& changes) {
@@ -270,15 +248,31 @@ void TreeEvents::rescan(ChangeSet& changes) {
   overflowed_ = contradicted_ = false;
   Differences differences;
   tree_.scan_all(&differences);
-  tell(differences, changes);
+  hark::tell(differences, changes);
   tree_.note_empty_queue();
 }
 
 void TreeEvents::retry_unwatched(ChangeSet& changes) {
   Differences differences;
   tree_.scan_unwatched(&differences);
-  tell(differences, changes);
+  hark::tell(differences, changes);
   tree_.note_empty_queue();
+}
+
+void TreeEvents::doubt_what_differs(TreeSnapshot& seen) {
+  for_each_folder(tree_.snapshot().root(), [&](Folder& known) {
+    const Folder* found = seen.folder(known.path());
+    bool same = found != nullptr && found->files.size() == known.files.size() && found->folders.size() == known.folders.size();
+    if (same) {
+      known.files.each([&](std::string_view name, const FileStamp& stamp) {
+        const auto* file = found->files.find(name);
+        same &= file != nullptr && (*file == stamp || !stamp.looked_at());
+      });
+      for (const auto& child : known.folders) same &= found->folder(child->name) != nullptr;
+    }
+    // One that is gone is seen missing by the folder it was in.
+    if (!same) tree_.doubt(found == nullptr && known.parent != nullptr ? *known.parent : known);
+  });
 }
 
 void TreeEvents::refresh_stamps() {

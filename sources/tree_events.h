@@ -27,7 +27,7 @@ class TreeEvents {
   TreeEvents(std::string root, FileSelection selection, const Clock& clock) : tree_(std::move(root), std::move(selection), clock) {}
 
   // The first time what is there is what is known; after that the differences to what was known go to `changes`.
-  Status open(SteadyTime now, ChangeSet& changes);
+  Status open(std::unique_ptr<Notifier> notifier, SteadyTime now, ChangeSet& changes);
   // Gives the watches back. What is known is kept for the next open(); what was not told yet goes to `changes`.
   void close(ChangeSet& changes);
   int descriptor() const { return tree_.descriptor(); }
@@ -41,6 +41,11 @@ class TreeEvents {
   // Looks at some of the files that open() only listed, where it left any; to be called until it has none left. Reads as read() does.
   void look_further(SteadyTime now, ChangeSet& changes);
   bool has_unlooked() const { return tree_.has_unlooked(); }
+
+  // What the tree already holds is what is known: open() tells the differences to it. Before the first open().
+  void know() { known_ = true; }
+  // `seen`: the tree as somebody else found it. Where it is not as known here, read() will scan it again.
+  void doubt_what_differs(TreeSnapshot& seen);
 
   bool overflowed() const { return overflowed_; }  // events were lost: rescan() is due
   void rescan(ChangeSet& changes);
@@ -71,18 +76,19 @@ class TreeEvents {
 
   void resolve_doubts(SteadyTime now, ChangeSet& changes);
   void renew_rules(Folder& folder);
-  void on_event(const Inotify::Event& event, SteadyTime now, ChangeSet& changes);
+  void on_event(const Notifier::Event& event, SteadyTime now, ChangeSet& changes);
+  void on_unclear(Folder& folder, std::string_view name);
   void on_watched_folder(Folder& folder, std::uint32_t mask, ChangeSet& changes);
 
-  void on_file(Folder& folder, const Inotify::Event& event, SteadyTime now, ChangeSet& changes);
+  void on_file(Folder& folder, const Notifier::Event& event, SteadyTime now, ChangeSet& changes);
   void on_file_closed(const std::string& path, const FileStamp& known, ChangeSet& changes);
-  void on_file_arrived(Folder& folder, const Inotify::Event& event, const std::string& path, ChangeSet& changes);
-  void on_unknown_file(Folder& folder, const Inotify::Event& event, const std::string& path, SteadyTime now, ChangeSet& changes);
+  void on_file_arrived(Folder& folder, const Notifier::Event& event, const std::string& path, ChangeSet& changes);
+  void on_unknown_file(Folder& folder, const Notifier::Event& event, const std::string& path, SteadyTime now, ChangeSet& changes);
   void file_removed(const std::string& path, ChangeSet& changes);
 
-  void on_folder(Folder& parent, const Inotify::Event& event, SteadyTime now, ChangeSet& changes);
-  void on_folder_appeared(Folder& parent, const Inotify::Event& event, SteadyTime now, ChangeSet& changes);
-  void on_folder_moved(const std::string& from, Folder& parent, const Inotify::Event& event, SteadyTime now, ChangeSet& changes);
+  void on_folder(Folder& parent, const Notifier::Event& event, SteadyTime now, ChangeSet& changes);
+  void on_folder_appeared(Folder& parent, const Notifier::Event& event, SteadyTime now, ChangeSet& changes);
+  void on_folder_moved(const std::string& from, Folder& parent, const Notifier::Event& event, SteadyTime now, ChangeSet& changes);
   void tell_found(const Differences& differences, bool being_filled, SteadyTime now, ChangeSet& changes);
   void file_moved_along(const std::string& from, const std::string& to, ChangeSet& changes);
   void forget_folder(Folder& folder, ChangeSet& changes);
@@ -91,7 +97,6 @@ class TreeEvents {
   void conclude_moves_from(const std::string& path, ChangeSet& changes);
   void conclude(const Move& move, ChangeSet& changes);
   static void tell(State state, const std::string& path, ChangeSet& changes);
-  static void tell(const Differences& differences, ChangeSet& changes);
   void tell_unsettled(ChangeSet& changes);
   void doubt_what_stands_at(const std::string& path);
   void undo_moves(ChangeSet& changes);

@@ -20,7 +20,7 @@ bool is_within(const Folder& folder, const Folder& top) {
 
 }  // namespace
 
-void TreeEvents::on_folder(Folder& parent, const Inotify::Event& event, SteadyTime now, ChangeSet& changes) {
+void TreeEvents::on_folder(Folder& parent, const Notifier::Event& event, SteadyTime now, ChangeSet& changes) {
   if (tree_.rules_of(event.name)) renew_rules(parent);
   Folder* child = parent.folder(event.name);
   if ((event.mask & IN_MOVED_TO) != 0) {
@@ -38,7 +38,7 @@ void TreeEvents::on_folder(Folder& parent, const Inotify::Event& event, SteadyTi
   }
 }
 
-void TreeEvents::on_folder_appeared(Folder& parent, const Inotify::Event& event, SteadyTime now, ChangeSet& changes) {
+void TreeEvents::on_folder_appeared(Folder& parent, const Notifier::Event& event, SteadyTime now, ChangeSet& changes) {
   const auto path = parent.path_of(event.name);
   if (!tree_.enters(parent, path)) return;
   conclude_moves_from(path, changes);
@@ -67,7 +67,7 @@ void TreeEvents::tell_found(const Differences& differences, bool being_filled, S
   }
 }
 
-void TreeEvents::on_folder_moved(const std::string& from, Folder& parent, const Inotify::Event& event, SteadyTime now,
+void TreeEvents::on_folder_moved(const std::string& from, Folder& parent, const Notifier::Event& event, SteadyTime now,
                                  ChangeSet& changes) {
   const auto to = parent.path_of(event.name);
   conclude_moves_from(to, changes);
@@ -112,7 +112,7 @@ void TreeEvents::on_folder_moved(const std::string& from, Folder& parent, const 
   Differences differences;  // files that were not asked for under the old name may be under the new one
   tree_.scan(*moved, &differences);
   read_on_ = true;
-  tell(differences, changes);
+  hark::tell(differences, changes);
 }
 
 void TreeEvents::file_moved_along(const std::string& from, const std::string& to, ChangeSet& changes) {

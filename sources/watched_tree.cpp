@@ -10,6 +10,7 @@
 
 #include "core/limits.h"
 #include "platform/clock.h"
+#include "sources/inotify.h"
 
 namespace hark {
 namespace {
@@ -39,12 +40,10 @@ std::string WatchedTree::absolute(std::string_view path) const {
   return absolute.append(path);
 }
 
-Status WatchedTree::open(Differences* differences) {
-  auto opened = Inotify::open();
-  if (!opened) return opened.error();
-  inotify_ = std::move(*opened);
+Status WatchedTree::open(std::unique_ptr<Notifier> notifier, Differences* differences) {
+  notifier_ = std::move(notifier);
   lost_.reset();
-  watch_ancestors();
+  if (notifier_) watch_ancestors();
   if (selection_.reads_ignore_files()) ignore_files_ = IgnoreFiles::above(root_);
   if (differences == nullptr) known_since_ = nanoseconds(clock_.now().wall - limits::kFileTimeGrain);
   scan_all(differences);
@@ -53,7 +52,7 @@ Status WatchedTree::open(Differences* differences) {
     close();
     return error;
   }
-  if (snapshot_.root().watch < 0) {
+  if (notifier_ && snapshot_.root().watch < 0) {
     const Error error = why_unwatched_.value_or(Error{"cannot watch " + root_, ""});
     close();
     return error;
@@ -62,7 +61,7 @@ Status WatchedTree::open(Differences* differences) {
 }
 
 void WatchedTree::close() {
-  inotify_.reset();  // with it the kernel drops all watches
+  notifier_.reset();  // with it the kernel drops all watches
   watches_.clear();
   ancestors_.clear();
   parent_ = -1;
@@ -73,16 +72,16 @@ void WatchedTree::close() {
   for_each_folder(snapshot_.root(), [](Folder& folder) { folder.watch = -1; });
 }
 
-bool WatchedTree::read(const std::function<void(const Inotify::Event&)>& on_event) {
+bool WatchedTree::read(const std::function<void(const Notifier::Event&)>& on_event) {
   const auto number = ++reads_;
   settle();
-  const bool more = !withheld && inotify_->read(on_event);
+  const bool more = !withheld && notifier_->read(on_event);
   if (!more) note_empty_queue(number);
   return more;
 }
 
 void WatchedTree::note_empty_queue() {
-  if (inotify_ && inotify_->empty()) note_empty_queue(++reads_);
+  if (notifier_ && notifier_->empty()) note_empty_queue(++reads_);
 }
 
 void WatchedTree::note_empty_queue(std::uint64_t read) {
@@ -114,14 +113,14 @@ void WatchedTree::watch_ancestors() {
   root_name_ = real.filename().string();
   for (auto above = real.parent_path(); above != above.parent_path(); above = above.parent_path()) {
     const bool parent = above == real.parent_path();
-    const int watch = inotify_->add(above.string(), IN_MOVE_SELF | IN_ONLYDIR | (parent ? IN_DELETE : 0));
+    const int watch = notifier_->add(above.string(), IN_MOVE_SELF | IN_ONLYDIR | (parent ? IN_DELETE : 0));
     if (watch < 0) continue;  // a folder that may be passed through but not read
     ancestors_.insert(watch);
     if (parent) parent_ = watch;
   }
 }
 
-bool WatchedTree::root_went(const Inotify::Event& event) const {
+bool WatchedTree::root_went(const Notifier::Event& event) const {
   if (ancestors_.count(event.watch) == 0) return false;
   if ((event.mask & IN_MOVE_SELF) != 0) return true;
   return event.watch == parent_ && (event.mask & IN_DELETE) != 0 && (event.mask & IN_ISDIR) != 0 && event.name == root_name_;
@@ -203,7 +202,7 @@ void WatchedTree::scan_one(Folder& folder, std::vector<Folder*>& todo, Differenc
     if (entry.kind == EntryKind::file && wants(folder, path_)) list_file(folder, entry, files, differences);
   }
   std::swap(folder.files, files);
-  if (differences == nullptr && !folder.files.empty()) listed_.push_back(folder.path());
+  if (differences == nullptr && lists_only() && !folder.files.empty()) listed_.push_back(folder.path());
   if (differences != nullptr) {
     files.each([&](std::string_view name, const FileStamp& stamp) {
       if (folder.files.find(name) == nullptr) differences->removed.push_back({folder.path_of(name), stamp, true});
@@ -217,22 +216,25 @@ void WatchedTree::scan_one(Folder& folder, std::vector<Folder*>& todo, Differenc
 // watched already. Should events be lost before, what changed is told by its ctime.
 void WatchedTree::list_file(Folder& folder, const FolderListing::Entry& entry, FileTable& files, Differences* differences) {
   const auto* name = listing_.name(entry);
-  if (differences == nullptr) {
+  if (differences == nullptr && lists_only()) {
     files.add(name, {0, entry.inode});
     return;
   }
   const auto looked = look(listing_.descriptor(), name);
   if (looked.kind != EntryKind::file) return;  // gone meanwhile; its event is in the queue
-  const FileStamp* known = folder.files.find(name);
-  if (known == nullptr) {
-    differences->created.push_back({path_, looked.stamp, looked.complete, looked.modified_ns < known_since_});
-  } else if (changed(*known, looked, differences->nothing_lost)) {
-    differences->modified.push_back(path_);
+  if (differences != nullptr) {
+    const FileStamp* known = folder.files.find(name);
+    if (known == nullptr) {
+      differences->created.push_back({path_, looked.stamp, looked.complete, looked.modified_ns < known_since_});
+    } else if (changed(*known, looked, differences->nothing_lost)) {
+      differences->modified.push_back(path_);
+    }
   }
   files.add(name, looked.stamp);
 }
 
 bool WatchedTree::changed(const FileStamp& known, const Looked& looked, bool nothing_lost) const {
+  if (!notifier_) return known.content != looked.stamp.content;  // where it is polled, an inode's number may be made up at each mount
   if (known.looked_at()) return known != looked.stamp;
   return known.inode != looked.stamp.inode || (!nothing_lost && looked.changed_ns >= known_since_);
 }
@@ -347,9 +349,10 @@ void WatchedTree::drop(Folder& folder, std::vector<FoundFile>* removed) {
 
 // Asks the kernel in any case: the folder at this path may be another one than the one the watch was set for.
 WatchedTree::Watched WatchedTree::watch(Folder& folder) {
+  if (!notifier_) return Watched::yes;
   int number = -ENOSPC;
   if (!out_of_watches_ || folder.watch >= 0) {
-    number = inotify_->add(absolute(folder.path()), folder.parent == nullptr ? kRootMask : kFolderMask | IN_DONT_FOLLOW);
+    number = notifier_->add(absolute(folder.path()), folder.parent == nullptr ? kRootMask : kFolderMask | IN_DONT_FOLLOW);
   }
   if (number < 0) {
     if (is_gone(-number)) return Watched::gone;
@@ -376,7 +379,7 @@ bool WatchedTree::still_watches(Folder& folder) {
 
 void WatchedTree::unwatch(Folder& folder) {
   if (folder.watch < 0) return;
-  inotify_->remove(folder.watch);
+  notifier_->remove(folder.watch);
   forget_watch(folder);
 }
 

@@ -14,6 +14,7 @@
 
 #include <cstdint>
 #include <functional>
+#include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -23,42 +24,30 @@
 
 #include "core/result.h"
 #include "core/time.h"
+#include "sources/differences.h"
 #include "sources/file_selection.h"
 #include "sources/folder_listing.h"
 #include "sources/ignore_files.h"
-#include "sources/inotify.h"
+#include "sources/notifier.h"
 #include "sources/tree_snapshot.h"
 
 namespace hark {
 
 class Clock;
 
-struct FoundFile {
-  std::string path;
-  FileStamp stamp;
-  bool complete = false;    // created: nobody is writing it (see Looked)
-  bool untouched = false;   // created: its content is older than what is known of the tree
-};
-
-struct Differences {
-  bool nothing_lost = false;  // in: all events are in the queue or read, so that a file nobody has looked at yet is as it was
-  std::vector<FoundFile> created;
-  std::vector<std::string> modified;
-  std::vector<FoundFile> removed;
-};
-
 class WatchedTree {
  public:
   // `root`: absolute; a symbolic link to a folder is followed here, and nowhere below.
   WatchedTree(std::string root, FileSelection selection, const Clock& clock);
 
-  // Opens inotify and scans. Differences to what an earlier open() knew are added to `differences` (null: not of interest).
-  Status open(Differences* differences);
+  // Scans, with `notifier` to tell of what happens from then on; null: nothing does. Differences to what an earlier open() knew are
+  // added to `differences` (null: not of interest, and the files are only listed).
+  Status open(std::unique_ptr<Notifier> notifier, Differences* differences);
   void close();  // gives the watches back, keeps what is known
 
-  int descriptor() const { return inotify_->descriptor(); }
+  int descriptor() const { return notifier_->descriptor(); }
   // Reads once; false: the queue was empty then. What was scanned before that is beyond doubt limits::kLateEvent later.
-  bool read(const std::function<void(const Inotify::Event&)>& on_event);
+  bool read(const std::function<void(const Notifier::Event&)>& on_event);
   // The same, where nothing is in the queue. Not within read().
   void note_empty_queue();
 
@@ -70,7 +59,7 @@ class WatchedTree {
 
   Folder* watched_by(int watch);
   // An event of a folder above the root that says that the root is no longer where it was.
-  bool root_went(const Inotify::Event& event) const;
+  bool root_went(const Notifier::Event& event) const;
 
   // Sets watches for `top` and all below and takes note of what is there. `top` is gone afterwards if it is on the disk.
   void scan(Folder& top, Differences* differences);
@@ -88,7 +77,7 @@ class WatchedTree {
   void note(const Looks& looks);
   void put_off(Looks looks);
   bool has_unlooked() const { return !listed_.empty(); }
-  bool queue_empty() const { return inotify_->empty(); }
+  bool queue_empty() const { return notifier_->empty(); }
 
   // Is this what says in a folder what is to be ignored in it and below?
   bool rules_of(std::string_view entry) const;
@@ -114,6 +103,9 @@ class WatchedTree {
   const std::optional<Error>& lost() const { return lost_; }
   // Set while folders cannot be watched.
   std::optional<Error> incomplete() const;
+  bool out_of_watches() const { return out_of_watches_; }
+
+  bool looks_at_all = false;  // each file at its first scan already, not only its name
 
   // For tests: called before a folder is watched, and again before it is listed.
   std::function<void(const std::string& folder, std::string_view next)> seam;
@@ -136,6 +128,7 @@ class WatchedTree {
   void read_rules_of(Folder& folder);  // whose listing stands in listing_
   bool ignored_below(const Folder& top, IgnoreFiles::Instead instead, std::string_view path) const;
   void scan_all_of(std::vector<Folder*> todo, Differences* differences);
+  bool lists_only() const { return notifier_ != nullptr && !looks_at_all; }
   void gone(const Folder& folder);
   void drop_missing(Folder& folder, const std::vector<std::string_view>& there, Differences* differences);
   void watch_ancestors();
@@ -149,7 +142,7 @@ class WatchedTree {
   std::string path_;              // of the entry that is looked at; here to keep its memory
   std::vector<std::string> listed_;  // folders whose files are only listed
   std::int64_t known_since_ = 0;     // ns since 1970: files that nobody has looked at since are as they were then
-  std::optional<Inotify> inotify_;
+  std::unique_ptr<Notifier> notifier_;
   std::unordered_map<int, Folder*> watches_;
   std::unordered_set<int> ancestors_;
   int parent_ = -1;        // of the ancestors, the one the root stands in,

@@ -17,6 +17,7 @@ namespace {
 struct NoMarks final : Marks {
   Result<MarkSet> marks_of(const std::string&) override { return MarkSet{}; }
   void replace_marks(const std::string&, MarkSet) override {}
+  void note_marks(const std::string&, std::vector<std::pair<std::string, std::string>>) override {}
 };
 
 // One schedule "s", replaced by others.

@@ -21,22 +21,17 @@
 #include "sources/marks.h"
 #include "sources/repository_owner.h"
 #include "tests/support/git_folder.h"
+#include "tests/support/kept_marks.h"
 
 using namespace hark;
 using namespace std::chrono_literals;
 using hark::test::GitFolder;
+using hark::test::KeptMarks;
 using nlohmann::json;
 
 namespace {
 
 const std::string kZeros(40, '0');
-
-// The engine's: kept with what is taken.
-struct KeptMarks final : Marks {
-  Result<MarkSet> marks_of(const std::string&) override { return kept; }
-  void replace_marks(const std::string&, MarkSet marks) override { kept = std::move(marks); }
-  MarkSet kept;
-};
 
 class RecordingHost final : public SourceHost {
  public:
@@ -47,10 +42,7 @@ class RecordingHost final : public SourceHost {
     if (!take) --refusals_left;
     offered.push_back(event);
     if (take) {
-      for (const auto& [name, value] : event.marks) {
-        if (value.empty()) marks.kept.erase(name);
-        else marks.kept[name] = value;
-      }
+      marks.note_marks(event.source, event.marks);
       taken.push_back(std::move(event));
     }
     if (hold_answers) return held_answers.push_back(std::move(answer));

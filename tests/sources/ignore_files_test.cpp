@@ -105,7 +105,7 @@ TEST_CASE("ignore files: of random trees exactly the files are known that git do
     CAPTURE(all_rules(folder / "r"));
     auto events = watch(folder / "r", clock);
     ChangeSet changes;
-    REQUIRE(events.open(clock.now().steady, changes).ok());
+    REQUIRE(events.open(inotify(), clock.now().steady, changes).ok());
     CHECK(files_of(events) == files_of_git(folder, "r"));
 
     for (int change = 0; change < 3; ++change) {
@@ -182,7 +182,7 @@ TEST_CASE("ignore files: a folder of a repository goes by what stands above it, 
   }
   auto events = watch(folder / "r/watched", clock);
   ChangeSet changes;
-  REQUIRE(events.open(clock.now().steady, changes).ok());
+  REQUIRE(events.open(inotify(), clock.now().steady, changes).ok());
   CHECK(files_of(events) == std::set<std::string>{"sub/y", "inner/a.o", "inner/y", "inner/a.excluded"});
 }
 
@@ -196,10 +196,10 @@ TEST_CASE("ignore files: the user's own rules hold in a repository, and a folder
   for (const auto* name : {"a.swp", "a", "top", "sub/top", "sub/b.swp"}) write(folder / "r" / name);
   ChangeSet changes;
   auto whole = watch(folder / "r", clock);
-  REQUIRE(whole.open(clock.now().steady, changes).ok());
+  REQUIRE(whole.open(inotify(), clock.now().steady, changes).ok());
   CHECK(files_of(whole) == std::set<std::string>{"a", "sub/top"});
   auto part = watch(folder / "r/sub", clock);
-  REQUIRE(part.open(clock.now().steady, changes).ok());
+  REQUIRE(part.open(inotify(), clock.now().steady, changes).ok());
   CHECK(files_of(part) == std::set<std::string>{"top"});
 }
 
@@ -212,7 +212,7 @@ TEST_CASE("ignore files: a root that is ignored itself is watched, as somebody n
   write(folder / "r/build/a");
   auto events = watch(folder / "r/build", clock);
   ChangeSet changes;
-  REQUIRE(events.open(clock.now().steady, changes).ok());
+  REQUIRE(events.open(inotify(), clock.now().steady, changes).ok());
   CHECK(files_of(events) == std::set<std::string>{"a"});
 }
 

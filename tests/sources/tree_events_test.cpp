@@ -28,7 +28,7 @@ class Tree {
     fs::create_directory(root());
     fs::create_directory(folder.path() / "outside");
     if (prepare) prepare(root());
-    REQUIRE(events.open(clock.now().steady, changes).ok());
+    REQUIRE(events.open(inotify(), clock.now().steady, changes).ok());
   }
 
   fs::path root() const { return folder.path() / "root"; }

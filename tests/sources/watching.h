@@ -16,7 +16,11 @@
 
 #include "platform/clock.h"
 #include "platform/loop.h"
+#include "platform/workers.h"
+#include "sources/fanotify.h"
 #include "sources/file_watcher.h"
+#include "sources/inotify.h"
+#include "tests/support/kept_marks.h"
 #include "tests/support/temporary_folder.h"
 
 namespace hark::test {
@@ -26,14 +30,17 @@ using Lines = std::vector<std::string>;
 
 class WatcherHost final : public SourceHost {
  public:
-  explicit WatcherHost(Loop& loop) : loop_(loop) {}
+  WatcherHost(Loop& loop, KeptMarks& marks) : loop_(loop), marks_(marks) {}
 
   void offer(Event event, Answer answer) override {
     events.push_back(event);
     Acceptance acceptance;
     acceptance.outcome = refuse > 0 ? Acceptance::Outcome::refused : Acceptance::Outcome::accepted;
     if (refuse > 0) --refuse;
-    if (acceptance.taken()) accepted.push_back(std::move(event));
+    if (acceptance.taken()) {
+      marks_.note_marks(event.source, event.marks);
+      accepted.push_back(std::move(event));
+    }
     loop_.post([answer = std::move(answer), acceptance] { answer(acceptance); });
   }
   void failed(Error error) override { failures.push_back(std::move(error)); }
@@ -51,6 +58,7 @@ class WatcherHost final : public SourceHost {
 
  private:
   Loop& loop_;
+  KeptMarks& marks_;
 };
 
 // Its timers are due earlier by this much: for pauses that are too long for a test.
@@ -71,6 +79,8 @@ inline void write(const fs::path& path, std::string_view text = "text") {
   std::ofstream(path, std::ios::binary | std::ios::trunc) << text;
 }
 
+inline std::unique_ptr<Notifier> inotify() { return std::make_unique<Inotify>(std::move(*Inotify::open())); }
+
 inline Lines lines_of(const Event& event) {
   Lines lines;
   const auto data = event.data.json();
@@ -83,12 +93,18 @@ inline Lines lines_of(const Event& event) {
 
 class Watching {
  public:
-  Watching() { options.name = "code", options.path = folder.path() / "root", fs::create_directory(options.path); }
+  Watching() {
+    options.name = "code", options.path = folder.path() / "root", fs::create_directory(options.path);
+    // The same tests, with the kernel's other way to tell (tests/CMakeLists.txt).
+    if (const char* backend = std::getenv("HARK_TEST_BACKEND"); backend != nullptr && std::string_view(backend) == "fanotify" && Fanotify::open()) {
+      options.backend = FileWatcherOptions::Backend::fanotify;
+    }
+  }
 
   fs::path operator/(const std::string& path) const { return folder.path() / "root" / path; }
 
   Status start() {
-    if (!source) source = make_file_watcher(options, loop, *clock);
+    if (!source) source = make_file_watcher(options, {loop, *clock, workers, marks});
     return source->start(host);
   }
 
@@ -130,7 +146,9 @@ class Watching {
   SystemClock real_clock;
   const Clock* clock = &real_clock;
   Loop loop;
-  WatcherHost host{loop};
+  KeptMarks marks;
+  Workers workers{"test", 1};
+  WatcherHost host{loop, marks};
   std::unique_ptr<Source> source;
 
  private:
