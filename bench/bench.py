@@ -15,6 +15,8 @@ import sys
 import tempfile
 import time
 
+import trees
+
 SECRET = "bench-secret"
 HANDLERS = 2  # hark's cap, and the floor's threads: the machine's cores as the reference has them
 
@@ -23,7 +25,7 @@ arguments.add_argument("build")
 arguments.add_argument("--rounds", type=int, default=3)
 arguments.add_argument("--events", type=int, default=500)
 arguments.add_argument("--seconds", type=float, default=3)
-arguments.add_argument("--only", default="file,webhook,starts,route,idle", help="also: backlog, which takes minutes")
+arguments.add_argument("--only", default="file,webhook,starts,route,idle", help="also: trees and backlog, which take minutes")
 arguments.add_argument("--backlog", type=int, default=1_000_000, help="events of a backlog")
 options = arguments.parse_args()
 build = pathlib.Path(options.build).resolve()
@@ -518,6 +520,8 @@ if "webhook" in only:
 if "starts" in only:
     rate_table(f"\nStarts of /bin/true, {HANDLERS} at once", {"floor": starts_floor, "hark": starts_hark}, "floor")
     rate_table("\nThe same while 64 connections post", {"floor": starts_floor_under_load, "hark": starts_under_load}, "floor")
+if "trees" in only:
+    trees.run(hark, programs, options.rounds, statistics.median, print_row)
 if "route" in only:
     print("\nEvents routed, filtered, keyed, queued and taken on one core")
     for rules in (10, 1000, 10_000):

@@ -277,12 +277,23 @@ void add_cron(CLI::App& app, Parsed& p) {
   auto& cron = *app.add_subcommand("cron", "Schedules");
   cron.require_subcommand(1);
   example(cron, "hark cron next '0 9 * * MON'");
-  auto& next = *cron.add_subcommand("next", "When an expression fires next");
-  next.add_option("expression", p.cron.words, "Five fields, six with seconds first, or @daily and the like")->option_text(" ")->required();
-  next.add_option("-n,--count", p.cron.count, "How many times (default: " + std::to_string(p.cron.count) + ")")->option_text("COUNT")->check(CLI::Range(1, 1000));
-  next.add_option("--timezone", p.cron.timezone, "IANA name, for example Europe/Berlin (default: local)")->option_text("ZONE");
-  add_json(next, p.cron.json);
+  const auto add = [&](const char* name, const char* what) -> CLI::App& {
+    auto& command = *cron.add_subcommand(name, what);
+    command.add_option("expression", p.cron.words, "Five fields, six with seconds first, or @daily and the like")->option_text(" ")->required();
+    command.add_option("-n,--count", p.cron.count, "How many times (default: " + std::to_string(p.cron.count) + ")")->option_text("COUNT")->check(CLI::Range(1, 1000));
+    command.add_option("--timezone", p.cron.timezone, "IANA name, for example Europe/Berlin (default: local)")->option_text("ZONE");
+    command.add_option("--from", p.cron.from, "Times after this one: 2026-03-29, '2026-03-29 01:30' or RFC 3339 (default: now)")->option_text("TIME");
+    command.add_option("--dst", p.cron.dst, "What becomes of times that daylight saving skips or repeats, as the source's key `dst`: cron, skip, all (default: cron)")
+        ->option_text("RULE")
+        ->check(CLI::IsMember({"cron", "skip", "all"}));
+    add_json(command, p.cron.json);
+    return command;
+  };
+  auto& next = add("next", "When an expression fires next");
   example(next, "hark cron next '0 9 * * MON' --timezone Europe/Berlin");
+  auto& explain = add("explain", "What an expression means, field by field, and when it fires next");
+  example(explain, "hark cron explain '0 9 15W * *' --from 2026-01-01");
+  explain.callback([&p] { p.run = [&p] { return cron_explain_command(p.cron); }; });
   next.callback([&p] { p.run = [&p] { return cron_next_command(p.cron); }; });
 }
 

@@ -111,9 +111,12 @@ int config_plan_command(const CommonOptions& common);
 struct CronCommand {
   std::vector<std::string> words;  // one, when it was quoted
   std::string timezone;
+  std::string from;  // RFC 3339, or a date, or a date and a time in the time zone; empty: now
+  std::string dst = "cron";
   std::size_t count = 5;
   bool json = false;
 };
 int cron_next_command(const CronCommand& command);
+int cron_explain_command(const CronCommand& command);
 
 }  // namespace hark

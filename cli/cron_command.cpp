@@ -1,9 +1,14 @@
+#include <ctime>
+#include <optional>
+#include <vector>
+
 #include <nlohmann/json.hpp>
 
 #include "cli/commands.h"
 #include "cli/exit_codes.h"
 #include "cli/output.h"
 #include "core/cron.h"
+#include "core/cron_words.h"
 #include "platform/clock.h"
 #include "platform/zoneinfo.h"
 
@@ -25,38 +30,93 @@ std::string local_text(WallTime time, const TimeZone& zone) {
   return std::string(kDays[day.c_encoding()]) + " " + text + suffix;
 }
 
+// A date, or a date and a time, by the clock of the zone.
+std::optional<WallTime> local_time(const std::string& text, const TimeZone& zone) {
+  std::tm read{};
+  for (const char* format : {"%Y-%m-%d %H:%M:%S", "%Y-%m-%dT%H:%M:%S", "%Y-%m-%d %H:%M", "%Y-%m-%dT%H:%M", "%Y-%m-%d"}) {
+    read = {};
+    const char* end = strptime(text.c_str(), format, &read);
+    if (end == nullptr || *end != '\0') continue;
+    const auto day = std::chrono::year_month_day(std::chrono::year(read.tm_year + 1900), std::chrono::month(unsigned(read.tm_mon + 1)),
+                                                 std::chrono::day(unsigned(read.tm_mday)));
+    if (!day.ok()) return std::nullopt;
+    const auto time = std::chrono::hours(read.tm_hour) + std::chrono::minutes(read.tm_min) + std::chrono::seconds(read.tm_sec);
+    return zone.to_moments(std::chrono::local_days(day) + time).first;
+  }
+  return std::nullopt;
+}
+
+struct Asked {
+  Cron cron;
+  TimeZone zone;
+  WallTime after;  // the times wanted are later
+};
+
+Result<Asked> read_command(const CronCommand& command) {
+  if (command.words.size() != 1) {
+    return Error{"the expression came as " + std::to_string(command.words.size()) + " words, wanted one",
+                 "quote it, or the shell takes it apart: hark cron next '0 9 * * MON'"};
+  }
+  auto cron = Cron::parse(command.words.front());
+  if (!cron) return cron.error();
+  if (command.dst == "skip") cron->set_dst(DstRule::skip);
+  if (command.dst == "all") cron->set_dst(DstRule::all);
+  auto zone = command.timezone.empty() ? local_zone() : find_zone(command.timezone);
+  if (!zone) return zone.error();
+  auto after = SystemClock().now().wall;
+  if (!command.from.empty()) {
+    auto from = from_rfc3339(command.from);
+    if (!from) from = local_time(command.from, *zone);
+    if (!from) return Error{"--from " + output::printable(command.from) + " is no time", "write 2026-03-29, '2026-03-29 01:30' or 2026-03-29T01:30:00+01:00"};
+    after = *from - std::chrono::microseconds(1);
+  }
+  return Asked{*cron, *zone, after};
+}
+
+nlohmann::json as_json(const std::vector<WallTime>& slots) {
+  auto list = nlohmann::json::array();
+  for (const auto slot : slots) list.push_back(to_rfc3339(slot));
+  return list;
+}
+
 }  // namespace
 
 int cron_next_command(const CronCommand& command) {
-  if (command.words.size() != 1) {
-    output::complain(Error{"the expression came as " + std::to_string(command.words.size()) + " words, wanted one",
-                           "quote it, or the shell takes it apart: hark cron next '0 9 * * MON'"});
+  const auto asked = read_command(command);
+  if (!asked) {
+    output::complain(asked.error());
     return exit_code::kUsage;
   }
-  const auto& expression = command.words.front();
-  const auto cron = Cron::parse(expression);
-  if (!cron) {
-    output::complain(cron.error());
+  const auto slots = next_slots(asked->cron, asked->after, asked->zone, command.count);
+  if (command.json) {
+    output::print_json({{"cron", command.words.front()}, {"timezone", asked->zone.name()}, {"next", as_json(slots)}});
+    return exit_code::kOk;
+  }
+  for (const auto slot : slots) output::print_line(local_text(slot, asked->zone));
+  if (asked->cron.at_boot()) output::print_line(explain(asked->cron).rules.front());
+  return exit_code::kOk;
+}
+
+int cron_explain_command(const CronCommand& command) {
+  const auto asked = read_command(command);
+  if (!asked) {
+    output::complain(asked.error());
     return exit_code::kUsage;
   }
-  const auto zone = command.timezone.empty() ? local_zone() : find_zone(command.timezone);
-  if (!zone) {
-    output::complain(zone.error());
-    return exit_code::kUsage;
+  const auto words = explain(asked->cron);
+  const auto slots = next_slots(asked->cron, asked->after, asked->zone, command.count);
+  if (command.json) {
+    nlohmann::json fields = nlohmann::json::object();
+    for (const auto& [name, text] : words.fields) fields[name] = text;
+    output::print_json({{"cron", command.words.front()}, {"timezone", asked->zone.name()}, {"fields", fields}, {"rules", words.rules}, {"next", as_json(slots)}});
+    return exit_code::kOk;
   }
-  auto after = SystemClock().now().wall;
-  auto slots = nlohmann::json::array();
-  for (std::size_t i = 0; i < command.count; ++i) {
-    const auto next = cron->next(after, *zone);
-    if (!next) break;
-    after = *next;
-    if (command.json) {
-      slots.push_back(to_rfc3339(*next));
-    } else {
-      output::print_line(local_text(*next, *zone));
-    }
-  }
-  if (command.json) output::print_json({{"cron", expression}, {"timezone", zone->name()}, {"next", slots}});
+  for (const auto& [name, text] : words.fields) output::print_line(name + std::string(14 - name.size(), ' ') + text);
+  for (const auto& rule : words.rules) output::print_line(rule);
+  if (slots.empty()) return exit_code::kOk;
+  output::print_line("");
+  output::print_line("next in " + asked->zone.name() + ":");
+  for (const auto slot : slots) output::print_line("  " + local_text(slot, asked->zone));
   return exit_code::kOk;
 }
 

@@ -112,6 +112,7 @@ std::optional<LocalTime> Cron::next_reading(LocalTime from) const {
 }
 
 std::optional<WallTime> Cron::next(WallTime after, const TimeZone& zone) const {
+  if (at_boot_) return std::nullopt;
   // Within a stretch of unchanging offset wall clock and real time run side by side; between two stretches the rules of cron(8)
   // apply. The first stretch is that of `after`, so that a jump in the very next second is not missed.
   const sys_seconds start = std::max(whole_seconds(after), kEarliest);
@@ -122,14 +123,14 @@ std::optional<WallTime> Cron::next(WallTime after, const TimeZone& zone) const {
   }
   sys_seconds from = start + seconds{1};
   for (auto stretch = zone.stretch_at(start); from < kLatest; stretch = zone.stretch_at(from)) {
-    const auto reading = next_reading(first_new_reading(zone, stretch, from, follows_real_time_));
+    const auto reading = next_reading(first_new_reading(zone, stretch, from, follows_real_time_ || dst_ == DstRule::all));
     if (!reading) return std::nullopt;
     const sys_seconds moment{reading->time_since_epoch() - stretch.offset};
     if (moment < stretch.end) return moment;
 
     const seconds change = zone.stretch_at(stretch.end).offset - stretch.offset;
     const bool skipped = moment - change < stretch.end;
-    if (skipped && !follows_real_time_ && is_small_jump_forward(change)) return stretch.end;
+    if (skipped && !follows_real_time_ && dst_ != DstRule::skip && is_small_jump_forward(change)) return stretch.end;
     // No later reading matches before this one, so that the stretches well before it need no look. Except that a jump back soon
     // after `from` may show earlier readings again.
     const bool may_repeat = stretch.end - from < kBeyondChanges;

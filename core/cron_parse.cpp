@@ -312,13 +312,9 @@ Error unknown_macro(const Piece& piece) {
   const auto words = split(piece, " \t", false);
   const auto name = lower(words.front().text);
   const std::string place = " (column " + std::to_string(piece.column) + ")";
-  if (name == "@reboot") {
-    return {"@reboot" + place + " is not supported yet: a schedule knows times, not the start of the machine",
-            "let what starts the daemon call `hark daemon trigger` after it"};
-  }
   std::string known;
   for (const auto& [macro, expansion] : kMacros) known += (known.empty() ? "" : " ") + std::string(macro);
-  return {quoted(piece.text) + place + " is no name of a schedule", "known are " + known};
+  return {quoted(piece.text) + place + " is no name of a schedule", "known are " + known + " @reboot, and @every with a duration"};
 }
 
 std::optional<Error> wrong_text(const Piece& whole) {
@@ -373,6 +369,11 @@ Result<Cron> CronParser::parse(const Piece& whole) {
   }
   if (whole.text.front() == '@') {
     const auto wanted = lower(whole.text);
+    if (wanted == "@reboot") {
+      Cron cron;
+      cron.at_boot_ = true;
+      return cron;
+    }
     const auto macro = std::find_if(kMacros.begin(), kMacros.end(), [&](const auto& row) { return row.first == wanted; });
     return macro == kMacros.end() ? Result<Cron>(unknown_macro(whole)) : parse({macro->second, 1});
   }

@@ -149,7 +149,7 @@ void read_cron(TableReader& reader, ScheduleOptions& options) {
   }
   // Which day the search begins does not matter: it looks over all leap years' distance. A fixed one keeps this free of clocks.
   constexpr WallTime kAnyDay = std::chrono::sys_days(std::chrono::year(2025) / 1 / 1);
-  if (!parsed->next(kAnyDay, TimeZone::utc())) reader.fail(*cron, "cron", shown(*cron) + " never fires");
+  if (!parsed->at_boot() && !parsed->next(kAnyDay, TimeZone::utc())) reader.fail(*cron, "cron", shown(*cron) + " never fires");
 }
 
 ScheduleOptions read_schedule(TableReader& reader) {
@@ -164,6 +164,9 @@ ScheduleOptions read_schedule(TableReader& reader) {
   } else if (!reader.has("timezone")) {
     reader.show("timezone", "\"local\"", nullptr);
   }
+  const auto dst = reader.choice("dst", {"cron", "skip", "all"}, "cron");
+  if (dst == "skip") options.dst = DstRule::skip;
+  if (dst == "all") options.dst = DstRule::all;
   options.jitter = reader.duration("jitter", "0s", Duration::zero());
   const std::string catch_up = reader.choice("catch_up", {"none", "one", "all"}, "none");
   if (catch_up == "one") options.catch_up = ScheduleOptions::CatchUp::one;
@@ -238,7 +241,7 @@ const std::array kTypes = {
                [](auto& reader, auto&) -> SourceOptions { return read_git_push(reader); }},
     SourceType{"webhook", {"path", "provider", "secret", "secret_file", "credential", "unsigned", "signature_header", "signature_algorithm", "signature_encoding", "signature_prefix", "tolerance", "allow", "headers", "query", "body", "respond", "respond_timeout", "response", "max_body", "rate_limit"},
                [](auto& reader, auto& context) -> SourceOptions { return read_webhook(reader, context); }},
-    SourceType{"schedule", {"cron", "timezone", "jitter", "catch_up", "catch_up_limit"},
+    SourceType{"schedule", {"cron", "timezone", "dst", "jitter", "catch_up", "catch_up_limit"},
                [](auto& reader, auto&) -> SourceOptions { return read_schedule(reader); }},
     SourceType{"manual", {}, [](auto&, auto&) -> SourceOptions { return ManualOptions{}; }},
 };

@@ -3,7 +3,9 @@
 #include <algorithm>
 
 #include "core/time_zone.h"
+#include "platform/boot_id.h"
 #include "platform/clock.h"
+#include "sources/marks.h"
 #include "state/last_run.h"
 
 namespace hark {
@@ -25,7 +27,7 @@ std::unique_ptr<Source> make(const ScheduleOptions& options, const std::string& 
     const auto since = all_since.find(name);
     if (known == last_run.schedules.end()) return since == all_since.end() ? std::nullopt : std::optional(since->second);
     return since == all_since.end() ? known->second : std::max(known->second, since->second);
-  });
+  }, parts.marks, boot_id());
 }
 std::unique_ptr<Source> make(const ManualOptions&, const std::string&, const SourceParts&) { return nullptr; }
 
@@ -44,6 +46,8 @@ void note_since(const SourceSettings& source, const SourceSettings* before, bool
     if (!parts.last_run.schedules.contains(source.name)) parts.schedules_since[source.name] = now;
     return;
   }
+  // One that is added while the machine runs is for its next start.
+  if (const auto cron = Cron::parse(schedule->cron); cron && cron->at_boot()) parts.marks.note_marks(source.name, {{std::string(kBootMark), boot_id()}});
   const auto* old = before == nullptr ? nullptr : std::get_if<ScheduleOptions>(&before->options);
   const bool same_plan = old != nullptr && old->cron == schedule->cron && old->timezone == schedule->timezone;
   if (!same_plan) parts.schedules_since[source.name] = WallTime(whole_seconds(now)) - std::chrono::microseconds(1);

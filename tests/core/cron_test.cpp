@@ -34,9 +34,10 @@ const char* const kNewYork = "EST5EDT,M3.2.0,M11.1.0";
 const char* const kLordHowe = "<+1030>-10:30<+11>-11,M10.1.0,M4.1.0";
 
 // The slots of (from, to] as the zone's clock shows them.
-std::string slots(const std::string& expression, const char* rule, const std::string& from, const std::string& to) {
+std::string slots(const std::string& expression, const char* rule, const std::string& from, const std::string& to, DstRule dst = DstRule::cron) {
   const auto place = zone(rule);
-  const auto parsed = cron(expression);
+  auto parsed = cron(expression);
+  parsed.set_dst(dst);
   std::string text;
   for (auto slot = parsed.next(utc(from), place); slot && *slot <= utc(to); slot = parsed.next(*slot, place)) {
     text += (text.empty() ? "" : " ") + to_rfc3339(*slot, place).substr(5);
@@ -276,7 +277,7 @@ TEST_CASE("cron: errors name the field, the column and the right spelling") {
       {"0 0 * * * /usr/bin/backup --all --now", "the cron expression has 8 fields", "handler"},
       {"CRON_TZ=Europe/Berlin 0 9 * * *", "a time zone in front", "timezone"},
       {"TZ=UTC 0 0 9 * * *", "a time zone in front", "timezone"},
-      {"@reboot", "@reboot (column 1) is not supported yet", "hark daemon trigger"},
+      {"@reboot now", "\"@reboot now\" (column 1)", "@reboot"},
       {"@every", "@every (column 1) wants one duration", "@every 90s"},
       {"@every 5", "@every (column 1) wants one duration", ""},
       {"@every 5m 3s", "@every (column 1) wants one duration", ""},
@@ -409,4 +410,30 @@ TEST_CASE("cron: @every goes by multiples since 1970, whenever it was first aske
   CHECK(cron->next(zero - 90s, TimeZone::utc()) == zero);
   CHECK(cron->next(zero - 91s, TimeZone::utc()) == zero - 90s);
   CHECK(Cron::parse(" @Every 1h30m ")->next(zero, TimeZone::utc()) == zero + 90min);
+}
+
+TEST_CASE("cron: what daylight saving skips or repeats, by the rule that was chosen") {
+  struct Row {
+    DstRule rule;
+    const char* forward;  // of 2:30 in Berlin
+    const char* back;
+  };
+  for (const auto& row : {Row{DstRule::cron, "03-28T02:30:00+01:00 03-29T03:00:00+02:00 03-30T02:30:00+02:00", "10-25T02:30:00+02:00 10-26T02:30:00+01:00"},
+                          Row{DstRule::skip, "03-28T02:30:00+01:00 03-30T02:30:00+02:00", "10-25T02:30:00+02:00 10-26T02:30:00+01:00"},
+                          Row{DstRule::all, "03-28T02:30:00+01:00 03-29T03:00:00+02:00 03-30T02:30:00+02:00",
+                              "10-25T02:30:00+02:00 10-25T02:30:00+01:00 10-26T02:30:00+01:00"}}) {
+    CAPTURE(int(row.rule));
+    CHECK(slots("30 2 * * *", kBerlin, "2026-03-28T00:00:00Z", "2026-03-30T12:00:00Z", row.rule) == row.forward);
+    CHECK(slots("30 2 * * *", kBerlin, "2026-10-24T12:00:00Z", "2026-10-26T12:00:00Z", row.rule) == row.back);
+    // A wildcard follows the clock in any case.
+    CHECK(slots("30 */2 * * *", kBerlin, "2026-03-29T00:00:00Z", "2026-03-29T03:00:00Z", row.rule) == "03-29T04:30:00+02:00");
+  }
+}
+
+TEST_CASE("cron: @reboot is no time") {
+  const auto cron = Cron::parse(" @Reboot ");
+  REQUIRE(cron.ok());
+  CHECK(cron->at_boot());
+  CHECK_FALSE(Cron::parse("@daily")->at_boot());
+  CHECK_FALSE(cron->next(WallTime{}, TimeZone::utc()));
 }

@@ -11,6 +11,7 @@
 
 #include "platform/clock.h"
 #include "platform/loop.h"
+#include "tests/support/kept_marks.h"
 
 using namespace hark;
 using namespace std::chrono;
@@ -52,11 +53,13 @@ struct Bench {
   Loop loop;
   SystemClock clock;
   FakeHost host{loop};
+  hark::test::KeptMarks marks;
+  std::string boot = "first";
   std::optional<WallTime> last;
   std::unique_ptr<Source> schedule;
 
   void start(ScheduleOptions options) {
-    schedule = make_schedule(std::move(options), loop, clock, [this] { return last; });
+    schedule = make_schedule(std::move(options), loop, clock, [this] { return last; }, marks, boot);
     const auto status = schedule->start(host);
     REQUIRE_MESSAGE(status.ok(), status.error().text());
   }
@@ -180,8 +183,40 @@ TEST_CASE("schedule: a wrong expression or zone is an error of start") {
     options.name = "wrong";
     options.cron = cron;
     options.timezone = zone;
-    const auto schedule = make_schedule(options, bench.loop, bench.clock, [] { return std::nullopt; });
+    const auto schedule = make_schedule(options, bench.loop, bench.clock, [] { return std::nullopt; }, bench.marks, bench.boot);
     CHECK_FALSE(schedule->start(bench.host).ok());
     schedule->stop();
   }
+}
+
+TEST_CASE("schedule: @reboot is offered once after each start of the machine, and again until it is taken") {
+  Bench bench;
+  auto options = every_second();
+  options.cron = "@reboot";
+  bench.host.refuse = 1;
+  bench.start(options);
+  REQUIRE(bench.run_until(2));  // refused once
+  const auto& event = bench.host.events.back();
+  CHECK(event.dedupe_key == "schedule/tick/boot/first");
+  CHECK(event.data.json().at("cron") == "@reboot");
+  bench.marks.note_marks("tick", event.marks);  // as the engine does with what is taken
+
+  bench.start(options);
+  bench.loop.run_once(50ms);
+  CHECK(bench.host.events.size() == 2);
+  bench.boot = "second";
+  bench.start(options);
+  REQUIRE(bench.run_until(3));
+  CHECK(bench.host.events.back().dedupe_key == "schedule/tick/boot/second");
+}
+
+TEST_CASE("schedule: @reboot where the system does not say when it was started is an error") {
+  Bench bench;
+  bench.boot.clear();
+  auto options = every_second();
+  options.cron = "@reboot";
+  const auto schedule = make_schedule(options, bench.loop, bench.clock, [] { return std::nullopt; }, bench.marks, bench.boot);
+  const auto started = schedule->start(bench.host);
+  REQUIRE_FALSE(started.ok());
+  CHECK(started.error().message.find("boot_id") != std::string::npos);
 }
