@@ -80,7 +80,7 @@ void print_status(const json& status, WallTime now) {
     const auto last_state = handler.value("last_state", std::string{"-"});
     rows.push_back({{handler["name"].get<std::string>()}, {std::to_string(handler["running"].get<int>())}, {std::to_string(handler["waiting"].get<int>())},
                     {last ? output::ago(*last, now) : first_comes ? "none yet" : "never"}, {last_state, last ? output::colour_of_state(last_state) : output::Colour::none},
-                    {handler["paused"].get<bool>() ? "paused" : handler.contains("breaker") ? "breaker " + handler["breaker"]["state"].get<std::string>() + until(handler["breaker"]) : "", output::Colour::yellow}});
+                    {handler["paused"].get<bool>() ? "paused" : handler.contains("overdue_since") ? "overdue since " + output::ago(*from_rfc3339(handler["overdue_since"].get<std::string>()), now) : handler.contains("breaker") ? "breaker " + handler["breaker"]["state"].get<std::string>() + until(handler["breaker"]) : "", output::Colour::yellow}});
   }
   if (!rows.empty()) {
     output::print_line("");

@@ -48,6 +48,12 @@ struct HandlerEnd {
   static constexpr std::string_view kName = "event:handler:end";
   RunPtr run;
 };
+struct HandlerOverdue {  // it has not succeeded for as long as it was expected to
+  static constexpr std::string_view kName = "handler:overdue";
+  std::string handler;
+  Duration expect_every{};
+  std::optional<WallTime> last_success;
+};
 struct SourceStarted {
   static constexpr std::string_view kName = "source:started";
   std::string source;
@@ -113,7 +119,7 @@ struct Note {  // what else there is to say, for people: "hark is ready"
   std::string message;
 };
 
-using Any = std::variant<EventReceived, EventQueued, EventDropped, EventRefused, HandlerStart, HandlerEnd, SourceStarted, SourceStopped, SourceError, RunQueued,
+using Any = std::variant<EventReceived, EventQueued, EventDropped, EventRefused, HandlerStart, HandlerEnd, HandlerOverdue, SourceStarted, SourceStopped, SourceError, RunQueued,
                          RunStarted, RunComplete, RunRetry, RunFailed, IterationStarted, IterationComplete, PhaseStarted, PhaseComplete, Note>;
 
 std::string_view name(const Any& any);

@@ -204,6 +204,17 @@ inline constexpr auto kPollHandOver = 500ms;
 // Less than that no writer pauses between two strokes.
 inline constexpr auto kStableForLeast = 10ms;
 
+// How often a handler that is expected to succeed is looked at, at the least.
+inline constexpr auto kOverdueCheck = 60s;
+
+// Pings of handlers' runs (reporters/pings.h): so many may wait for their turn, each has so long and so many attempts, and at the end of the
+// daemon those that are left get this long together.
+inline constexpr std::size_t kPingsWaiting = 1000;
+inline constexpr auto kPingTimeout = 5s;
+inline constexpr int kPingAttempts = 3;
+inline constexpr auto kPingPause = 1s;
+inline constexpr auto kPingsAtEnd = 2s;
+
 // Folders that could not be watched are tried and scanned again after half of this at first: soon enough to be of use, rare enough for a large tree.
 inline constexpr auto kUnwatchedRetryFirst = 30s;
 inline constexpr auto kUnwatchedRetryMax = 10min;

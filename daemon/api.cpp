@@ -18,6 +18,7 @@
 #include "daemon/places.h"
 #include "daemon/reload.h"
 #include "daemon/replay.h"
+#include "daemon/overdue.h"
 #include "daemon/source_supervisor.h"
 #include "platform/clock.h"
 #include "platform/http_server.h"
@@ -100,6 +101,7 @@ json handlers_json(const ApiParts& parts) {
       one["breaker"] = {{"state", open ? "open" : "half open"}, {"failures", breaker->second.failures()}};
       if (open) one["breaker"]["until"] = to_rfc3339(now.wall + std::chrono::duration_cast<std::chrono::microseconds>(breaker->second.until() - now.steady));
     }
+    if (const auto since = overdue_since(*handler, parts.engine, now.wall)) one["overdue_since"] = to_rfc3339(*since);
     const auto& known = parts.engine.last_run().handlers;
     if (const auto last = known.find(name); last != known.end()) {
       if (last->second.last_run) one["last_run"] = to_rfc3339(*last->second.last_run);

@@ -1,10 +1,12 @@
 #include <algorithm>
 #include <chrono>
 #include <string>
+#include <utility>
 
 #include "core/limits.h"
 #include "daemon/config_mapping.h"
 #include "daemon/config_show.h"
+#include "platform/http_url.h"
 
 namespace hark {
 namespace {
@@ -28,17 +30,32 @@ void read_on_busy(TableReader& reader, Handler& handler) {
   reader.show("max_concurrent", "1", nullptr);
 }
 
-void read_on_failure(TableReader& reader, const MappingContext& context, Handler& handler) {
-  const ConfigNode* node = reader.text("on_failure");
-  if (node == nullptr) return;
-  reader.show_text("on_failure", *node);
+// The name of another handler; empty: none.
+std::string read_other_handler(TableReader& reader, const MappingContext& context, const Handler& handler, std::string_view key) {
+  const ConfigNode* node = reader.text(key);
+  if (node == nullptr) return {};
+  reader.show_text(key, *node);
   const auto& names = context.handler_names;
   if (node->text == handler.name) {
-    reader.fail(*node, "on_failure", "is the handler itself; expected another one");
+    reader.fail(*node, key, "is the handler itself; expected another one");
   } else if (std::find(names.begin(), names.end(), node->text) == names.end()) {
-    reader.fail(*node, "on_failure", "there is no handler " + shown(*node) + suggestion(node->text, names));
+    reader.fail(*node, key, "there is no handler " + shown(*node) + suggestion(node->text, names));
   }
-  handler.on_failure = node->text;
+  return node->text;
+}
+
+void read_ping(TableReader& outer, PingUrls& ping) {
+  const ConfigNode* table = outer.table("ping");
+  if (table == nullptr) return;
+  TableReader reader = outer.within(*table, "ping");
+  for (const auto& [key, url] : {std::pair("start", &ping.start), std::pair("success", &ping.success), std::pair("failure", &ping.failure)}) {
+    const ConfigNode* node = reader.text(key);
+    if (node == nullptr) continue;
+    reader.show_text(key, *node);
+    if (!parse_http_url(node->text)) reader.fail(*node, key, "expected a URL that begins with http:// or https://, found " + shown(*node));
+    *url = node->text;
+  }
+  reader.finish();
 }
 
 }  // namespace
@@ -79,7 +96,11 @@ void read_policy(TableReader& reader, const MappingContext& context, Handler& ha
   const auto word = reader.choice("on_interrupt", {"resume", "restart", "fail"}, "resume");
   if (word == "restart") handler.on_interrupt = OnInterrupt::restart;
   if (word == "fail") handler.on_interrupt = OnInterrupt::fail;
-  read_on_failure(reader, context, handler);
+  handler.on_failure = read_other_handler(reader, context, handler, "on_failure");
+  handler.expect_every = reader.duration("expect_every", std::chrono::seconds(1));
+  reader.warn_if_idle("on_overdue", !handler.expect_every, "it is told when `expect_every` has passed");
+  handler.on_overdue = read_other_handler(reader, context, handler, "on_overdue");
+  read_ping(reader, handler.ping);
   handler.allow_self_trigger = reader.boolean("allow_self_trigger", false);
   read_retry(reader, handler.retry);
   read_breaker(reader, handler.breaker);

@@ -106,7 +106,7 @@ void note_unused_handlers(const ConfigNode& handlers, TableReader& reader, const
       std::any_of(settings.sources.begin(), settings.sources.end(), [](const SourceSettings& s) { return s.type == "manual"; });
   if (by_hand) return;
   for (const ConfigEntry& entry : handlers.entries) {
-    const bool tells = std::any_of(settings.handlers.begin(), settings.handlers.end(), [&](const Handler& handler) { return handler.on_failure == entry.key; });
+    const bool tells = std::any_of(settings.handlers.begin(), settings.handlers.end(), [&](const Handler& handler) { return handler.on_failure == entry.key || handler.on_overdue == entry.key; });
     const bool used = tells || std::any_of(settings.sources.begin(), settings.sources.end(), [&](const SourceSettings& source) {
       const auto& names = source.rule.handlers;
       return std::find(names.begin(), names.end(), entry.key) != names.end();

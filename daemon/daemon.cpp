@@ -12,6 +12,8 @@
 #include "daemon/api.h"
 #include "daemon/engine.h"
 #include "daemon/places.h"
+#include "daemon/engine_settings.h"
+#include "daemon/overdue.h"
 #include "daemon/reload.h"
 #include "daemon/source_supervisor.h"
 #include "daemon/sources.h"
@@ -30,6 +32,7 @@
 #include "reporters/detached.h"
 #include "reporters/log.h"
 #include "reporters/metrics.h"
+#include "reporters/pings.h"
 #include "state/journal.h"
 #include "state/last_run.h"
 
@@ -88,6 +91,8 @@ class Daemon {
     emitter_.subscribe("metrics", [this](const lifecycle::Any& event) { metrics_.report(event); });
     emitter_.subscribe("ended runs", [this](const lifecycle::Any& event) { ended_.note(event); });
     emitter_.subscribe("log", [this](const lifecycle::Any& event) { log_thread_(event); });
+    emitter_.subscribe("pings", [this](const lifecycle::Any& event) { pings_(event); });
+    pings_.use(pings_of(settings_));
     emitter_.subscribe("start", [this](const lifecycle::Any& event) { note_warning(event); });
     engine_.set_runner(runner_);
     add_api_routes(api_);
@@ -114,6 +119,7 @@ class Daemon {
       if (auto refusal = refusal_of(refused)) sources_.refused(std::move(*refusal));
     });
     sources_.run(wanted_sources(settings_, nullptr, options_.only_sources, source_parts()));
+    overdue_.check();
     reload_.watch();
     say("info", "hark is ready: " + counted(settings_.sources.size(), "source") + ", " + counted(settings_.handlers.size(), "handler") + ", " +
                     address());
@@ -144,6 +150,8 @@ class Daemon {
     log_->set_level(settings_.log_level);
     runner_.set_threads(std::size_t(settings_.max_concurrent_handlers));
     engine_.reconfigure(settings_);
+    pings_.use(pings_of(settings_));
+    overdue_.check();
     sources_.run(wanted_sources(settings_, &before, options_.only_sources, source_parts()));
     return {};
   }
@@ -227,10 +235,14 @@ class Daemon {
   ProcessActivity activity_;
   RealProcessSpawner processes_;
   RealHttpClient http_client_;
+  Pings pings_{http_client_, [this](const std::string& handler, const Error& error) {
+                 loop_.post([this, text = "'" + handler + "': " + error.text()] { say("warn", text); });
+               }, limits::kPingPause};
   Engine engine_;
   PoolRunner runner_;
   HttpServer server_;
   SourceSupervisor sources_;
+  OverdueWatch overdue_{loop_, clock_, engine_, emitter_};
   Signals signals_;
   EndedRuns ended_{std::to_string(clock_.now().wall.time_since_epoch().count())};
   std::optional<Error> listener_fault_;

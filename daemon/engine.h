@@ -80,6 +80,9 @@ class Engine final : public EventSink, public Marks {
 
   void when_ended(const std::string& event_id, RunsEnded callback) override;
 
+  // A success of this handler is expected, and there was none yet: from when on is kept with the last runs.
+  void expect_from_now(const std::string& handler);
+
   // Deletes one batch of what is beyond the retention. The engine does so by itself as long as the loop runs.
   Result<Journal::Pruned> prune();
 

@@ -52,6 +52,14 @@ std::set<std::string> watching_of(const Settings& settings) {
   return names;
 }
 
+std::map<std::string, PingUrls> pings_of(const Settings& settings) {
+  std::map<std::string, PingUrls> pings;
+  for (const auto& handler : settings.handlers) {
+    if (handler.ping != PingUrls{}) pings.emplace(handler.name, handler.ping);
+  }
+  return pings;
+}
+
 std::set<std::string> restarting_of(const Settings& settings) {
   std::set<std::string> names;
   for (const auto& handler : settings.handlers) {

@@ -42,6 +42,12 @@ void Engine::save_state() {
   });
 }
 
+void Engine::expect_from_now(const std::string& handler) {
+  last_run_.handlers[handler].expected_since = parts_.clock.now().wall;
+  state_dirty_ = settings_.persist_last_run;
+  save_state();
+}
+
 Result<Journal::Pruned> Engine::prune() {
   const auto now = parts_.clock.now().wall;
   const auto ago = [now](Duration age) { return now - std::chrono::duration_cast<std::chrono::microseconds>(age); };

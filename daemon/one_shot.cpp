@@ -11,6 +11,7 @@
 #include "core/nearest.h"
 #include "core/printable.h"
 #include "daemon/engine.h"
+#include "daemon/engine_settings.h"
 #include "daemon/places.h"
 #include "daemon/replay.h"
 #include "executor/pool_runner.h"
@@ -21,6 +22,7 @@
 #include "platform/process.h"
 #include "platform/signals.h"
 #include "platform/workers.h"
+#include "reporters/pings.h"
 #include "state/journal.h"
 #include "state/last_run.h"
 #include "state/run_outputs.h"
@@ -129,6 +131,11 @@ Result<OneShotOutcome> run_event(const Settings& configured, OneShotRequest requ
   RealProcessSpawner processes;
   RealHttpClient http;
   std::random_device device;
+  Pings pings(http, [](const std::string& handler, const Error& error) {
+    std::fprintf(stderr, "hark: %s\n", printable("'" + handler + "': " + error.text(), limits::kLogText).c_str());
+  }, limits::kPingPause);
+  pings.use(pings_of(settings));
+  emitter.subscribe("pings", [&pings](const lifecycle::Any& event) { pings(event); });
   Engine engine(settings,
                 {loop, clock, **journal, files, background, emitter},
                 std::move(last_run), (std::uint64_t(device()) << 32) | device());

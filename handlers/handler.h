@@ -11,6 +11,7 @@
 
 #include "core/backoff.h"
 #include "core/filter.h"
+#include "core/ping_urls.h"
 #include "core/template.h"
 #include "core/time.h"
 
@@ -83,6 +84,9 @@ struct Handler {
   OnBusy on_busy = OnBusy::queue;
   BreakerOptions breaker;
   std::string on_failure;                                   // the handler to run when this one failed for good; empty: none
+  std::optional<Duration> expect_every;                     // it is overdue when it has not succeeded for so long
+  std::string on_overdue;                                   // the handler to run then; empty: none
+  PingUrls ping;
   bool allow_self_trigger = false;                          // what its own runs change may start it again
   std::optional<Duration> timeout;                          // of the whole run
   std::string working_directory;                            // absolute

@@ -126,6 +126,10 @@ Line line(const lifecycle::EventRefused& e) {
 }
 Line line(const lifecycle::HandlerStart& e) { return {"handler '" + e.run->handler + "' begins", ids(*e.run)}; }
 Line line(const lifecycle::HandlerEnd& e) { return {"handler '" + e.run->handler + "' has ended", ids(*e.run)}; }
+Line line(const lifecycle::HandlerOverdue& e) {
+  const auto last = e.last_success ? "its last success began at " + to_rfc3339(*e.last_success) : std::string("there was none yet");
+  return {"'" + e.handler + "' is overdue: a success is expected every " + to_string(e.expect_every) + ", " + last, {{"handler", e.handler}}};
+}
 Line line(const lifecycle::SourceStarted& e) { return {"source '" + e.source + "' is running", {{"source", e.source}}}; }
 Line line(const lifecycle::SourceStopped& e) { return {"source '" + e.source + "' stopped", {{"source", e.source}}}; }
 Line line(const lifecycle::SourceError& e) {
@@ -171,7 +175,7 @@ std::string_view level(const lifecycle::Any& any) {
           return event.level;
         } else if constexpr (std::is_same_v<T, lifecycle::EventRefused>) {
           return event.tells > 0 ? "warn" : "trace";
-        } else if constexpr (std::is_same_v<T, lifecycle::SourceError> || std::is_same_v<T, lifecycle::RunFailed> || std::is_same_v<T, lifecycle::RunRetry>) {
+        } else if constexpr (std::is_same_v<T, lifecycle::SourceError> || std::is_same_v<T, lifecycle::HandlerOverdue> || std::is_same_v<T, lifecycle::RunFailed> || std::is_same_v<T, lifecycle::RunRetry>) {
           return "warn";
         } else if constexpr (std::is_same_v<T, lifecycle::IterationStarted> || std::is_same_v<T, lifecycle::IterationComplete>) {
           return "trace";

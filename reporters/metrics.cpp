@@ -70,6 +70,7 @@ struct Metrics::State {
   Counters refused{registry, "hark_refused_total", "Requests that a source refused before they were events, by source and reason.", {"source", "reason"}};
   Counters runs{registry, "hark_runs_total", "Runs that have ended, by handler and state.", {"handler", "state"}};
   Counters retries{registry, "hark_run_retries_total", "Attempts of runs that another one followed, by handler.", {"handler"}};
+  Counters overdue{registry, "hark_overdue_total", "Windows of expect_every that passed without a success.", {"handler"}};
   Counters source_errors{registry, "hark_source_errors_total", "Times a source became degraded.", {"source"}};
   Histograms run_seconds{registry, "hark_run_duration_seconds", "From a run's start to its end.", "handler"};
   Histograms waiting_seconds{registry, "hark_run_waiting_seconds", "From a run's queueing to its start.", "handler"};
@@ -113,6 +114,8 @@ void Metrics::report(const lifecycle::Any& any) {
           if (event.run->started && event.run->finished) s.run_seconds.observe(event.run->handler, seconds(*event.run->finished - *event.run->started));
         } else if constexpr (std::is_same_v<T, lifecycle::RunRetry>) {
           s.retries.increment({event.run->handler});
+        } else if constexpr (std::is_same_v<T, lifecycle::HandlerOverdue>) {
+          s.overdue.increment({event.handler});
         } else if constexpr (std::is_same_v<T, lifecycle::SourceError>) {
           s.source_errors.increment({event.source});
         }

@@ -39,6 +39,7 @@ Complaint read_handler(const json& object, const std::string& where, LastRun::Ha
   if (!object.is_object()) return where + " is no object";
   if (auto wrong = read_time(object, "last_run", where, into.last_run); !wrong.empty()) return wrong;
   if (auto wrong = read_time(object, "last_success", where, into.last_success); !wrong.empty()) return wrong;
+  if (auto wrong = read_time(object, "expected_since", where, into.expected_since); !wrong.empty()) return wrong;
   if (auto wrong = read_text(object, "last_run_id", where, into.last_run_id); !wrong.empty()) return wrong;
   if (auto wrong = read_text(object, "last_state", where, into.last_state); !wrong.empty()) return wrong;
   if (!into.last_state.empty() && !run_state_from(into.last_state)) return where + ".last_state is no state of a run";
@@ -100,6 +101,7 @@ std::string LastRun::to_json_text() const {
     auto& object = document["handlers"][name] = json::object();
     if (handler.last_run) object["last_run"] = to_rfc3339(*handler.last_run);
     if (handler.last_success) object["last_success"] = to_rfc3339(*handler.last_success);
+    if (handler.expected_since && !handler.last_success) object["expected_since"] = to_rfc3339(*handler.expected_since);
     if (!handler.last_state.empty()) object["last_state"] = handler.last_state;
     if (!handler.last_run_id.empty()) object["last_run_id"] = handler.last_run_id;
   }

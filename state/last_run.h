@@ -1,6 +1,6 @@
 // state.json: when each handler last ran and succeeded, which slot each schedule fired last. Small, readable by people, replaced whole.
 //
-// {"version": 1, "handlers": {NAME: {"last_run", "last_success", "last_state", "last_run_id"}}, "schedules": {NAME: {"last_slot"}}}
+// {"version": 1, "handlers": {NAME: {"last_run", "last_success", "expected_since", "last_state", "last_run_id"}}, "schedules": {NAME: {"last_slot"}}}
 // A file that is cut off, or written by a newer hark, is kept aside as state.json.broken-<time> and said aloud; the start goes on
 // from the journal. Not thread-safe, except save().
 #pragma once
@@ -25,6 +25,7 @@ struct LastRun {
     std::optional<WallTime> last_success;  // when its last successful run started: what {last_run} gives
     std::string last_state;
     std::string last_run_id;
+    std::optional<WallTime> expected_since{};  // since when a success is expected (`expect_every`), while there was none
   };
   std::map<std::string, Handler> handlers;
   std::map<std::string, WallTime> schedules;  // last accepted slot

@@ -287,6 +287,8 @@ TEST_CASE("config errors: handlers and steps") {
        "[handlers.a]\nrun = \"x\"\non_busy = \"lates\"\non_interrupt = \"resum\"\non_failure = \"a\"\n",
        {{"3:11", {"did you mean \"latest\"?"}}, {"4:16", {"did you mean \"resume\"?"}}, {"5:14", {"is the handler itself"}}}},
       {"on_failure of nobody", "[handlers.ab]\nrun = \"x\"\non_failure = \"ba\"\n", {{"3:14", {"there is no handler \"ba\""}}}},
+      {"on_overdue of nobody", "[handlers.ab]\nrun = \"x\"\nexpect_every = \"1d\"\non_overdue = \"ba\"\n", {{"4:14", {"there is no handler \"ba\""}}}},
+      {"pings that are none", "[handlers.a]\nrun = \"x\"\nping = { start = \"ftp://x\", end = \"http://x\" }\n", {{"3:18", {"http:// or https://"}}, {"3:29", {"end"}}}},
       {"a retry's details",
        "[handlers.a]\nrun = \"x\"\nretry = { attempts = 2, jitter = 2, exit_codes = [0], statuses = \"x\", timeouts = 1 }\n",
        {{"3:34", {"jitter", "a number from 0 to 1"}}, {"3:51", {"exit_codes", "an exit status from 1 to 255"}}, {"3:66", {"statuses"}}, {"3:82", {"timeouts"}}}},

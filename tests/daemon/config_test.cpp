@@ -103,7 +103,11 @@ events = ["create", "modify"]
 debounce_ms = 1000
 debounce_max_ms = 10000
 ignore_vcs = false
-catch_up = false
+catch_up = true
+settle = "stable"
+stable_for = "3s"
+backend = "fanotify"
+poll_interval = "9s"
 handlers = ["a", "b"]
 where = ""
 dedupe_window = "1h"
@@ -120,6 +124,10 @@ b.run = "true"
   CHECK(watch.events == std::set<std::string>{"create", "modify"});
   CHECK_FALSE(watch.ignore_vcs);
   CHECK(watch.gather == 50ms);
+  CHECK(watch.catch_up);
+  CHECK(watch.still_for == 3s);
+  CHECK(watch.backend == FileWatcherOptions::Backend::fanotify);
+  CHECK(watch.poll_interval == 9s);
   for (const char* own : {".hark", ".hark/journal.db", ".hark/journal.db-wal", ".hark/state.json", "hark.log"}) {
     INFO(own);
     CHECK(std::find(watch.ignore.begin(), watch.ignore.end(), folder.path() / own) != watch.ignore.end());
@@ -468,6 +476,9 @@ run = "x"
 on_busy = "latest"
 on_interrupt = "fail"
 on_failure = "other"
+expect_every = "26h"
+on_overdue = "other"
+ping = { start = "https://ping.example/x/start", failure = "http://[::1]:8/fail" }
 allow_self_trigger = true
 retry = { attempts = 5, backoff = "3s", jitter = 0.25, exit_codes = [75, 111], statuses = 503, timeouts = false }
 breaker = { failures = 3, cooldown = "2m" }
@@ -487,6 +498,9 @@ retry = { attempts = 3 }
   CHECK(handler.max_concurrent == 1);
   CHECK(handler.on_interrupt == OnInterrupt::fail);
   CHECK(handler.on_failure == "other");
+  CHECK(handler.expect_every == 26h);
+  CHECK(handler.on_overdue == "other");
+  CHECK(handler.ping == PingUrls{"https://ping.example/x/start", "", "http://[::1]:8/fail"});
   CHECK(handler.allow_self_trigger);
   CHECK(handler.retry.attempts == 5);
   CHECK(handler.retry.backoff.first == 3s);

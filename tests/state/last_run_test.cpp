@@ -155,4 +155,17 @@ TEST_CASE("last run: a failure and a run that never started leave the last succe
 }
 
 }  // namespace
+
+TEST_CASE("last runs: since when a success is expected is kept until there is one") {
+  FakeFileSystem files;
+  LastRun state;
+  state.handlers["h"].expected_since = *from_rfc3339("2026-03-01T08:00:00Z");
+  REQUIRE(files.replace("/s/state.json", state.to_json_text()));
+  const auto loaded = LastRun::load(files, "/s/state.json", WallTime{});
+  REQUIRE(loaded);
+  CHECK(loaded->state.handlers.at("h").expected_since == state.handlers["h"].expected_since);
+  state.handlers["h"].last_success = *from_rfc3339("2026-03-02T08:00:00Z");
+  CHECK(state.to_json_text().find("expected_since") == std::string::npos);
+}
+
 }  // namespace hark
