@@ -6,8 +6,8 @@
 namespace hark {
 namespace {
 
-constexpr std::array<std::string_view, 7> kDays = {"Sunday", "Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday"};
-constexpr std::array<std::string_view, 13> kMonths = {"", "January", "February", "March", "April", "May", "June", "July",
+constexpr std::array<std::string_view, 7> kDayNames = {"Sunday", "Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday"};
+constexpr std::array<std::string_view, 13> kMonthNames = {"", "January", "February", "March", "April", "May", "June", "July",
                                                       "August", "September", "October", "November", "December"};
 
 std::string ordinal(std::size_t number) {
@@ -78,17 +78,17 @@ class CronWords {
   static std::string months(const Cron& cron) {
     auto all = cron.months_;
     if (all.set(0).all()) return "every month";
-    return listed(cron.months_, [](std::size_t month) { return std::string(kMonths[month]); });
+    return listed(cron.months_, [](std::size_t month) { return std::string(kMonthNames[month]); });
   }
 
   static std::string weekdays(const Cron& cron) {
     if (cron.weekdays_.all()) return "every day";
-    auto list = listed(cron.weekdays_, [](std::size_t day) { return std::string(kDays[day]); });
-    for (std::size_t day = 0; day < kDays.size(); ++day) {
+    auto list = listed(cron.weekdays_, [](std::size_t day) { return std::string(kDayNames[day]); });
+    for (std::size_t day = 0; day < kDayNames.size(); ++day) {
       for (std::size_t nth = 0; nth < cron.relative_.nth[day].size(); ++nth) {
-        if (cron.relative_.nth[day].test(nth)) add(list, "the " + ordinal(nth + 1) + " " + std::string(kDays[day]));
+        if (cron.relative_.nth[day].test(nth)) add(list, "the " + ordinal(nth + 1) + " " + std::string(kDayNames[day]));
       }
-      if (cron.relative_.last.test(day)) add(list, "the last " + std::string(kDays[day]));
+      if (cron.relative_.last.test(day)) add(list, "the last " + std::string(kDayNames[day]));
     }
     return list;
   }

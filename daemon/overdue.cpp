@@ -13,8 +13,7 @@
 namespace hark {
 namespace {
 
-using std::chrono::duration_cast;
-using std::chrono::microseconds;
+std::chrono::microseconds wall_length(Duration duration) { return std::chrono::duration_cast<std::chrono::microseconds>(duration); }
 
 std::optional<WallTime> counted_since(const Handler& handler, const LastRun& last_run) {
   const auto known = last_run.handlers.find(handler.name);
@@ -25,7 +24,7 @@ std::optional<WallTime> counted_since(const Handler& handler, const LastRun& las
 }  // namespace
 
 std::int64_t windows_missed(WallTime since, Duration expect_every, WallTime now) {
-  return now < since ? 0 : (now - since) / duration_cast<microseconds>(expect_every);
+  return now < since ? 0 : (now - since) / wall_length(expect_every);
 }
 
 OverdueWatch::OverdueWatch(Loop& loop, const Clock& clock, Engine& engine, lifecycle::Emitter& emitter)
@@ -40,7 +39,7 @@ void OverdueWatch::check() {
     auto since = counted_since(*handler, engine_.last_run());
     if (!since) engine_.expect_from_now(name), since = now.wall;
     const auto missed = windows_missed(*since, *handler->expect_every, now.wall);
-    const auto window = duration_cast<microseconds>(*handler->expect_every);
+    const auto window = wall_length(*handler->expect_every);
     if (missed > 0 && std::exchange(told_[name], *since + missed * window) != *since + missed * window) tell(*handler, *since, missed);
     const Duration left = *since + (missed + 1) * window - now.wall;
     next = next ? std::min(*next, left) : left;
@@ -74,7 +73,7 @@ std::optional<WallTime> overdue_since(const Handler& handler, const Engine& engi
   if (!handler.expect_every) return std::nullopt;
   const auto since = counted_since(handler, engine.last_run());
   if (!since || windows_missed(*since, *handler.expect_every, now) == 0) return std::nullopt;
-  return *since + duration_cast<microseconds>(*handler.expect_every);
+  return *since + wall_length(*handler.expect_every);
 }
 
 }  // namespace hark

@@ -138,6 +138,10 @@ class Project:
         found = json.loads(self.hark("history", "--json", "--limit", "1000").stdout)["runs"]
         return [run for run in found if all(run.get(key) == value for key, value in filters.items())]
 
+    def events(self):
+        """The newest first."""
+        return [each["event"] for each in json.loads(self.hark("history", "--events", "--json", "--limit", "1000").stdout)["events"]]
+
     def run_output(self, run_id, step=0):
         return json.loads(self.hark("history", run_id, "--json").stdout)["steps"][step]["output"]
 
