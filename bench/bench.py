@@ -25,7 +25,7 @@ arguments.add_argument("build")
 arguments.add_argument("--rounds", type=int, default=3)
 arguments.add_argument("--events", type=int, default=500)
 arguments.add_argument("--seconds", type=float, default=3)
-arguments.add_argument("--only", default="file,webhook,starts,route,idle", help="also: trees and backlog, which take minutes")
+arguments.add_argument("--only", default="file,webhook,starts,route,schedules,idle", help="also: trees and backlog, which take minutes")
 arguments.add_argument("--backlog", type=int, default=1_000_000, help="events of a backlog")
 options = arguments.parse_args()
 build = pathlib.Path(options.build).resolve()
@@ -416,6 +416,66 @@ def starts_floor_under_load():
             return starts_floor()
 
 
+# Schedules.
+
+def lateness(loaded):
+    """(p50, max) of microseconds from a second's begin to the first instruction of what a schedule starts."""
+    import socket
+    with folder() as at, contextlib.closing(socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)) as stamps:
+        stamps.bind(str(at / "stamp"))
+        stamps.settimeout(10)
+        daemon = Hark(at, f"""
+webhook_port = 0
+[[sources]]
+type = "schedule"
+cron = "* * * * * *"
+handler = "h"
+[[sources]]
+name = "flooded"
+type = "webhook"
+path = "/hook"
+secret = "{SECRET}"
+rate_limit = "1000000/s"
+handler = "busy"
+[handlers.h]
+run = ["{program('stamp')}", "{at}/stamp"]
+[handlers.busy]
+run = "true"
+""")
+        try:
+            daemon.command("pause", "--handler", "busy")
+            flood = None
+            if loaded:
+                port = daemon.status()["listener"]["port"]
+                flood = subprocess.Popen([program("http_load"), str(port), "/hook", "X-Signature", SECRET, "64", "60"], stdout=subprocess.DEVNULL, start_new_session=True)
+            late = []
+            for _ in range(15):
+                stamp = int.from_bytes(stamps.recv(8), "little")
+                real = stamp + time.time_ns() - time.monotonic_ns()
+                late.append(real % 1_000_000_000 / 1000)
+            if flood:
+                flood.kill()
+                flood.wait()
+            late = late[2:]
+            return statistics.median(late), max(late)
+        finally:
+            daemon.stop()
+
+
+def many_schedules():
+    """(s to ready, MB, CPU seconds in 20 s) with 10,000 schedules of which none is due."""
+    with folder() as at:
+        sources = "".join(f'[[sources]]\nname = "s{number}"\ntype = "schedule"\ncron = "{number % 60} {number // 60 % 24} 1 1 *"\ntimezone = "Europe/Berlin"\nhandler = "h"\n' for number in range(10_000))
+        daemon = Hark(at, sources + '[handlers.h]\nrun = "true"\n')
+        try:
+            time.sleep(1)
+            before = cpu_seconds(daemon.process.pid)
+            time.sleep(20)
+            return daemon.ready_ms / 1000, resident_mb(daemon.process.pid), cpu_seconds(daemon.process.pid) - before
+        finally:
+            daemon.stop()
+
+
 # At rest.
 
 def idle():
@@ -527,6 +587,16 @@ if "route" in only:
     for rules in (10, 1000, 10_000):
         figures = [float(output(program("route_rate"), str(rules))[0]) for _ in range(options.rounds)]
         print_row(f"with {rules:,} sources and rules", f"{statistics.median(figures):,.0f}", "/s", "")
+if "schedules" in only:
+    print("\nSchedules")
+    for line in subprocess.run([program("cron_next")], check=True, capture_output=True, text=True).stdout.splitlines():
+        nanoseconds, expression = line.split(" ", 1)
+        print_row(f"the next fire of {expression}", nanoseconds, "ns", "")
+    for name, loaded in (("a second's begin to first instruction", False), ("… while 64 connections post", True)):
+        figures = [lateness(loaded) for _ in range(options.rounds)]
+        print_row(name, f"{statistics.median(f[0] for f in figures):.0f}", "µs p50", f"  at the most {max(f[1] for f in figures):.0f} µs")
+    ready, resident, used = many_schedules()
+    print_row("10,000 schedules: start to ready", f"{ready:.2f}", "s", f"   {resident:.0f} MB resident, {used * 1000:.0f} ms of CPU in 20 s")
 if "idle" in only:
     ready, resident, used = idle()
     print("\nAt rest")
