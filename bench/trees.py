@@ -140,8 +140,6 @@ def tellers(hark, programs, node_modules):
         candidates["inotifywait -m -r"] = lambda at, root: Teller(at, "inotifywait", "-mrq", "-e", "close_write", "--format", "%w%f", str(root))
     if shutil.which("watchman"):
         candidates["watchman"] = Watchman
-    if shutil.which("fswatch"):
-        candidates["fswatch -r"] = lambda at, root: Teller(at, "stdbuf", "-oL", "fswatch", "-r", "--event=Updated", "--event=Created", str(root))
     if (node_modules / "chokidar").exists() and shutil.which("node"):
         candidates["chokidar"] = lambda at, root: Teller(at, "node", "-e", CHOKIDAR, "-", str(root), env=os.environ | {"NODE_PATH": str(node_modules)})
     return candidates

@@ -93,7 +93,12 @@ int cron_next_command(const CronCommand& command) {
     return exit_code::kOk;
   }
   for (const auto slot : slots) output::print_line(local_text(slot, asked->zone));
-  if (asked->cron.at_boot()) output::print_line(explain(asked->cron).rules.front());
+  if (asked->cron.at_boot()) {
+    output::print_line(explain(asked->cron).rules.front());
+  } else if (slots.empty()) {
+    output::complain(Error{"there is no later time before the year 9900", "ask with an earlier --from"});
+    return exit_code::kFailed;
+  }
   return exit_code::kOk;
 }
 

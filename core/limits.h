@@ -210,6 +210,7 @@ inline constexpr auto kOverdueCheck = 60s;
 // Pings of handlers' runs (reporters/pings.h): so many may wait for their turn, each has so long and so many attempts, and at the end of the
 // daemon those that are left get this long together.
 inline constexpr std::size_t kPingsWaiting = 1000;
+inline constexpr std::size_t kPingThreads = 8;
 inline constexpr auto kPingTimeout = 5s;
 inline constexpr int kPingAttempts = 3;
 inline constexpr auto kPingPause = 1s;
@@ -226,6 +227,8 @@ inline constexpr std::size_t kGlobLength = 1000;
 // Of a .gitignore so much is read and so many lines count: each is compared with every name in its folder and below.
 inline constexpr std::size_t kIgnoreFile = 1024 * 1024;
 inline constexpr std::size_t kIgnoreRules = 10'000;
+// A .gitignore that is deleted is known to be so no later than this: files that are newer were made when it did not hold any more.
+inline constexpr auto kRulesLag = std::chrono::seconds(2);
 inline constexpr std::size_t kGlobAlternatives = 256;  // of one pattern, after `{a,b}` is expanded: pairs multiply
 
 // How much of a value is shown in a reason or an error: enough to recognise it, one line of a terminal.

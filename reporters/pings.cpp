@@ -36,13 +36,24 @@ void Pings::send(const std::string& handler, const std::string& url) {
     const std::lock_guard lock(mutex_);
     if (open_ >= limits::kPingsWaiting) return failed_(handler, {"a ping was left out: " + std::to_string(open_) + " wait already", ""});
     ++open_;
+    const auto [at, first] = waiting_.try_emplace(handler);
+    at->second.push_back(url);
+    if (!first) return;
   }
-  thread_.post([this, handler, url] {
+  threads_.post([this, handler] { call_those_of(handler); });
+}
+
+void Pings::call_those_of(const std::string& handler) {
+  std::unique_lock lock(mutex_);
+  for (auto& urls = waiting_.at(handler); !urls.empty(); urls.pop_front()) {
+    const auto url = urls.front();
+    lock.unlock();
     if (!stop_.stop_requested()) call(handler, url);
-    const std::lock_guard lock(mutex_);
+    lock.lock();
     --open_;
     done_.notify_all();
-  });
+  }
+  waiting_.erase(handler);
 }
 
 void Pings::call(const std::string& handler, const std::string& url) {

@@ -1,10 +1,12 @@
 // Tells somebody outside that a handler's run began, succeeded or failed: a GET of the URL that the handler names (`ping`), for services
 // that call for help when nobody calls them (healthchecks and the like). A run never waits for one.
 //
-// One thread of its own, in order; each is tried three times. use() and operator() on the loop; `failed` is called on that thread.
+// Those of one handler go in order, each is tried three times; the others do not wait for them. use() and operator() on the loop;
+// `failed` is called on any thread.
 #pragma once
 
 #include <condition_variable>
+#include <deque>
 #include <functional>
 #include <map>
 #include <mutex>
@@ -12,6 +14,7 @@
 #include <string>
 
 #include "core/lifecycle.h"
+#include "core/limits.h"
 #include "core/ping_urls.h"
 #include "core/result.h"
 #include "platform/workers.h"
@@ -31,6 +34,7 @@ class Pings {
 
  private:
   void send(const std::string& handler, const std::string& url);
+  void call_those_of(const std::string& handler);
   void call(const std::string& handler, const std::string& url);
   bool pause(Duration time);  // false: there is no time left
 
@@ -41,8 +45,9 @@ class Pings {
   std::stop_source stop_;
   std::mutex mutex_;
   std::condition_variable_any done_;
-  std::size_t open_ = 0;  // guarded by mutex_
-  Workers thread_{"hark-pings", 1};
+  std::map<std::string, std::deque<std::string>> waiting_;  // by handler that a thread is at; guarded by mutex_
+  std::size_t open_ = 0;                                    // guarded by mutex_
+  Workers threads_{"hark-pings", limits::kPingThreads};
 };
 
 }  // namespace hark

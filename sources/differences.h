@@ -1,6 +1,7 @@
 // What a scan of a tree found to be different from what was known. Paths are relative to the root. Plain values.
 #pragma once
 
+#include <cstdint>
 #include <string>
 #include <vector>
 
@@ -14,6 +15,7 @@ struct FoundFile {
   FileStamp stamp;
   bool complete = false;   // created: nobody is writing it (see Looked)
   bool untouched = false;  // created: its content is older than what is known of the tree
+  std::int64_t changed_ns = 0;  // created: its ctime
 };
 
 struct Differences {
@@ -21,6 +23,9 @@ struct Differences {
   std::vector<FoundFile> created;
   std::vector<std::string> modified;
   std::vector<FoundFile> removed;
+  // What is known from now on, or not any more, only because other files are ignored now: no change.
+  std::vector<FoundFile> came_into_sight;
+  std::vector<FoundFile> went_out_of_sight;
 };
 
 // A file that went here and came there with the same inode, size and time was renamed.

@@ -1,3 +1,5 @@
+#include <fcntl.h>
+
 #include <algorithm>
 #include <memory>
 #include <optional>
@@ -7,11 +9,12 @@
 #include "core/limits.h"
 #include "platform/clock.h"
 #include "platform/loop.h"
-#include "sources/change_offers.h"
 #include "platform/workers.h"
+#include "sources/change_offers.h"
 #include "sources/fanotify.h"
 #include "sources/inotify.h"
 #include "sources/known_files.h"
+#include "sources/marks.h"
 #include "sources/tree_events.h"
 #include "sources/watch_plan.h"
 
@@ -31,7 +34,7 @@ class NotifiedWatcher final : public Source {
         offers_({options_.name, options_.events, options_.gather, options_.still_for, options_.catch_up ? &marks_ : nullptr},
                 {[this](std::string_view path) { return tree_.knows(path); },
                  [this](std::string_view path) { return tree_.absolute(path); },
-                 [this](std::string_view path) { return *tree_.tree().snapshot().file(path); }},
+                 [this](std::string_view path) { return stamp(path); }},
                 loop_, clock_) {}
   ~NotifiedWatcher() override { stop(); }
 
@@ -41,6 +44,7 @@ class NotifiedWatcher final : public Source {
   void stop() override;
 
  private:
+  FileStamp stamp(std::string_view path);
   Result<std::unique_ptr<Notifier>> notifier() const;
   Status open();
   Status open_somehow();
@@ -57,6 +61,7 @@ class NotifiedWatcher final : public Source {
   void end_turn();
   void recover();
   void tell();
+  void keep_unsaid();
   void fail(Error error);
   void arm_settle();
   void report_health();
@@ -87,6 +92,12 @@ class NotifiedWatcher final : public Source {
   int retries_ = 0;
   std::string degraded_;  // what the host was told last; empty: healthy
 };
+
+FileStamp NotifiedWatcher::stamp(std::string_view path) {
+  const auto* known = tree_.tree().snapshot().file(path);
+  if (known != nullptr && known->looked_at()) return *known;
+  return look(AT_FDCWD, tree_.absolute(path).c_str()).stamp;
+}
 
 Result<std::unique_ptr<Notifier>> NotifiedWatcher::notifier() const {
   if (options_.backend == FileWatcherOptions::Backend::fanotify || needs_fanotify_) {
@@ -137,6 +148,7 @@ Status NotifiedWatcher::start(SourceHost& host) {
   if (auto taken = take_up(); !taken) return taken;
   if (auto opened = open_somehow(); !opened) return opened;
   if (std::exchange(begins_, false)) keep_known_files(marks_, options_.name, plan_.tree, tree_.tree().snapshot());
+  keep_unsaid();
   offers_.mark_rescan();
   host_ = &host;
   settle_timer_ = loop_.timer();
@@ -266,8 +278,17 @@ void NotifiedWatcher::recover() {
 // more may be lost meanwhile (see TreeEvents::refresh_stamps).
 void NotifiedWatcher::tell() {
   if (options_.gather > Duration::zero() || options_.catch_up || tree_.stale_stamps() > limits::kStampsAfterOffer) tree_.refresh_stamps();
+  keep_unsaid();
   offers_.end_turn();
   tree_.refresh_stamps();
+}
+
+void NotifiedWatcher::keep_unsaid() {
+  const auto unsaid = tree_.take_unsaid();
+  if (!options_.catch_up || unsaid.empty()) return;
+  std::vector<std::pair<std::string, std::string>> marks;
+  for (const auto& [path, stamp] : unsaid) marks.emplace_back(path, stamp ? file_mark(*stamp) : std::string());
+  marks_.note_marks(options_.name, std::move(marks));
 }
 
 void NotifiedWatcher::fail(Error error) {

@@ -10,6 +10,7 @@
 #include "sources/change_offers.h"
 #include "sources/folder_listing.h"
 #include "sources/known_files.h"
+#include "sources/marks.h"
 #include "sources/source.h"
 #include "sources/watch_plan.h"
 #include "sources/watched_tree.h"
@@ -114,6 +115,11 @@ void PolledWatcher::on_looked(Look look) {
   busy_ = false;
   took_ = look.took;
   tell(look.differences, offers_.changes());  // also what a look found that did not come to its end: it is known now
+  if (options_.catch_up) {
+    std::vector<std::pair<std::string, std::string>> marks;
+    for (const auto& file : look.differences.went_out_of_sight) marks.emplace_back(file.path, std::string());
+    if (!marks.empty()) parts_.marks.note_marks(options_.name, std::move(marks));
+  }
   if (host_ == nullptr) return;
   if (!look.status) {
     offers_.flush();

@@ -13,6 +13,7 @@ namespace hark {
 Status TreeEvents::open(std::unique_ptr<Notifier> notifier, SteadyTime now, ChangeSet& changes) {
   Differences differences;
   const auto opened = tree_.open(std::move(notifier), known_ ? &differences : nullptr);
+  note_unsaid(differences);
   hark::tell(differences, changes);  // also what a scan found that did not come to its end: it is known now
   if (opened) look_further(now, changes);
   known_ |= opened.ok();
@@ -34,7 +35,7 @@ void TreeEvents::close(ChangeSet& changes) {
   if (!tree_.lost()) refresh_stamps();  // else another tree may stand there by now
   told_.clear();
   overflowed_ = contradicted_ = false;
-  rules_before_.clear();
+  new_rules_.clear();
   tree_.close();
 }
 
@@ -59,21 +60,30 @@ void TreeEvents::resolve_doubts(SteadyTime now, ChangeSet& changes) {
     tell_found(differences, true, now, changes);
     read_on_ = true;
   }
-  for (const auto& [path, before] : std::exchange(rules_before_, {})) {
+  for (const auto& [path, rules] : std::exchange(new_rules_, {})) {
     Folder* folder = tree_.snapshot().folder(path);
     if (folder == nullptr) continue;
     Differences differences;
     differences.nothing_lost = true;
-    tree_.scan_by_rules(*folder, before.get(), &differences);
+    tree_.scan_by_rules(*folder, rules, differences);
+    note_unsaid(differences);
     tell_found(differences, true, now, changes);
     read_on_ = true;
   }
 }
 
 // What follows in the queue is judged by the new rules; the scan, which needs the old ones, comes when it is empty.
-void TreeEvents::renew_rules(Folder& folder) {
-  auto before = tree_.renew_rules(folder);
-  rules_before_.try_emplace(folder.path(), std::move(before));
+void TreeEvents::renew_rules(Folder& folder, std::string_view entry) {
+  auto rules = tree_.renew_rules(folder, entry);
+  new_rules_.try_emplace(folder.path(), std::move(rules));
+}
+
+void TreeEvents::note_unsaid(Differences& differences) {
+  for (auto& file : differences.came_into_sight) unsaid_.push_back({std::move(file.path), file.stamp});
+  for (auto& file : differences.went_out_of_sight) {
+    unsettled_.take(file.path);
+    unsaid_.push_back({std::move(file.path), std::nullopt});
+  }
 }
 
 void TreeEvents::on_event(const Notifier::Event& event, SteadyTime now, ChangeSet& changes) {
@@ -95,7 +105,7 @@ void TreeEvents::on_event(const Notifier::Event& event, SteadyTime now, ChangeSe
 }
 
 void TreeEvents::on_unclear(Folder& folder, std::string_view name) {
-  if (tree_.rules_of(name)) renew_rules(folder);
+  if (tree_.rules_of(name)) renew_rules(folder, name);
   tree_.doubt(folder);
 }
 
@@ -114,7 +124,7 @@ void TreeEvents::on_watched_folder(Folder& folder, std::uint32_t mask, ChangeSet
 
 void TreeEvents::on_file(Folder& folder, const Notifier::Event& event, SteadyTime now, ChangeSet& changes) {
   const auto path = folder.path_of(event.name);
-  if (tree_.rules_of(event.name) && (event.mask & IN_MODIFY) == 0) renew_rules(folder);
+  if (tree_.rules_of(event.name) && (event.mask & IN_MODIFY) == 0) renew_rules(folder, event.name);
   const auto* known = folder.files.find(event.name);
   if ((event.mask & IN_MOVED_TO) != 0) return on_file_arrived(folder, event, path, changes);
   if (known == nullptr) return on_unknown_file(folder, event, path, now, changes);
@@ -170,7 +180,8 @@ void TreeEvents::on_file_arrived(Folder& folder, const Notifier::Event& event, c
   const bool replaced = known && !untold;
   FileStamp stamp;
   if (move) {
-    stamp = move->stamp;
+    // A file that moved before anybody could look at it was never looked at.
+    stamp = move->stamp.looked_at() ? move->stamp : look(AT_FDCWD, absolute(path).c_str()).stamp;
     const auto waited = unsettled_.take(move->path);
     if (waited) {  // the rename says that it is whole, though its writer may still hold it open
       tell(*waited, move->path, changes);
@@ -205,6 +216,10 @@ void TreeEvents::settle(SteadyTime now, ChangeSet& changes) {
   unsettled_.tell(now, [&](const std::string& path, State state) {
     tell(state, path, changes);
     told_.push_back(path);
+    // Written to and not closed, so that nobody has read it anew yet.
+    const auto name = last_segment(path);
+    Folder* folder = tree_.rules_of(name) ? tree_.snapshot().folder_of(path) : nullptr;
+    if (folder != nullptr) renew_rules(*folder, name);
   });
   for (;;) {
     const auto due = std::find_if(moves_.begin(), moves_.end(), [now](const Move& move) { return move.due <= now; });
@@ -248,6 +263,7 @@ void TreeEvents::rescan(ChangeSet& changes) {
   overflowed_ = contradicted_ = false;
   Differences differences;
   tree_.scan_all(&differences);
+  note_unsaid(differences);
   hark::tell(differences, changes);
   tree_.note_empty_queue();
 }

@@ -12,6 +12,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "core/result.h"
@@ -41,6 +42,13 @@ class TreeEvents {
   // Looks at some of the files that open() only listed, where it left any; to be called until it has none left. Reads as read() does.
   void look_further(SteadyTime now, ChangeSet& changes);
   bool has_unlooked() const { return tree_.has_unlooked(); }
+
+  // What became known, or not any more (no stamp), without a change of the file: since the last call.
+  struct Unsaid {
+    std::string path;
+    std::optional<FileStamp> stamp;
+  };
+  std::vector<Unsaid> take_unsaid() { return std::exchange(unsaid_, {}); }
 
   // What the tree already holds is what is known: open() tells the differences to it. Before the first open().
   void know() { known_ = true; }
@@ -75,7 +83,8 @@ class TreeEvents {
   };
 
   void resolve_doubts(SteadyTime now, ChangeSet& changes);
-  void renew_rules(Folder& folder);
+  void renew_rules(Folder& folder, std::string_view entry);
+  void note_unsaid(Differences& differences);
   void on_event(const Notifier::Event& event, SteadyTime now, ChangeSet& changes);
   void on_unclear(Folder& folder, std::string_view name);
   void on_watched_folder(Folder& folder, std::uint32_t mask, ChangeSet& changes);
@@ -107,7 +116,8 @@ class TreeEvents {
   UnsettledFiles unsettled_;
   std::vector<Move> moves_;
   std::vector<std::string> told_;  // their stamps are stale
-  std::map<std::string, std::unique_ptr<FolderRules>> rules_before_;  // folders that say something new of what is ignored: what they said
+  std::map<std::string, WatchedTree::NewRules> new_rules_;  // by folder that says something new of what is ignored
+  std::vector<Unsaid> unsaid_;
   bool overflowed_ = false;
   bool contradicted_ = false;  // what is known cannot be true: all is to be scanned
 };

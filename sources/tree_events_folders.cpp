@@ -21,7 +21,7 @@ bool is_within(const Folder& folder, const Folder& top) {
 }  // namespace
 
 void TreeEvents::on_folder(Folder& parent, const Notifier::Event& event, SteadyTime now, ChangeSet& changes) {
-  if (tree_.rules_of(event.name)) renew_rules(parent);
+  if (tree_.rules_of(event.name)) renew_rules(parent, event.name);
   Folder* child = parent.folder(event.name);
   if ((event.mask & IN_MOVED_TO) != 0) {
     const auto move = take_move(event.cookie, true);

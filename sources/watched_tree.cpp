@@ -3,8 +3,10 @@
 #include <fcntl.h>
 #include <sys/inotify.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <filesystem>
+#include <iterator>
 #include <system_error>
 #include <utility>
 
@@ -86,6 +88,7 @@ void WatchedTree::note_empty_queue() {
 
 void WatchedTree::note_empty_queue(std::uint64_t read) {
   last_empty_ = {read, clock_.now().steady};
+  quiet_ns_ = nanoseconds(clock_.now().wall - limits::kFileTimeGrain);
   if (!empty_) empty_ = last_empty_;
 }
 
@@ -130,6 +133,13 @@ void WatchedTree::scan_all(Differences* differences) {
   why_unwatched_.reset();
   listed_.clear();
   scan(snapshot_.root(), differences);
+  if (differences == nullptr) return;
+  // A file that is still there was not removed: another one that says what is ignored has changed meanwhile.
+  const auto gone = std::partition(differences->removed.begin(), differences->removed.end(), [this](const FoundFile& file) {
+    return look(AT_FDCWD, absolute(file.path).c_str()).kind != EntryKind::file;
+  });
+  std::move(gone, differences->removed.end(), std::back_inserter(differences->went_out_of_sight));
+  differences->removed.erase(gone, differences->removed.end());
 }
 
 void WatchedTree::scan(Folder& top, Differences* differences) {
@@ -186,6 +196,7 @@ void WatchedTree::scan_one(Folder& folder, std::vector<Folder*>& todo, Differenc
   if (seam) seam(folder.path(), "list");
 
   const int error = listing_.read(absolute(folder.path()), folder.parent == nullptr);
+  if (error != 0) listing_.close();
   if (is_gone(error)) return gone(folder);
   if (error != 0) return cannot_watch(folder, error);  // what was known of it stays known until it can be read
   read_rules_of(folder);
@@ -209,6 +220,7 @@ void WatchedTree::scan_one(Folder& folder, std::vector<Folder*>& todo, Differenc
     });
   }
   drop_missing(folder, folders, differences);
+  listing_.close();  // an open folder would keep its file system from being unmounted
   for (const auto& name : folders) todo.push_back(&snapshot_.add_folder(folder, name));
 }
 
@@ -225,7 +237,7 @@ void WatchedTree::list_file(Folder& folder, const FolderListing::Entry& entry, F
   if (differences != nullptr) {
     const FileStamp* known = folder.files.find(name);
     if (known == nullptr) {
-      differences->created.push_back({path_, looked.stamp, looked.complete, looked.modified_ns < known_since_});
+      differences->created.push_back({path_, looked.stamp, looked.complete, looked.modified_ns < known_since_, looked.changed_ns});
     } else if (changed(*known, looked, differences->nothing_lost)) {
       differences->modified.push_back(path_);
     }
@@ -303,19 +315,33 @@ void WatchedTree::read_rules_of(Folder& folder) {
   folder.rules = ignore_files_.read(absolute(folder.path()), rules, repository);
 }
 
-std::unique_ptr<FolderRules> WatchedTree::renew_rules(Folder& folder) {
-  const auto here = absolute(folder.path());
-  const auto has = [&](std::string_view entry) { return look(AT_FDCWD, (here + "/").append(entry).c_str()).kind != EntryKind::missing; };
-  return std::exchange(folder.rules, ignore_files_.read(here, has(IgnoreFiles::kName), has(IgnoreFiles::kRepository)));
+WatchedTree::NewRules WatchedTree::renew_rules(Folder& folder, std::string_view entry) {
+  const auto here = absolute(folder.path()) + "/";
+  const auto at = [&](std::string_view name) { return look(AT_FDCWD, (here + std::string(name)).c_str()); };
+  const auto changed = at(entry);
+  NewRules rules;
+  // When one was deleted nobody says; it is read soon after.
+  const auto deleted_ns = std::max(quiet_ns_, nanoseconds(clock_.now().wall - limits::kRulesLag));
+  rules.since_ns = changed.kind == EntryKind::missing ? deleted_ns : changed.changed_ns;
+  rules.before = std::exchange(folder.rules, ignore_files_.read(here, at(IgnoreFiles::kName).kind != EntryKind::missing,
+                                                                 at(IgnoreFiles::kRepository).kind != EntryKind::missing));
+  return rules;
 }
 
-void WatchedTree::scan_by_rules(Folder& folder, const FolderRules* before, Differences* differences) {
+void WatchedTree::scan_by_rules(Folder& folder, const NewRules& rules, Differences& differences) {
   const auto path = folder.path();
-  scan(folder, differences);
+  scan(folder, &differences);
   Folder* now = snapshot_.folder(path);
   if (now == nullptr) return;
-  std::erase_if(differences->created, [&](const FoundFile& file) { return ignored_below(*now, {now, before}, file.path); });
-  std::erase_if(differences->removed, [&](const FoundFile& file) { return ignored_below(*now, {}, file.path); });
+  const auto move_out = [](std::vector<FoundFile>& files, std::vector<FoundFile>& to, const auto& which) {
+    const auto moved = std::stable_partition(files.begin(), files.end(), [&](const FoundFile& file) { return !which(file); });
+    std::move(moved, files.end(), std::back_inserter(to));
+    files.erase(moved, files.end());
+  };
+  move_out(differences.created, differences.came_into_sight, [&](const FoundFile& file) {
+    return file.changed_ns < rules.since_ns && ignored_below(*now, {now, rules.before.get()}, file.path);
+  });
+  move_out(differences.removed, differences.went_out_of_sight, [&](const FoundFile& file) { return ignored_below(*now, {}, file.path); });
 }
 
 // By any of the folders between the two, or itself.

@@ -81,10 +81,15 @@ class WatchedTree {
 
   // Is this what says in a folder what is to be ignored in it and below?
   bool rules_of(std::string_view entry) const;
-  // It may say something new, which holds from now on. Gives back what it said before.
-  std::unique_ptr<FolderRules> renew_rules(Folder& folder);
-  // Scans it, where it said `before` at the last scan. What comes into sight or leaves it only by that is no difference.
-  void scan_by_rules(Folder& folder, const FolderRules* before, Differences* differences);
+  // It may say something new, which holds from now on.
+  struct NewRules {
+    std::unique_ptr<FolderRules> before;  // what the folder said
+    std::int64_t since_ns = 0;            // from when on, by the clock of files; at the earliest
+  };
+  NewRules renew_rules(Folder& folder, std::string_view entry);
+  // Scans it, where it said something else at the last scan. What was there before it said so, and comes into sight or leaves it only by
+  // that, is no change.
+  void scan_by_rules(Folder& folder, const NewRules& rules, Differences& differences);
 
   // `top` and all below it have been moved in the snapshot as they were on the disk.
   void moved(Folder& top);
@@ -141,6 +146,7 @@ class WatchedTree {
   FolderListing listing_;
   std::string path_;              // of the entry that is looked at; here to keep its memory
   std::vector<std::string> listed_;  // folders whose files are only listed
+  std::int64_t quiet_ns_ = 0;        // of the same clock as known_since_: when the queue was last seen to be empty
   std::int64_t known_since_ = 0;     // ns since 1970: files that nobody has looked at since are as they were then
   std::unique_ptr<Notifier> notifier_;
   std::unordered_map<int, Folder*> watches_;

@@ -23,7 +23,7 @@ struct World {
       },
       1ms);
 
-  World() { pings->use({{"backup", {"http://x/start", "http://x/ok", "http://x/fail"}}, {"partly", {{}, "http://x/partly", {}}}}); }
+  World() { pings->use({{"good", {{}, "http://y/good", {}}}, {"backup", {"http://x/start", "http://x/ok", "http://x/fail"}}, {"partly", {{}, "http://x/partly", {}}}}); }
 
   template <class T>
   void tell(const char* handler) {
@@ -53,7 +53,10 @@ TEST_CASE("pings: a run's begin, success and failure are told, in order, by a GE
   world.tell<lifecycle::RunComplete>("other");
   world.tell<lifecycle::RunComplete>("backup");
   world.pings.reset();  // those under way get a moment
-  CHECK(world.urls() == std::vector<std::string>{"http://x/start", "http://x/fail", "http://x/partly", "http://x/ok"});
+  auto urls = world.urls();
+  std::erase(urls, "http://x/partly");  // of another handler: whenever
+  CHECK(urls == std::vector<std::string>{"http://x/start", "http://x/fail", "http://x/ok"});
+  CHECK(world.urls().size() == 4);
   for (const auto& call : world.http.calls()) CHECK(call.method == "GET");
   CHECK(world.failed() == 0);
 }
@@ -87,6 +90,23 @@ TEST_CASE("pings: a server that hangs holds up neither the run nor the end") {
   });
   for (int i = 0; i < 1500; ++i) world.tell<lifecycle::RunComplete>("backup");
   CHECK(world.failed() >= 499);  // no more wait than may
+  REQUIRE(eventually([&] { return world.urls().size() == 1; }));
+  world.pings->use({{"good", {{}, "http://y/good", {}}}});
   world.pings.reset();
   CHECK(world.urls().size() == 1);
+}
+
+TEST_CASE("pings: a server that hangs does not keep other handlers from being told of") {
+  World world;
+  std::atomic<bool> over = false;
+  world.http.answer([&](const HttpCall&, const std::stop_token&) {
+    eventually([&] { return over.load(); });
+    return Result<HttpResponse>(Error{"late", ""});
+  });
+  world.tell<lifecycle::RunComplete>("backup");
+  REQUIRE(eventually([&] { return world.urls().size() == 1; }));
+  world.tell<lifecycle::RunComplete>("good");
+  CHECK(eventually([&] { return world.urls().size() == 2; }));
+  CHECK(world.urls().back() == "http://y/good");
+  over = true;
 }

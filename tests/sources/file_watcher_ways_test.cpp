@@ -190,6 +190,41 @@ TEST_CASE("watcher ways: with catch_up a start tells exactly what changed while 
   CHECK(watching.news() == Lines{});
 }
 
+TEST_CASE("watcher ways: with catch_up a file that was replaced by a rename is told once") {
+  Watching watching;
+  watching.options.catch_up = true;
+  for (int i = 0; i < 50; ++i) write(watching / ("old" + std::to_string(i)));
+  REQUIRE(watching.start().ok());
+  for (int i = 0; i < 50; ++i) {
+    for (const auto* name : {"old", "new"}) {
+      write(watching / "temporary", "longer text");
+      fs::rename(watching / "temporary", watching / (name + std::to_string(i)));
+    }
+  }
+  REQUIRE(watching.until([&] { return watching.told("create new49") && watching.told("modify old49"); }));
+  watching.news();
+  watching.source.reset();
+  REQUIRE(watching.start().ok());
+  CHECK(watching.news() == Lines{});
+}
+
+TEST_CASE("watcher ways: a file system in the tree can be unmounted while it is watched") {
+  Watching watching;
+  fs::create_directories(watching / "at");
+  SUBCASE("inotify") {}
+  SUBCASE("polled") {
+    watching.options.backend = Backend::poll;
+    watching.options.poll_interval = 1ms;
+  }
+  SUBCASE("fanotify") { watching.options.backend = Backend::fanotify; }
+  if (!mounted("tmpfs", watching / "at", "")) return;
+  const Mounted mount(watching / "at");
+  write(watching / "at/file");
+  if (!watching.start().ok()) return;
+  watching.until([at = std::chrono::steady_clock::now() + 30ms] { return std::chrono::steady_clock::now() > at; });
+  CHECK(watching.until([&] { return umount2((watching / "at").c_str(), 0) == 0; }));
+}
+
 TEST_CASE("watcher ways: with catch_up also what was not asked for, refused or not told yet is found") {
   Watching watching;
   watching.options.catch_up = true;
