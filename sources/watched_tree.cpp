@@ -134,9 +134,10 @@ void WatchedTree::scan_all(Differences* differences) {
   listed_.clear();
   scan(snapshot_.root(), differences);
   if (differences == nullptr) return;
-  // A file that is still there was not removed: another one that says what is ignored has changed meanwhile.
+  // One that is ignored now and still there was not removed: another file, which says what is ignored, has changed meanwhile. (To be there
+  // is not enough: another machine's file system remembers a file for a while.)
   const auto gone = std::partition(differences->removed.begin(), differences->removed.end(), [this](const FoundFile& file) {
-    return look(AT_FDCWD, absolute(file.path).c_str()).kind != EntryKind::file;
+    return !ignored_below(snapshot_.root(), {}, file.path) || look(AT_FDCWD, absolute(file.path).c_str()).kind != EntryKind::file;
   });
   std::move(gone, differences->removed.end(), std::back_inserter(differences->went_out_of_sight));
   differences->removed.erase(gone, differences->removed.end());

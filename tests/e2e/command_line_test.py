@@ -224,7 +224,7 @@ class Words(TestCase):
 
     def test_every_command_has_help_with_an_example(self):
         commands = ["daemon", "daemon status", "daemon stop", "daemon trigger", "daemon history", "daemon pause", "daemon resume", "daemon reload", "event", "history", "explain",
-                    "daemon cancel", "dead-letters", "dead-letters list", "dead-letters show", "dead-letters retry", "dead-letters discard", "replay", "config check", "config show", "config plan", "cron next"]
+                    "daemon cancel", "dead-letters", "dead-letters list", "dead-letters show", "dead-letters retry", "dead-letters discard", "replay", "config check", "config show", "config plan", "cron next", "cron explain"]
         for command in commands:
             done = self.run_hark(*command.split(), "--help")
             self.assertEqual(done.returncode, 0, command)
@@ -241,13 +241,13 @@ class Words(TestCase):
                 named[command] = self.options_of_page(text)
         common = self.options_of_page(common)
         helped = {command: self.options_of_help(self.run_hark(*command.split(), "--help").stdout) for command in named}
-        self.assertEqual(len(named), 22)
+        self.assertEqual(len(named), 23)
         for command, options in helped.items():
             self.assertEqual(options - common, named[command], command)
         self.assertEqual(common, self.options_of_help(self.run_hark("--help").stdout) | (common & set.union(*helped.values())))
 
     def test_help_speaks_of_values_in_words(self):
-        for command in ("daemon", "daemon trigger", "daemon pause", "event", "history", "explain", "dead-letters list", "dead-letters retry", "replay", "cron next"):
+        for command in ("daemon", "daemon trigger", "daemon pause", "event", "history", "explain", "dead-letters list", "dead-letters retry", "replay", "cron next", "cron explain"):
             self.assertNotRegex(self.run_hark(*command.split(), "--help").stdout, r"TEXT|INT|Excludes|REQUIRED|=\d", command)
 
     def options_of_page(self, text):
