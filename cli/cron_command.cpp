@@ -59,8 +59,7 @@ Result<Asked> read_command(const CronCommand& command) {
   }
   auto cron = Cron::parse(command.words.front());
   if (!cron) return cron.error();
-  if (command.dst == "skip") cron->set_dst(DstRule::skip);
-  if (command.dst == "all") cron->set_dst(DstRule::all);
+  cron->set_dst(dst_rule(command.dst));
   auto zone = command.timezone.empty() ? local_zone() : find_zone(command.timezone);
   if (!zone) return zone.error();
   auto after = SystemClock().now().wall;

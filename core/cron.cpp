@@ -139,6 +139,8 @@ std::optional<WallTime> Cron::next(WallTime after, const TimeZone& zone) const {
   return std::nullopt;
 }
 
+DstRule dst_rule(std::string_view name) { return name == "skip" ? DstRule::skip : name == "all" ? DstRule::all : DstRule::cron; }
+
 std::vector<WallTime> next_slots(const Cron& cron, WallTime after, const TimeZone& zone, std::size_t count) {
   std::vector<WallTime> slots;
   while (slots.size() < count) {

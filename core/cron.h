@@ -39,6 +39,8 @@ enum class DstRule {
   all    // one that is skipped runs right after the jump, one that is repeated runs both times
 };
 
+DstRule dst_rule(std::string_view name);  // "skip", "all"; anything else: cron
+
 class Cron {
  public:
   // The error names the field and the column (from 1) in `expression`; its cure is the right spelling, where there is one.

@@ -164,9 +164,7 @@ ScheduleOptions read_schedule(TableReader& reader) {
   } else if (!reader.has("timezone")) {
     reader.show("timezone", "\"local\"", nullptr);
   }
-  const auto dst = reader.choice("dst", {"cron", "skip", "all"}, "cron");
-  if (dst == "skip") options.dst = DstRule::skip;
-  if (dst == "all") options.dst = DstRule::all;
+  options.dst = dst_rule(reader.choice("dst", {"cron", "skip", "all"}, "cron"));
   options.jitter = reader.duration("jitter", "0s", Duration::zero());
   const std::string catch_up = reader.choice("catch_up", {"none", "one", "all"}, "none");
   if (catch_up == "one") options.catch_up = ScheduleOptions::CatchUp::one;

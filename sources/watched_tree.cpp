@@ -26,6 +26,13 @@ bool is_gone(int error) { return error == ENOENT || error == ENOTDIR || error ==
 
 std::int64_t nanoseconds(WallTime time) { return std::chrono::nanoseconds(time.time_since_epoch()).count(); }
 
+template <class Which>
+void move_those(std::vector<FoundFile>& from, std::vector<FoundFile>& to, const Which& which) {
+  const auto moved = std::stable_partition(from.begin(), from.end(), [&](const FoundFile& file) { return !which(file); });
+  std::move(moved, from.end(), std::back_inserter(to));
+  from.erase(moved, from.end());
+}
+
 constexpr auto kCure = "create it, or correct `path`";
 
 }  // namespace
@@ -136,11 +143,9 @@ void WatchedTree::scan_all(Differences* differences) {
   if (differences == nullptr) return;
   // One that is ignored now and still there was not removed: another file, which says what is ignored, has changed meanwhile. (To be there
   // is not enough: another machine's file system remembers a file for a while.)
-  const auto gone = std::partition(differences->removed.begin(), differences->removed.end(), [this](const FoundFile& file) {
-    return !ignored_below(snapshot_.root(), {}, file.path) || look(AT_FDCWD, absolute(file.path).c_str()).kind != EntryKind::file;
+  move_those(differences->removed, differences->went_out_of_sight, [this](const FoundFile& file) {
+    return ignored_below(snapshot_.root(), {}, file.path) && look(AT_FDCWD, absolute(file.path).c_str()).kind == EntryKind::file;
   });
-  std::move(gone, differences->removed.end(), std::back_inserter(differences->went_out_of_sight));
-  differences->removed.erase(gone, differences->removed.end());
 }
 
 void WatchedTree::scan(Folder& top, Differences* differences) {
@@ -334,15 +339,10 @@ void WatchedTree::scan_by_rules(Folder& folder, const NewRules& rules, Differenc
   scan(folder, &differences);
   Folder* now = snapshot_.folder(path);
   if (now == nullptr) return;
-  const auto move_out = [](std::vector<FoundFile>& files, std::vector<FoundFile>& to, const auto& which) {
-    const auto moved = std::stable_partition(files.begin(), files.end(), [&](const FoundFile& file) { return !which(file); });
-    std::move(moved, files.end(), std::back_inserter(to));
-    files.erase(moved, files.end());
-  };
-  move_out(differences.created, differences.came_into_sight, [&](const FoundFile& file) {
+  move_those(differences.created, differences.came_into_sight, [&](const FoundFile& file) {
     return file.changed_ns < rules.since_ns && ignored_below(*now, {now, rules.before.get()}, file.path);
   });
-  move_out(differences.removed, differences.went_out_of_sight, [&](const FoundFile& file) { return ignored_below(*now, {}, file.path); });
+  move_those(differences.removed, differences.went_out_of_sight, [&](const FoundFile& file) { return ignored_below(*now, {}, file.path); });
 }
 
 // By any of the folders between the two, or itself.

@@ -35,11 +35,14 @@ class Watching(TestCase):
                 told += [(change["kind"], change["path"]) for change in event["data"]["changes"]]
         return told
 
-    def wait_told(self, project, *wanted):
+    def wait_until(self, holds, why=lambda: ""):
         deadline = time.monotonic() + DEADLINE
-        while not set(wanted) <= set(self.changes(project)):
-            self.assertLess(time.monotonic(), deadline, f"{wanted} of {self.changes(project)}")
-            time.sleep(0.05)
+        while not holds():
+            self.assertLess(time.monotonic(), deadline, why())
+            time.sleep(0.02)
+
+    def wait_told(self, project, *wanted):
+        self.wait_until(lambda: set(wanted) <= set(self.changes(project)), lambda: f"{wanted} of {self.changes(project)}")
 
     def note(self, daemon):
         return daemon.status()["sources"][0].get("note")
@@ -52,15 +55,12 @@ class Watching(TestCase):
             self.skipTest("no bindfs, or no /dev/fuse")
         mount = subprocess.Popen(["bindfs", "-f", behind, tree], stderr=subprocess.DEVNULL)
         self.addCleanup(lambda: (mount.terminate(), mount.wait()))
-        deadline = time.monotonic() + DEADLINE
-        while not os.path.ismount(tree):
-            if mount.poll() is not None or time.monotonic() > deadline:
-                self.skipTest("bindfs cannot mount here")
-            time.sleep(0.02)
+        self.wait_until(lambda: os.path.ismount(tree) or mount.poll() is not None)
+        if mount.poll() is not None:
+            self.skipTest("bindfs cannot mount here")
         project = self.project(config('poll_interval = "100ms"'))
         daemon = self.daemon(project)
-        while (self.note(daemon) or "not").startswith("not"):
-            time.sleep(0.02)
+        self.wait_until(lambda: (self.note(daemon) or "").startswith("polled"))
         self.assertRegex(self.note(daemon), r"^polled every \d+ms: fuse")
         with open(os.path.join(behind, "remote"), "w") as file:
             file.write("x")

@@ -37,16 +37,6 @@ std::set<std::string> files_of_git(const GitFolder& folder, const std::string& r
   return files;
 }
 
-Lines sorted(Lines lines) {
-  std::sort(lines.begin(), lines.end());
-  return lines;
-}
-
-// Until the clock that files go by has gone on.
-void wait(Watching& watching) {
-  watching.until([at = std::chrono::steady_clock::now() + std::chrono::milliseconds(30)] { return std::chrono::steady_clock::now() > at; });
-}
-
 class RandomTree {
  public:
   RandomTree(unsigned seed, fs::path root) : random_(seed), root_(std::move(root)) {}
@@ -137,7 +127,7 @@ TEST_CASE("ignore files: what is ignored is not entered, and what comes into sig
   write(watching / "src/keep.o");
   CHECK(watching.news() == Lines{"create src/keep.o"});
 
-  wait(watching);
+  watching.run_for(std::chrono::milliseconds(30));
   write(watching / ".gitignore", "*.c\n");  // one comes into sight, nothing is told of it, and from now on it is watched
   CHECK(watching.news() == Lines{"modify .gitignore"});
   write(watching / "node_modules/deep/old");
@@ -244,7 +234,7 @@ TEST_CASE("ignore files: what is made right after a rule that shows it is told, 
     write(watching / "gen/old/was");
     write(watching / ".gitignore", "gen/\n");
     REQUIRE(watching.start().ok());
-    wait(watching);
+    watching.run_for(std::chrono::milliseconds(30));
     if (round % 3 == 0) {
       write(watching / ".gitignore", "*.o\n");
     } else if (round % 3 == 1) {
@@ -286,7 +276,7 @@ TEST_CASE("ignore files: with catch_up what comes into sight or leaves it is kep
   write(watching / "src/m.c");
   write(watching / ".gitignore", "build/\n");
   REQUIRE(watching.start().ok());
-  wait(watching);
+  watching.run_for(std::chrono::milliseconds(30));
   write(watching / ".gitignore", "src/\n");
   CHECK(watching.news() == Lines{"modify .gitignore"});
   watching.source.reset();

@@ -91,6 +91,11 @@ inline Lines lines_of(const Event& event) {
   return lines;
 }
 
+inline Lines sorted(Lines lines) {
+  std::sort(lines.begin(), lines.end());
+  return lines;
+}
+
 class Watching {
  public:
   Watching() {
@@ -115,6 +120,12 @@ class Watching {
       loop.run_once(std::chrono::milliseconds(100));
     }
     return true;
+  }
+
+  // Where time itself is the point: a window, or the clock that files go by.
+  void run_for(std::chrono::milliseconds time) {
+    const auto end = std::chrono::steady_clock::now() + time;
+    until([&] { return std::chrono::steady_clock::now() > end; });
   }
 
   // All that was accepted so far, in order: "kind path", "rename from > path".
