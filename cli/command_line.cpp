@@ -381,6 +381,7 @@ int run_command_line(int argc, const char* const* argv) {
   add_replay(app, p);
   add_config(app, p);
   add_cron(app, p);
+  app.add_subcommand("ls-remote", "Ask a remote repository for the daemon")->group("")->callback([&p] { p.run = ls_remote_command; });
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& stop) {

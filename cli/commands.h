@@ -108,6 +108,8 @@ int config_check_command(const CommonOptions& common);
 int config_show_command(const CommonOptions& common);
 int config_plan_command(const CommonOptions& common);
 
+int ls_remote_command();  // what the daemon asks itself: daemon/ask_remote.h
+
 struct CronCommand {
   std::vector<std::string> words;  // one, when it was quoted
   std::string timezone;

@@ -324,8 +324,8 @@ inline constexpr std::size_t kGitFileBytes = 1024 * 1024;
 inline constexpr std::size_t kGitMessage = 64 * 1024;
 inline constexpr std::size_t kGitMessageBytes = 1024 * 1024;
 inline constexpr std::size_t kGitName = 1024;
-// Branches and folders of branches: every read lists them all, and each folder is one of the kernel's watches (often 8192 a user).
-inline constexpr std::size_t kGitBranches = 100'000;
+// References and folders of them: every read lists them all, and each folder is one of the kernel's watches (often 8192 a user).
+inline constexpr std::size_t kGitReferences = 100'000;
 inline constexpr std::size_t kGitRefFolders = 4096;
 // Movements one read describes, and the bytes it may gather for them; what is left follows with the next read.
 inline constexpr std::size_t kGitMovements = 256;
@@ -337,5 +337,10 @@ inline constexpr auto kGitGather = 10ms;
 // A read that failed is tried again after 100 ms, then twice that, and so on: together 1.5 s, longer than a repack is in anybody's way.
 inline constexpr int kGitReadTries = 5;
 inline constexpr auto kGitReadRetry = 100ms;
+// A remote repository has so long to say where it stands (a large one over a slow line); one that cannot be asked is asked again after its
+// interval, twice that, ... and is noticed this long after it is back.
+inline constexpr auto kGitRemoteTimeout = 60s;
+inline constexpr auto kGitRemotePauseMax = 15min;
+inline constexpr auto kGitRemoteIntervalLeast = 1s;
 
 }  // namespace hark::limits

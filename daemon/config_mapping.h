@@ -1,4 +1,4 @@
-// From the tree to Settings, one part a file: config_top (here's the order), config_sources, config_webhook, config_handlers,
+// From the tree to Settings, one part a file: config_top (here's the order), config_sources, config_git, config_webhook, config_secret, config_handlers,
 // config_steps, config_flow, config_policy. Shared by those and config.cpp only. Everything wrong is reported; what is returned then is not to be used.
 #pragma once
 
@@ -23,9 +23,18 @@ struct MappingContext {
 
 Settings map_settings(const ConfigNode& root, const ConfigFile& file, const ConfigRequest& request, ConfigReport& report);
 
+using SourceOptions = decltype(SourceSettings::options);
+
 void read_sources(const std::vector<const ConfigNode*>& sources, MappingContext& context);
 // The keys of one webhook source; host and port are the daemon's.
 WebhookOptions read_webhook(TableReader& reader, const MappingContext& context);
+SourceOptions read_git_push(TableReader& reader);
+// What a file holds, without its line end; nullopt: reported. Warns of one that everybody may read.
+std::optional<std::string> read_secret_file(TableReader& reader, const ConfigNode& node, std::string_view key, const std::filesystem::path& path);
+// `token` or `token_file`; empty: neither is there.
+std::string read_token(TableReader& reader);
+// Each a glob, "!" before it excludes; reported at the element that is wrong.
+std::vector<std::string> read_globs(TableReader& reader, std::string_view key);
 std::vector<IpNetwork> read_networks(TableReader& reader, std::string_view key);
 // A template of the event alone: there is no run yet.
 std::optional<Template> read_event_template(TableReader& reader, std::string_view key);

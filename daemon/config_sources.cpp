@@ -20,23 +20,6 @@ constexpr Duration kFileChangeDebounce = 200ms;
 // Gathering in the watcher hides the kernel's splitting of one burst; the debounce does the rest.
 constexpr Duration kLongestGather = 50ms;
 
-// Each a glob, "!" before it excludes; reported at the element that is wrong.
-std::vector<std::string> read_globs(TableReader& reader, std::string_view key) {
-  std::vector<std::string> globs;
-  const auto nodes = reader.texts(key);
-  if (reader.has(key)) reader.show_texts(key, nodes, reader.any(key));
-  for (const ConfigNode* node : nodes) {
-    const std::string_view pattern = std::string_view(node->text).substr(node->text.starts_with('!') ? 1 : 0);
-    if (pattern.empty()) {
-      reader.fail(*node, key, "expected a glob such as \"**/*.py\", found " + shown(*node));
-    } else if (const auto glob = Glob::parse(pattern); !glob) {
-      reader.fail(*node, key, "not a glob: " + glob.error().text());
-    }
-    globs.push_back(node->text);
-  }
-  return globs;
-}
-
 // What hark itself writes must not wake it.
 std::vector<std::filesystem::path> not_watched(const Settings& settings) {
   std::vector<std::filesystem::path> files;
@@ -101,36 +84,6 @@ FileWatcherOptions read_file_change(TableReader& reader, const MappingContext& c
   if (backend == "poll") options.backend = Backend::poll;
   options.poll_interval = reader.duration("poll_interval", limits::kPollIntervalLeast);
   options.ignore = not_watched(context.settings);
-  return options;
-}
-
-bool is_url(const std::string& place) {
-  const std::size_t colon = place.find(':');
-  return place.find("://") != std::string::npos ||
-         (colon != std::string::npos && place.find('/') > colon);  // host:path, as scp and git
-}
-
-GitRefsOptions read_git_push(TableReader& reader) {
-  GitRefsOptions options;
-  reader.not_yet({"interval"});
-  if (const ConfigNode* repository = reader.text("repository")) {
-    reader.show_text("repository", *repository);
-    if (is_url(repository->text)) {
-      reader.fail(*repository, "repository",
-                  "remote repositories are not supported by this version of hark; expected the path of a local repository");
-    } else {
-      options.repository = reader.resolve(*repository, "repository").value_or(std::filesystem::path());
-      std::error_code failure;
-      if (!options.repository.empty() && !std::filesystem::exists(options.repository, failure)) reader.warn(repository->place, "repository", shown(*repository) + " does not exist yet");
-    }
-  } else if (!reader.has("repository")) {
-    reader.fail_table("needs `repository`, the path of a local repository");
-  }
-  options.branches = read_globs(reader, "branches");
-  for (const ConfigNode* node : reader.texts("branches")) {
-    if (node->text.starts_with("refs/")) reader.fail(*node, "branches", "expected a branch's name, such as \"main\" or \"release/*\", found " + shown(*node));
-    if (node->text.starts_with('!')) reader.fail(*node, "branches", "a `!` is not known here; where = \"!payload.branch:" + node->text.substr(1) + "\" leaves it out");
-  }
   return options;
 }
 
@@ -224,8 +177,6 @@ void read_rule(TableReader& reader, const MappingContext& context, SourceSetting
   reader.warn_if_idle("dedupe_window", source.type == "file_change" && !rule.dedupe_key, "changes of files have no key of their own, give `dedupe_key`");
 }
 
-using SourceOptions = decltype(SourceSettings::options);
-
 struct SourceType {
   std::string_view name;
   std::vector<std::string_view> keys;  // its own: one in a source of another type is told where it belongs
@@ -235,7 +186,7 @@ struct SourceType {
 const std::array kTypes = {
     SourceType{"file_change", {"path", "pattern", "events", "ignore_vcs", "settle", "stable_for", "catch_up", "backend", "poll_interval"},
                [](auto& reader, auto& context) -> SourceOptions { return read_file_change(reader, context); }},
-    SourceType{"git_push", {"repository", "branches"},
+    SourceType{"git_push", {"repository", "branches", "tags", "interval", "username", "token", "token_file", "ssh_key"},
                [](auto& reader, auto&) -> SourceOptions { return read_git_push(reader); }},
     SourceType{"webhook", {"path", "provider", "secret", "secret_file", "credential", "unsigned", "signature_header", "signature_algorithm", "signature_encoding", "signature_prefix", "tolerance", "allow", "headers", "query", "body", "respond", "respond_timeout", "response", "max_body", "rate_limit"},
                [](auto& reader, auto& context) -> SourceOptions { return read_webhook(reader, context); }},
@@ -336,6 +287,22 @@ class SourceReader {
 };
 
 }  // namespace
+
+std::vector<std::string> read_globs(TableReader& reader, std::string_view key) {
+  std::vector<std::string> globs;
+  const auto nodes = reader.texts(key);
+  if (reader.has(key)) reader.show_texts(key, nodes, reader.any(key));
+  for (const ConfigNode* node : nodes) {
+    const std::string_view pattern = std::string_view(node->text).substr(node->text.starts_with('!') ? 1 : 0);
+    if (pattern.empty()) {
+      reader.fail(*node, key, "expected a glob such as \"**/*.py\", found " + shown(*node));
+    } else if (const auto glob = Glob::parse(pattern); !glob) {
+      reader.fail(*node, key, "not a glob: " + glob.error().text());
+    }
+    globs.push_back(node->text);
+  }
+  return globs;
+}
 
 void read_sources(const std::vector<const ConfigNode*>& sources, MappingContext& context) {
   SourceReader reader(context);

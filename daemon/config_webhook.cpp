@@ -98,38 +98,14 @@ void check_kept_headers(TableReader& reader, const WebhookOptions& options) {
   }
 }
 
-std::string without_line_end(std::string text) {
-  if (text.ends_with('\n')) text.pop_back();
-  if (text.ends_with('\r')) text.pop_back();
-  return text;
-}
-
-// The content of a secret's file; nullopt: reported.
+// The secret of a file; nullopt: reported.
 std::optional<std::string> read_secret(TableReader& reader, const ConfigNode& node, std::string_view key,
                                        const std::filesystem::path& path, const SignatureScheme& scheme) {
-  RealFileSystem files;
-  auto text = files.read(path, limits::kSecretFile);
-  if (!text) {
-    reader.fail(node, key, text.error().text());
-    return std::nullopt;
-  }
-  if (!text->has_value()) {
-    reader.fail(node, key, "no such file: " + path.string());
-    return std::nullopt;
-  }
-  std::string secret = without_line_end(std::move(**text));
-  if (secret.empty()) {
-    reader.fail(node, key, "expected a secret in " + path.string() + ", found it empty");
-    return std::nullopt;
-  }
-  if (const auto usable = check_secret(scheme, secret); !usable) {
+  auto secret = read_secret_file(reader, node, key, path);
+  if (!secret) return std::nullopt;
+  if (const auto usable = check_secret(scheme, *secret); !usable) {
     reader.fail(node, key, usable.error().message + " in " + path.string());
     return std::nullopt;
-  }
-  std::error_code failure;
-  const auto mode = std::filesystem::status(path, failure).permissions();
-  if (!failure && (mode & std::filesystem::perms::others_read) != std::filesystem::perms::none) {
-    reader.warn(node.place, key, path.string() + " can be read by everybody on this machine; chmod 600 keeps it secret");
   }
   return secret;
 }

@@ -29,6 +29,7 @@
 #include "platform/signals.h"
 #include "platform/tls.h"
 #include "platform/workers.h"
+#include "sources/remote_reader.h"
 #include "reporters/detached.h"
 #include "reporters/log.h"
 #include "reporters/metrics.h"
@@ -42,6 +43,7 @@ namespace {
 
 // What blocks and is no run: libgit2, state.json. Two, so that one slow repository does not hold up the state.
 constexpr std::size_t kBackgroundThreads = 2;
+constexpr std::size_t kNetworkThreads = 4;  // questions to other machines at a time
 
 constexpr std::initializer_list<int> kSignals = {SIGTERM, SIGINT, SIGHUP, SIGCHLD};
 
@@ -133,7 +135,7 @@ class Daemon {
   void say(std::string_view level, std::string message) { emitter_.emit(lifecycle::Note{level, std::move(message)}); }
 
  private:
-  SourceParts source_parts() { return {loop_, clock_, background_, server_, engine_, engine_.last_run(), schedules_since_}; }
+  SourceParts source_parts() { return {loop_, clock_, background_, network_, remotes_, server_, engine_, engine_.last_run(), schedules_since_}; }
 
   // First what may fail, which is one thing; then all the rest, in one go.
   Status apply(Settings wanted) {
@@ -235,6 +237,8 @@ class Daemon {
   ProcessActivity activity_;
   RealProcessSpawner processes_;
   RealHttpClient http_client_;
+  ChildRemoteReader remotes_{processes_, clock_, "/proc/self/exe", remotes_folder(settings_)};
+  Workers network_{"hark-network", kNetworkThreads};
   Pings pings_{http_client_, [this](const std::string& handler, const Error& error) {
                  loop_.post([this, text = "'" + handler + "': " + error.text()] { say("warn", text); });
                }, limits::kPingPause};

@@ -32,7 +32,7 @@ Status Engine::tag_own_changes(Offered& offered) {
   if (rule == nullptr || offered.target.direct || !event.replay_of.empty()) return {};
   auto budget = limits::kOwnChangeBytes;
   const OwnChanges::Evidence evidence{[this](WallTime then) { return runs_were_active(then); },
-                                      [this](const std::string& run_id) { return branch_moves(git_trace_file(output_folder(settings_), run_id)); },
+                                      [this](const std::string& run_id) { return ref_moves(git_trace_file(output_folder(settings_), run_id)); },
                                       [](const std::string& root, const std::string& path) { return changed_at(root + '/' + path); },
                                       [&budget](const std::string& root, const std::string& path) { return content_of(root + '/' + path, budget); }};
   std::string cause, perhaps;
@@ -62,10 +62,10 @@ Status Engine::tag_own_changes(Offered& offered) {
 
 // What git told of the run is kept for the moment in which the last of its movements may still come; the file goes.
 void Engine::end_watching(const std::string& name, const std::string& run_id, const Handler* handler, WallTime now) {
-  std::vector<BranchMove> moves;
+  std::vector<RefMove> moves;
   if (handler != nullptr && handler->traces_git) {
     const auto trace = git_trace_file(output_folder(settings_), run_id);
-    moves = branch_moves(trace);
+    moves = ref_moves(trace);
     std::error_code gone;
     std::filesystem::remove(trace, gone);
     std::filesystem::remove(trace.parent_path(), gone);  // where nothing else is in it

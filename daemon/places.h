@@ -15,6 +15,7 @@ namespace hark {
 std::filesystem::path socket_path(const std::filesystem::path& journal_file);
 std::filesystem::path lock_path(const Settings& settings);
 std::filesystem::path output_folder(const Settings& settings);  // large outputs of runs
+std::filesystem::path remotes_folder(const Settings& settings);  // large answers of remote repositories, while they are read
 
 // Before a daemon listens there. Where the runtime directory is one of our own under /tmp it is made; an Error: it is not ours alone.
 Status prepare_socket_folder(const std::filesystem::path& socket);

@@ -12,6 +12,7 @@
 #include "router/rule.h"
 #include "sources/file_watcher.h"
 #include "sources/git_refs.h"
+#include "sources/git_remote.h"
 #include "sources/schedule.h"
 #include "sources/webhook.h"
 
@@ -25,7 +26,7 @@ struct ManualOptions {
 struct SourceSettings {
   std::string name;
   std::string type;  // "file_change", "git_push", "webhook", "schedule", "manual"
-  std::variant<FileWatcherOptions, GitRefsOptions, WebhookOptions, ScheduleOptions, ManualOptions> options;
+  std::variant<FileWatcherOptions, GitRefsOptions, GitRemoteOptions, WebhookOptions, ScheduleOptions, ManualOptions> options;
   Rule rule;
   friend bool operator==(const SourceSettings&, const SourceSettings&) = default;
 };

@@ -16,6 +16,7 @@ namespace hark {
 class Clock;
 class HttpServer;
 class Loop;
+class RemoteReader;
 class Workers;
 class Marks;
 struct LastRun;
@@ -24,6 +25,8 @@ struct SourceParts {
   Loop& loop;
   const Clock& clock;
   Workers& workers;
+  Workers& network;  // for what waits for others
+  RemoteReader& remotes;
   HttpServer& server;
   Marks& marks;
   const LastRun& last_run;

@@ -13,7 +13,7 @@ void OwnChanges::begin(const std::string& handler, const std::string& run_id, Wa
   if (handlers_[handler].runs.insert_or_assign(run_id, Span{now, std::nullopt, {}}).second) ++under_way_;
 }
 
-void OwnChanges::end(const std::string& handler, const std::string& run_id, WallTime now, std::vector<BranchMove> moves) {
+void OwnChanges::end(const std::string& handler, const std::string& run_id, WallTime now, std::vector<RefMove> moves) {
   const auto known = handlers_.find(handler);
   if (known == handlers_.end()) return;
   auto& runs = known->second.runs;
@@ -39,10 +39,10 @@ std::string OwnChanges::run_at(const Known& known, WallTime time, Duration early
 
 namespace {
 
-// Whether these steps lead from where the branch stood to where it stands. Somebody's step among them leaves a gap.
-bool lead(const std::vector<BranchMove>& moves, const std::string& branch, std::string at, const std::string& to) {
+// Whether these steps lead from where the reference stood to where it stands. Somebody's step among them leaves a gap.
+bool lead(const std::vector<RefMove>& moves, const std::string& ref, std::string at, const std::string& to) {
   for (const auto& move : moves) {
-    if (move.branch != branch || (!move.before.empty() && move.before != at)) continue;
+    if (move.ref != ref || (!move.before.empty() && move.before != at)) continue;
     at = move.after;
     if (at == to) return true;
   }
@@ -62,7 +62,7 @@ OwnChanges::Verdict OwnChanges::judge_push(Known& known, const Event& event, con
   for (const auto& [run, span] : known.runs) {
     if (span.began > event.time) continue;
     if (!span.ended || event.time <= *span.ended + limits::kOwnChangeGrace) verdict.run_id = run;
-    if (!lead(span.ended ? span.moves : evidence.moves(run), text_of(data, "branch"), text_of(data, "before"), text_of(data, "after"))) continue;
+    if (!lead(span.ended ? span.moves : evidence.moves(run), text_of(data, "ref"), text_of(data, "before"), text_of(data, "after"))) continue;
     return {run, true};
   }
   return verdict;

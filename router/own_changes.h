@@ -1,11 +1,11 @@
-// Whether a handler's own run made a change of files or branches, so that it is not started by its own writes for ever, while what a person changes
+// Whether a handler's own run made a change of files or references, so that it is not started by its own writes for ever, while what a person changes
 // meanwhile still starts it. The kernel does not say who changed a file (inotify(7)), so it is told from when files change:
 // - a file that ever changed while no run of the handler was under way is somebody's: a change of it counts, always; but where, during a
 //   run, another file took its place that holds what the handler was last started for (`sed -i`, again);
 // - one that changes only while runs of it are under way is written by them, from the second such run on;
 // - where the file itself tells when it was changed, that says whether a run was under way;
 // - while the processes of the runs do nothing at all, a change is somebody else's;
-// - a branch was moved by a run when git itself told so, step by step from where it stood to where it stands.
+// - a branch or tag was moved by a run when git itself told so, step by step from where it stood to where it stands.
 // Where it cannot be told the change counts: one run too many does less harm than one too few. What is left of an error on the other
 // side (a person who changes one file during two busy runs, and never between runs) is told by the decision; allow_self_trigger rules it
 // out. Pure; loop thread only.
@@ -23,7 +23,7 @@
 
 #include <nlohmann/json_fwd.hpp>
 
-#include "core/branch_move.h"
+#include "core/ref_move.h"
 #include "core/event.h"
 
 namespace hark {
@@ -31,8 +31,8 @@ namespace hark {
 class OwnChanges {
  public:
   void begin(const std::string& handler, const std::string& run_id, WallTime now);
-  // Of one that did not begin: nothing. `moves`: how its commands moved branches, by their own account.
-  void end(const std::string& handler, const std::string& run_id, WallTime now, std::vector<BranchMove> moves = {});
+  // Of one that did not begin: nothing. `moves`: how its commands moved references, by their own account.
+  void end(const std::string& handler, const std::string& run_id, WallTime now, std::vector<RefMove> moves = {});
   bool any_under_way() const { return under_way_ > 0; }
 
   struct Verdict {
@@ -46,7 +46,7 @@ class OwnChanges {
   // What is known of runs under way; asked only where it matters.
   struct Evidence {
     std::function<bool(WallTime)> active;                                     // did their processes do anything then, or since?
-    std::function<std::vector<BranchMove>(const std::string& run_id)> moves;  // as end() is told, until now
+    std::function<std::vector<RefMove>(const std::string& run_id)> moves;  // as end() is told, until now
     // When that file below `root` was changed last. Empty, or nullopt: only when it was noticed is known.
     std::function<std::optional<WallTime>(const std::string& root, const std::string& path)> changed{};
     // What that file holds. Empty, or nullopt: not known.
@@ -65,7 +65,7 @@ class OwnChanges {
   struct Span {
     WallTime began;
     std::optional<WallTime> ended;
-    std::vector<BranchMove> moves;  // of one that has ended
+    std::vector<RefMove> moves;  // of one that has ended
   };
   struct Known {
     std::map<std::string, Span> runs;  // those that ended long ago are forgotten

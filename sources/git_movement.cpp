@@ -4,7 +4,7 @@
 
 #include <nlohmann/json.hpp>
 
-#include "core/glob.h"
+#include "core/change_json.h"
 #include "core/limits.h"
 
 namespace hark {
@@ -12,9 +12,7 @@ namespace {
 
 using nlohmann::json;
 
-constexpr std::string_view kHeads = "refs/heads/";
-
-bool wanted(const GitReadRequest& request, const std::string& ref) { return !request.held.contains(ref) && branch_matches(request.branches, ref); }
+bool wanted(const GitReadRequest& request, const std::string& ref) { return !request.held.contains(ref) && request.wanted.fits(ref); }
 
 // A reference's name is bytes; as a subject it must be text.
 std::string to_text(const std::string& bytes) { return Payload(json(bytes)).json().get<std::string>(); }
@@ -28,24 +26,39 @@ json commit_json(const GitCommit& commit) {
   return value;
 }
 
-Payload event_data(const GitReadRequest& request, const GitMovement& movement, const GitRange& range) {
-  json commits = json::array();
-  for (const GitCommit& commit : range.commits) commits.push_back(commit_json(commit));
-  json data = {
-      {"repository", request.repository.string()},
+bool is_tag(const GitMovement& movement) { return movement.ref.starts_with(kTagRefs); }
+
+json place_json(const GitReadRequest& request, const GitMovement& movement) {
+  return {
+      {"repository", request.repository},
       {"ref", movement.ref},
-      {"branch", movement.ref.substr(kHeads.size())},
+      {is_tag(movement) ? "tag" : "branch", movement.ref.substr((is_tag(movement) ? kTagRefs : kBranchRefs).size())},
       {"before", movement.before},
       {"after", movement.after},
       {"created", movement.before == kNoCommit},
       {"deleted", movement.after == kNoCommit},
-      {"forced", range.forced},
+  };
+}
+
+Payload event_data(const GitReadRequest& request, const GitMovement& movement, const GitRange& range) {
+  json commits = json::array(), files = json::array(), changes = json::array();
+  for (const GitCommit& commit : range.commits) commits.push_back(commit_json(commit));
+  for (const Change& change : range.changes) {
+    files.push_back(change.path);
+    changes.push_back(to_json(change));
+  }
+  const bool moved = movement.before != kNoCommit && movement.after != kNoCommit;
+  json data = place_json(request, movement);
+  data.update({
+      {"forced", is_tag(movement) ? moved : range.forced},  // git moves no tag without being forced to
       {"commits", std::move(commits)},
       {"author", author_json(range.tip)},
       {"message", range.tip.message},
-      {"files", range.files},
-      {"changed_files", range.files},
-  };
+      {"files", files},
+      {"changed_files", std::move(files)},
+      {"changes", std::move(changes)},
+  });
+  if (is_tag(movement) && movement.after != kNoCommit) data["commit"] = range.tip.id;
   if (range.commits_truncated) data["commits_truncated"] = true;
   if (range.files_truncated) data["files_truncated"] = true;
   if (range.tip.message_truncated) data["message_truncated"] = true;
@@ -54,7 +67,7 @@ Payload event_data(const GitReadRequest& request, const GitMovement& movement, c
 }
 
 // Sorted by reference, so that one state of the repository gives one order of events.
-std::vector<GitMovement> compare(const GitReadRequest& request, const BranchTips& now) {
+std::vector<GitMovement> compare(const GitReadRequest& request, const RefTips& now) {
   std::vector<GitMovement> moved;
   const auto note = [&](const std::string& ref, std::string_view before, std::string_view after) {
     if (before == after || !wanted(request, ref)) return;
@@ -71,17 +84,20 @@ std::vector<GitMovement> compare(const GitReadRequest& request, const BranchTips
   return moved;
 }
 
-}  // namespace
-
-bool branch_matches(const std::vector<std::string>& patterns, const std::string& ref) {
-  const std::string_view branch = std::string_view(ref).substr(std::min(kHeads.size(), ref.size()));
-  return patterns.empty() || std::any_of(patterns.begin(), patterns.end(), [&](const std::string& pattern) { return wildcard_match(pattern, branch); });
+// A new branch is told by what no other branch has, a new tag by what no other tag has: what a release brings.
+RefTips of_its_kind(const RefTips& known, std::string_view ref) {
+  const auto kind = ref.starts_with(kTagRefs) ? kTagRefs : kBranchRefs;
+  RefTips tips;
+  for (auto at = known.lower_bound(std::string(kind)); at != known.end() && at->first.starts_with(kind); ++at) tips.insert(*at);
+  return tips;
 }
+
+}  // namespace
 
 Result<GitReading> read_movements(const GitReadRequest& request) {
   auto repository = GitRepository::open(request.repository);
   if (!repository) return repository.error();
-  auto read = repository->branches(*request.known);
+  auto read = repository->references(request.wanted, *request.known);
   if (!read) return read.error();
 
   GitReading reading;
@@ -93,10 +109,28 @@ Result<GitReading> read_movements(const GitReadRequest& request) {
       reading.more = true;
       break;
     }
-    const GitRange range = repository->describe(movement.before, movement.after, *request.known);
+    const GitRange range = repository->describe(movement.before, movement.after, of_its_kind(*request.known, movement.ref));
     movement.data = event_data(request, movement, range);
     movement.incomplete = !range.incomplete.empty();
     bytes += movement.data.text().size();
+    reading.movements.push_back(std::move(movement));
+  }
+  return reading;
+}
+
+GitReading remote_movements(const GitReadRequest& request, const RemoteRefs& now) {
+  GitReading reading;
+  for (GitMovement& movement : compare(request, now.tips)) {
+    if (reading.movements.size() == limits::kGitMovements) {
+      reading.more = true;
+      break;
+    }
+    json data = place_json(request, movement);
+    if (is_tag(movement) && movement.after != kNoCommit) {
+      const auto commit = now.commits.find(movement.ref);
+      data["commit"] = commit == now.commits.end() ? movement.after : commit->second;
+    }
+    movement.data = Payload(data);
     reading.movements.push_back(std::move(movement));
   }
   return reading;

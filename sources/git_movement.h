@@ -1,8 +1,6 @@
-// One reading of a repository: which branches moved since they were known, and the event data of each. Blocks; for a worker
-// thread.
+// What moved in a repository since it was known, and the event data of each movement.
 #pragma once
 
-#include <filesystem>
 #include <memory>
 #include <set>
 #include <string>
@@ -10,13 +8,14 @@
 
 #include "core/payload.h"
 #include "sources/git_repository.h"
+#include "sources/ls_remote.h"
 
 namespace hark {
 
 struct GitMovement {
   std::string ref;      // its bytes as git has them
   std::string subject;  // the same as UTF-8
-  std::string before;   // kNoCommit: the branch was not there
+  std::string before;   // kNoCommit: it was not there
   std::string after;    // kNoCommit: it is not there any more
   Payload data;
   bool incomplete = false;
@@ -26,19 +25,20 @@ struct GitReading {
   GitFolders folders;
   std::vector<GitMovement> movements;   // sorted by reference
   bool more = false;                    // there are further ones: settle these, then read again
-  std::vector<std::string> unreadable;  // branches that could not be read, each with its reason
+  std::vector<std::string> unreadable;  // references that could not be read, each with its reason
 };
 
 struct GitReadRequest {
-  std::filesystem::path repository;
-  std::vector<std::string> branches;        // patterns over "main", "release/1.0"; empty: every branch
-  std::shared_ptr<const BranchTips> known;  // not changed by anybody while the reading lasts
+  std::string repository;  // its path, or its URL
+  WantedRefs wanted;
+  std::shared_ptr<const RefTips> known;  // not changed by anybody while the reading lasts
   std::set<std::string> held;               // references not to look at this time
 };
 
+// Of a local repository, with the commits and files of each movement. Blocks; for a worker thread.
 Result<GitReading> read_movements(const GitReadRequest& request);
 
-// Does one of the patterns fit the branch of this reference? Without any: always.
-bool branch_matches(const std::vector<std::string>& patterns, const std::string& ref);
+// Of a remote one, that stands so now. What lies between two commits is not known of it: data has neither commits nor files. Pure.
+GitReading remote_movements(const GitReadRequest& request, const RemoteRefs& now);
 
 }  // namespace hark

@@ -1,8 +1,10 @@
-// Source `git_push`: the branches of a local repository, bare or not, watched in its refs (loose and packed).
+// Source `git_push`: the branches and tags of a local repository, bare or not, watched in its refs (loose and packed).
 //
-// One event a branch that moved: data = {"repository", "ref", "branch", "before", "after", "created", "deleted", "forced",
+// One event a branch or tag that moved: data = {"repository", "ref", "branch" or "tag", "before", "after", "created", "deleted", "forced",
 // "commits": [{"id", "message", "author": {"name", "email"}, "time"}] (newest first, at most 100), "author", "message" (of
-// `after`), "files" and "changed_files": paths changed between before and after, relative to the work tree}. Subject: the ref.
+// `after`), "files" and "changed_files": paths changed between before and after, relative to the work tree, "changes": the same with their
+// kind ([{"kind", "path", "from"}])}. Subject: the ref. A tag's before and after are as git has them (of an annotated one the tag
+// object), "commit" is what it stands for.
 // before/after are 40 zeros where the branch was created/deleted, as a git hook and the forges write it. A created branch's
 // commits are those that no other branch had, its files are compared with where it left the others. "commits_truncated",
 // "files_truncated" and "message_truncated" are true where a bound was met; "incomplete" says what a damaged or partial
@@ -11,7 +13,7 @@
 // Known are, when a source first meets a repository, the branches as they stand then: no event for them. Afterwards what differs from
 // the known is an event, also what moved while nobody looked, hark itself being down (sources/marks.h keeps the known); a branch counts
 // as known at its new place only once the event was taken, a refused one is offered again. A branch that moved twice before it was
-// looked at is one movement. With other `branches` than before, those that were not wanted then are known as they stand now.
+// looked at is one movement. With other `wanted` than before, those that were not wanted then are known as they stand now.
 //
 // dedupe_key: "git/<name>/<ref>/<before>/<after>/<n>". The first four do not make it unique: a branch may go from A to B, back, and to
 // B again within the window, and each time is a push. n numbers the movements of one branch, from the time it was first met; it is kept
@@ -30,6 +32,7 @@
 #include <vector>
 
 #include "core/time.h"
+#include "sources/git_repository.h"
 #include "sources/source.h"
 
 namespace hark {
@@ -42,8 +45,7 @@ class Workers;
 struct GitRefsOptions {
   std::string name;
   std::filesystem::path repository;  // absolute: a work tree, its .git, or a bare repository
-  std::vector<std::string>
-      branches;  // patterns over the branch's name: `*` and `?` cross slashes ("release/*"); empty: every branch
+  WantedRefs wanted{};
   friend bool operator==(const GitRefsOptions&, const GitRefsOptions&) = default;
 };
 

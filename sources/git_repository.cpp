@@ -12,8 +12,10 @@
 #include <optional>
 #include <set>
 
+#include "core/glob.h"
 #include "core/limits.h"
 #include "sources/commit_text.h"
+#include "sources/libgit2.h"
 #include "sources/repository_owner.h"
 
 namespace hark {
@@ -21,26 +23,8 @@ namespace {
 
 namespace fs = std::filesystem;
 
-// Owns what libgit2 hands out: Owned<git_commit, git_commit_free>.
-template <class T, void (*FreeFunction)(T*)>
-class Owned {
- public:
-  Owned() = default;
-  ~Owned() { FreeFunction(held_); }  // every free of libgit2's takes null
-  Owned(Owned&& other) noexcept : held_(std::exchange(other.held_, nullptr)) {}
-  Owned& operator=(Owned&& other) noexcept {
-    std::swap(held_, other.held_);
-    return *this;
-  }
-  T* get() const { return held_; }
-  T** out() { return &held_; }  // while empty
-  explicit operator bool() const { return held_ != nullptr; }
-
- private:
-  T* held_ = nullptr;
-};
-
 using Commit = Owned<git_commit, git_commit_free>;
+using Object = Owned<git_object, git_object_free>;
 using Tree = Owned<git_tree, git_tree_free>;
 using Diff = Owned<git_diff, git_diff_free>;
 using Walk = Owned<git_revwalk, git_revwalk_free>;
@@ -48,11 +32,6 @@ using Reference = Owned<git_reference, git_reference_free>;
 using ReferenceIterator = Owned<git_reference_iterator, git_reference_iterator_free>;
 using Config = Owned<git_config, git_config_free>;
 using ConfigIterator = Owned<git_config_iterator, git_config_iterator_free>;
-
-std::string last_error() {
-  const git_error* error = git_error_last();  // thread-local
-  return error != nullptr && error->message != nullptr ? error->message : "libgit2 gave no reason";
-}
 
 std::string hex(const git_oid& id) {
   std::string text(GIT_OID_HEXSZ, '0');
@@ -72,17 +51,22 @@ struct ById {
 };
 using Ids = std::set<git_oid, ById>;
 
+// The commit, also where the id is that of a tag of it.
 Commit find_commit(git_repository* repository, const git_oid& id) {
   Commit commit;
-  if (git_commit_lookup(commit.out(), repository, &id) != 0) return {};
+  if (git_commit_lookup(commit.out(), repository, &id) == 0) return commit;
+  Object object, peeled;
+  if (git_object_lookup(object.out(), repository, &id, GIT_OBJECT_TAG) != 0 || git_object_peel(peeled.out(), object.get(), GIT_OBJECT_COMMIT) != 0) return {};
+  if (git_commit_lookup(commit.out(), repository, git_object_id(peeled.get())) != 0) return {};
   return commit;
 }
 
 // The tips that are there: one that was pruned since it was read (its branch forced away) tells nothing any more.
-Ids existing_tips(git_repository* repository, const BranchTips& known) {
+Ids existing_tips(git_repository* repository, const RefTips& known) {
   Ids ids;
   for (const auto& [ref, tip] : known) {
-    if (const auto id = parse_id(tip); id && !ids.contains(*id) && find_commit(repository, *id)) ids.insert(*id);
+    const auto id = parse_id(tip);
+    if (const Commit commit = id && !ids.contains(*id) ? find_commit(repository, *id) : Commit()) ids.insert(*git_commit_id(commit.get()));
   }
   return ids;
 }
@@ -148,7 +132,7 @@ void list_commits(git_repository* repository, const git_oid& after, const Ids& h
   while (error == 0 && (error = git_revwalk_next(&id, walk.get())) == 0) {
     if (!list.add(id)) return;
   }
-  if (error != GIT_ITEROVER) range.incomplete = "commits: " + last_error();
+  if (error != GIT_ITEROVER) range.incomplete = "commits: " + libgit2_error();
 }
 
 // The same in a shallow clone, whose oldest commits name parents that are not there: breadth first, leaving out what is missing.
@@ -183,36 +167,69 @@ Tree tree_of(git_repository* repository, const git_oid& commit_id) {
   return tree;
 }
 
-struct PathList {
+struct Delta {
+  Change change;
+  git_oid before, after;  // of the content
+};
+
+struct DeltaList {
   GitRange& range;
+  std::vector<Delta> deltas{};
   std::size_t bytes = 0;
 };
 
 // libgit2 tells each difference as it finds it, sorted by path; a negative answer ends the comparison.
-int collect_path(const git_diff*, const git_diff_delta* delta, const char*, void* payload) {
-  auto& list = *static_cast<PathList*>(payload);
+int collect_delta(const git_diff*, const git_diff_delta* delta, const char*, void* payload) {
+  auto& list = *static_cast<DeltaList*>(payload);
   const std::string_view path = delta->new_file.path != nullptr ? delta->new_file.path : delta->old_file.path;
-  if (list.range.files.size() == limits::kGitFiles || list.bytes + path.size() > limits::kGitFileBytes) {
+  if (list.deltas.size() == limits::kGitFiles || list.bytes + path.size() > limits::kGitFileBytes) {
     list.range.files_truncated = true;
     return GIT_EUSER;
   }
   list.bytes += path.size();
-  list.range.files.emplace_back(path);
+  const auto kind = delta->status == GIT_DELTA_ADDED     ? Change::Kind::create
+                    : delta->status == GIT_DELTA_DELETED ? Change::Kind::remove
+                                                         : Change::Kind::modify;
+  list.deltas.push_back({{std::string(path), kind, {}, false}, delta->old_file.id, delta->new_file.id});
   return 1;  // and libgit2 need not keep it
+}
+
+// A file that is new and holds what one that is gone held was moved. (Two of one content are matched in the order of their names.) One
+// that was changed besides is a delete and a create: to know better, contents would have to be read, which may be of any size.
+std::vector<Change> with_renames(const std::vector<Delta>& deltas) {
+  std::map<git_oid, std::vector<const Delta*>, ById> gone;
+  for (const auto& delta : deltas) {
+    if (delta.change.kind == Change::Kind::remove) gone[delta.before].push_back(&delta);
+  }
+  std::vector<Change> changes;
+  std::set<std::string_view> moved;
+  for (const auto& delta : deltas) {
+    changes.push_back(delta.change);
+    const auto from = delta.change.kind == Change::Kind::create ? gone.find(delta.after) : gone.end();
+    if (from == gone.end() || from->second.empty()) continue;
+    changes.back().kind = Change::Kind::rename;
+    changes.back().from = from->second.front()->change.path;
+    moved.insert(from->second.front()->change.path);
+    from->second.erase(from->second.begin());
+  }
+  std::erase_if(changes, [&](const Change& change) { return change.kind == Change::Kind::remove && moved.contains(change.path); });
+  return changes;
 }
 
 void list_files(git_repository* repository, const std::optional<git_oid>& from, const git_oid& to, GitRange& range) {
   const Tree old_tree = from ? tree_of(repository, *from) : Tree();
   const Tree new_tree = tree_of(repository, to);
-  PathList list{range};
+  DeltaList list{range};
   git_diff_options options = GIT_DIFF_OPTIONS_INIT;
-  options.notify_cb = collect_path;
+  options.flags |= GIT_DIFF_INCLUDE_TYPECHANGE;  // a file that became a link is one modify
+  options.notify_cb = collect_delta;
   options.payload = &list;
   Diff diff;
   const bool readable = new_tree && (!from || old_tree);
   const int error =
       readable ? git_diff_tree_to_tree(diff.out(), repository, old_tree.get(), new_tree.get(), &options) : GIT_ERROR;
-  if (error != 0 && !range.files_truncated) range.incomplete = "files: " + last_error();
+  if (error != 0 && !range.files_truncated) range.incomplete = "files: " + libgit2_error();
+  range.changes = with_renames(list.deltas);
 }
 
 // Where a new branch left the others; nullopt: nowhere, its history is its own.
@@ -276,7 +293,7 @@ Status format_status(const fs::path& path, const fs::path& common) {
   ConfigIterator iterator;
   if (git_config_open_ondisk(config.out(), (common / "config").c_str()) != 0 ||
       git_config_iterator_new(iterator.out(), config.get()) != 0) {
-    return Error{name + " cannot be opened: " + last_error(), "mend " + (common / "config").string()};
+    return Error{name + " cannot be opened: " + libgit2_error(), "mend " + (common / "config").string()};
   }
   std::int32_t version = 0;
   git_config_get_int32(&version, config.get(), "core.repositoryformatversion");
@@ -307,6 +324,11 @@ Status format_status(const fs::path& path, const fs::path& common) {
 
 void prepare_libgit2() { git_libgit2_init(); }
 
+std::string libgit2_error() {
+  const git_error* error = git_error_last();  // thread-local
+  return error != nullptr && error->message != nullptr ? error->message : "libgit2 gave no reason";
+}
+
 void GitRepository::Free::operator()(git_repository* repository) const { git_repository_free(repository); }
 
 // libgit2's plain opening is not used. Its check of ownership knows no `*` in safe.directory, does not let root in, and calls a
@@ -319,7 +341,7 @@ Result<GitRepository> GitRepository::open(const fs::path& path) {
   if (!git) return not_found(path);
   git_repository* handle = nullptr;
   if (git_repository_open_bare(&handle, git->c_str()) != 0) {
-    return Error{"repository " + path.string() + " cannot be opened: " + last_error(),
+    return Error{"repository " + path.string() + " cannot be opened: " + libgit2_error(),
                  "git -C " + path.string() + " status says more"};
   }
   GitRepository repository(handle);
@@ -356,23 +378,28 @@ ExcludeFiles GitRepository::exclude_files() const {
   return files;
 }
 
-Result<BranchesRead> GitRepository::branches(const BranchTips& known) const {
-  BranchesRead read;
+Status GitRepository::list(const char* pattern, RefTips& tips) const {
   ReferenceIterator iterator;
-  int error = git_reference_iterator_glob_new(iterator.out(), handle_.get(), "refs/heads/*");
+  int error = git_reference_iterator_glob_new(iterator.out(), handle_.get(), pattern);
   while (error == 0) {
     Reference reference, resolved;
     error = git_reference_next(reference.out(), iterator.get());
-    if (error != 0 || git_reference_resolve(resolved.out(), reference.get()) != 0) continue;  // an alias of nothing is no branch
-    read.tips[git_reference_name(reference.get())] = hex(*git_reference_target(resolved.get()));
-    if (read.tips.size() > limits::kGitBranches) {
+    if (error != 0 || git_reference_resolve(resolved.out(), reference.get()) != 0) continue;  // an alias of nothing is none
+    tips[git_reference_name(reference.get())] = hex(*git_reference_target(resolved.get()));
+    if (tips.size() > limits::kGitReferences) {
       return Error{
-          "repository " + folders().common.string() + " has more than " + std::to_string(limits::kGitBranches) + " branches",
-          "watch a clone that fetches only the branches that matter"};
+          "repository " + folders().common.string() + " has more than " + std::to_string(limits::kGitReferences) + " branches and tags",
+          "watch a clone that fetches only those that matter"};
     }
   }
-  if (error != GIT_ITEROVER) {
-    return Error{"the branches of " + folders().common.string() + " cannot be read: " + last_error(), "git fsck there says more"};
+  if (error == GIT_ITEROVER) return {};
+  return Error{"the references of " + folders().common.string() + " cannot be read: " + libgit2_error(), "git fsck there says more"};
+}
+
+Result<RefsRead> GitRepository::references(const WantedRefs& wanted, const RefTips& known) const {
+  RefsRead read;
+  for (const auto& [is_wanted, pattern] : {std::pair(wanted.branches.has_value(), "refs/heads/*"), std::pair(wanted.tags.has_value(), "refs/tags/*")}) {
+    if (auto status = is_wanted ? list(pattern, read.tips) : Status(); !status) return status.error();
   }
   for (const auto& [ref, tip] : known) {
     if (read.tips.contains(ref)) continue;
@@ -382,27 +409,39 @@ Result<BranchesRead> GitRepository::branches(const BranchTips& known) const {
       read.tips[ref] = hex(id);
     } else if (found != GIT_ENOTFOUND) {
       read.tips[ref] = tip;
-      read.unreadable.push_back(ref + ": " + last_error());
+      read.unreadable.push_back(ref + ": " + libgit2_error());
     }
   }
   return read;
 }
 
-GitRange GitRepository::describe(std::string_view before, std::string_view after, const BranchTips& known) const {
+bool WantedRefs::fits(std::string_view ref) const {
+  const auto fit = [&](const auto& patterns, std::string_view kind) {
+    if (!patterns || !ref.starts_with(kind)) return false;
+    const auto name = ref.substr(kind.size());
+    return patterns->empty() || std::any_of(patterns->begin(), patterns->end(), [&](const auto& pattern) { return wildcard_match(pattern, name); });
+  };
+  return fit(branches, kBranchRefs) || fit(tags, kTagRefs);
+}
+
+GitRange GitRepository::describe(std::string_view before, std::string_view after, const RefTips& known) const {
   GitRange range;
   git_repository* repository = handle_.get();
-  const auto to = parse_id(after);
-  if (!to) return range;
-  const Commit tip = find_commit(repository, *to);
+  const auto end = parse_id(after);
+  if (!end) return range;
+  const Commit tip = find_commit(repository, *end);
   if (!tip) {
-    range.incomplete = "commit " + std::string(after) + ": " + last_error();
+    range.incomplete = "commit " + std::string(after) + ": " + libgit2_error();
     return range;
   }
   range.tip = read_commit(tip.get(), limits::kGitMessage);
+  const auto to = std::optional(*git_commit_id(tip.get()));
 
   auto from = parse_id(before);
   const bool had_before = from.has_value();
-  if (from && !find_commit(repository, *from)) from.reset();  // forced away and pruned already
+  const Commit start = from ? find_commit(repository, *from) : Commit();
+  from.reset();
+  if (start) from = *git_commit_id(start.get());  // else forced away and pruned already
   const Ids hidden = from ? Ids{*from} : existing_tips(repository, known);
   std::error_code none;
   if (fs::file_size(folders().common / "shallow", none) > 0 && !none) {
@@ -410,7 +449,7 @@ GitRange GitRepository::describe(std::string_view before, std::string_view after
   } else {
     list_commits(repository, *to, hidden, range);
     const int descends = from ? git_graph_descendant_of(repository, &*to, &*from) : 0;
-    if (descends < 0) range.incomplete = "ancestry: " + last_error();
+    if (descends < 0) range.incomplete = "ancestry: " + libgit2_error();
     range.forced = had_before && descends != 1;
   }
   list_files(repository, from ? from : fork_point(repository, *to, hidden), *to, range);

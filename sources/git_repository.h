@@ -1,17 +1,20 @@
-// A local git repository as the source `git_push` needs it: the tips of its branches, and what lies between two of them.
+// A local git repository as the source `git_push` needs it: where its branches and tags stand, and what lies
+// between two commits.
 //
-// The only file that meets libgit2. Everything here blocks and is meant for a worker thread; one GitRepository serves one thread
+// Everything here blocks and is meant for a worker thread; one GitRepository serves one thread
 // at a time (libgit2's THREADING.md), is opened for one read and dropped (70 µs), so that nothing it cached is ever stale.
-// Only reads. A commit, a name and a path found in a repository are hostile bytes: they are bounded here, made UTF-8 by Payload.
+// prepare_libgit2() comes before anything of it (sources/libgit2.h). Only reads. A commit, a name and a path found in a repository are hostile bytes: they are bounded here, made UTF-8 by Payload.
 #pragma once
 
 #include <filesystem>
 #include <map>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
 
+#include "core/change_set.h"
 #include "core/result.h"
 #include "core/time.h"
 
@@ -19,14 +22,11 @@ struct git_repository;
 
 namespace hark {
 
-// To be called before anything else here, as often as one likes. Never undone: libgit2 keeps its errors by thread, and a thread
-// that ends after the last shutdown would leave its behind.
-void prepare_libgit2();
+// Full name of a reference ("refs/heads/main") -> 40 hex digits: a branch's commit, a tag's commit or, of an annotated one, its tag
+// object. A symbolic one counts as what it points to.
+using RefTips = std::map<std::string, std::string>;
 
-// Full name of a branch's reference ("refs/heads/main") -> 40 hex digits. A symbolic one counts as what it points to.
-using BranchTips = std::map<std::string, std::string>;
-
-// What a git hook and the forges write where a branch was not there before, or is not there any more.
+// What a git hook and the forges write where a reference was not there before, or is not there any more.
 inline constexpr std::string_view kNoCommit = "0000000000000000000000000000000000000000";
 
 struct GitFolders {
@@ -35,11 +35,24 @@ struct GitFolders {
   bool operator==(const GitFolders&) const = default;
 };
 
-struct BranchesRead {
-  BranchTips tips;
+struct RefsRead {
+  RefTips tips;
   std::vector<std::string>
-      unreadable;  // "refs/heads/x: why": known branches whose file is there and damaged; their tip is the known one
+      unreadable;  // "refs/heads/x: why": known references whose file is there and damaged; their tip is the known one
 };
+
+// Which references a source is asked to tell of, by patterns over their names ("main", "release/*": `*` and `?` cross slashes). An empty
+// list: every one of that kind; none: none.
+struct WantedRefs {
+  std::optional<std::vector<std::string>> branches = std::vector<std::string>{};
+  std::optional<std::vector<std::string>> tags;
+
+  bool fits(std::string_view ref) const;
+  friend bool operator==(const WantedRefs&, const WantedRefs&) = default;
+};
+
+inline constexpr std::string_view kBranchRefs = "refs/heads/";
+inline constexpr std::string_view kTagRefs = "refs/tags/";
 
 struct GitCommit {
   std::string id;
@@ -53,7 +66,7 @@ struct GitCommit {
 struct GitRange {
   std::vector<GitCommit> commits;  // newest first, at most limits::kGitCommits
   bool commits_truncated = false;
-  std::vector<std::string> files;  // sorted, at most limits::kGitFiles
+  std::vector<Change> changes;  // sorted by path, at most limits::kGitFiles; a file moved as it is is one rename
   bool files_truncated = false;
   bool forced = false;     // `before` is no ancestor of `after`
   GitCommit tip;           // `after`; id empty: deleted, or unreadable
@@ -74,20 +87,21 @@ class GitRepository {
   GitFolders folders() const;
   ExcludeFiles exclude_files() const;  // gitignore(5)
 
-  // The branches as they stand. A name in `known` that the listing lacks is asked for by itself before it counts as deleted: git
+  // Those that `wanted` asks for, as they stand. A name in `known` that the listing lacks is asked for by itself before it counts as deleted: git
   // packs references by writing packed-refs first and removing the loose file after, and a listing can fall in between.
-  Result<BranchesRead> branches(const BranchTips& known) const;
+  Result<RefsRead> references(const WantedRefs& wanted, const RefTips& known) const;
 
-  // What moving a branch from `before` to `after` (kNoCommit: created, deleted) brought. `known` are the branches before it: a
-  // created branch's commits are those that none of them has, its files are compared with where it left them. Never fails: what a
+  // What moving a branch from `before` to `after` (kNoCommit: created, deleted) brought. `known` are the others of its kind before it:
+  // a created one's commits are those that none of them has, its files are compared with where it left them. Never fails: what a
   // damaged or partial repository cannot tell is left out, and `incomplete` says so.
-  GitRange describe(std::string_view before, std::string_view after, const BranchTips& known) const;
+  GitRange describe(std::string_view before, std::string_view after, const RefTips& known) const;
 
  private:
   struct Free {
     void operator()(git_repository* repository) const;
   };
   explicit GitRepository(git_repository* handle) : handle_(handle) {}
+  Status list(const char* pattern, RefTips& tips) const;
 
   std::unique_ptr<git_repository, Free> handle_;
 };

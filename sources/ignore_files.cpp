@@ -10,6 +10,7 @@
 #include "core/limits.h"
 #include "platform/descriptor.h"
 #include "sources/git_repository.h"
+#include "sources/libgit2.h"
 #include "sources/tree_snapshot.h"
 
 namespace hark {

@@ -30,35 +30,43 @@ Error watch_error(const fs::path& folder, int code) {
 
 }  // namespace
 
-RefWatch::RefWatch(int fd, Callback changed) : fd_(fd), changed_(std::move(changed)) {}
+RefWatch::RefWatch(int fd, What what, Callback changed) : fd_(fd), what_(std::move(what)), changed_(std::move(changed)) {}
 
 RefWatch::~RefWatch() {
   readable_.reset();
   close(fd_);
 }
 
-Result<std::unique_ptr<RefWatch>> RefWatch::start(const fs::path& path, const GitFolders& folders, Loop& loop, Callback changed) {
+Result<std::unique_ptr<RefWatch>> RefWatch::start(const What& what, const GitFolders& folders, Loop& loop, Callback changed) {
   const int fd = inotify_init1(IN_NONBLOCK | IN_CLOEXEC);
   if (fd < 0) {
     const std::string why = errno_text(errno);
     return Error{"inotify cannot be used: " + why, "raise the limits: sysctl fs.inotify.max_user_instances=1024, ulimit -n"};
   }
-  std::unique_ptr<RefWatch> watch(new RefWatch(fd, std::move(changed)));
-  if (auto status = watch->watch_all(path, folders); !status) return status.error();
+  std::unique_ptr<RefWatch> watch(new RefWatch(fd, what, std::move(changed)));
+  if (auto status = watch->watch_all(folders); !status) return status.error();
   watch->readable_ = loop.watch(fd, [self = watch.get()] { self->read(); });
   return watch;
 }
 
-Status RefWatch::watch_all(const fs::path& path, const GitFolders& folders) {
+Status RefWatch::watch_all(const GitFolders& folders) {
   // Of the folders above only their own moving matters; one that may be passed but not read cannot be watched, and is left out.
-  for (fs::path below : {path, folders.git, folders.common}) {
+  for (fs::path below : {what_.repository, folders.git, folders.common}) {
     for (; below.has_relative_path(); below = below.parent_path()) (void)add(below, kAbove);
   }
   if (auto status = add(folders.common, kGit); !status) return status;
   if (auto status = add(folders.common / "refs", kRefs); !status) return status;
-  std::error_code ignored;
-  const fs::path heads = folders.common / "refs" / "heads";
-  return fs::is_directory(heads, ignored) ? add_tree(heads, kHeads) : Status();
+  for (const char* kind : {"heads", "tags"}) {
+    const fs::path folder = folders.common / "refs" / kind;
+    std::error_code ignored;
+    if (!is_watched(kind) || !fs::is_directory(folder, ignored)) continue;
+    if (auto status = add_tree(folder, kKind); !status) return status;
+  }
+  return {};
+}
+
+bool RefWatch::is_watched(std::string_view kind) const {
+  return (what_.wanted.branches && kind == "heads") || (what_.wanted.tags && kind == "tags");
 }
 
 Status RefWatch::add(const fs::path& folder, Role role, bool* was_new) {
@@ -83,7 +91,7 @@ Status RefWatch::add_tree(const fs::path& root, Role role) {
                    "git pack-refs --all makes most of them go"};
     }
     bool was_new = false;
-    const Status status = add(folder, folder == root ? role : kBelowHeads, &was_new);
+    const Status status = add(folder, folder == root ? role : kBelowKind, &was_new);
     std::error_code error;
     if (!status && !fs::exists(folder, error)) continue;  // git removes folders that became empty
     if (!status) return status;
@@ -125,18 +133,18 @@ void RefWatch::heard(int descriptor, std::uint32_t mask, const char* name) {
     if (entry == "refs") return changed_(Change::structure);
     if (entry == "packed-refs" || entry == "HEAD") changed_(Change::references);
   }
-  if ((folder.roles & kRefs) != 0 && entry == "heads") return changed_(Change::structure);
-  if ((folder.roles & (kHeads | kBelowHeads)) == 0 || entry.ends_with(".lock")) return;
+  if ((folder.roles & kRefs) != 0 && is_watched(entry)) return changed_(Change::structure);
+  if ((folder.roles & (kKind | kBelowKind)) == 0 || entry.ends_with(".lock")) return;
   if ((mask & IN_ISDIR) != 0 && (mask & IN_MOVED_FROM) != 0) return changed_(Change::structure);
   if ((mask & IN_ISDIR) != 0 && (mask & (IN_CREATE | IN_MOVED_TO)) != 0) {
     // A new watch set makes the same mistake again, and there it becomes the source's error.
-    if (!add_tree(folder.path / name, kBelowHeads)) return changed_(Change::structure);
+    if (!add_tree(folder.path / name, kBelowKind)) return changed_(Change::structure);
   }
   changed_(Change::references);
 }
 
 void RefWatch::heard_about_folder(const Folder& folder, std::uint32_t mask) {
-  const bool empty_folder_went = folder.roles == kBelowHeads && (mask & IN_DELETE_SELF) != 0;
+  const bool empty_folder_went = folder.roles == kBelowKind && (mask & IN_DELETE_SELF) != 0;
   changed_(empty_folder_went ? Change::references : Change::structure);
 }
 

@@ -1,8 +1,8 @@
-// Tells, through inotify, that the branches of a repository may have moved. Only what can move one wakes the source: an index, a
+// Tells, through inotify, that branches or tags of a repository may have moved. Only what can move one wakes the source: an index, a
 // lock file or an object that comes and goes does not.
 //
-// Watched: the common git folder (packed-refs, HEAD, refs), refs, refs/heads with every folder below it (branch names hold
-// slashes), and the folders above, whose moving away means that the path no longer names this repository.
+// Watched: the common git folder (packed-refs, HEAD, refs), refs, refs/heads and refs/tags, those that are wanted, with every folder below them
+// (names hold slashes), and the folders above, whose moving away means that the path no longer names this repository.
 #pragma once
 
 #include <cstdint>
@@ -29,22 +29,27 @@ class RefWatch {
   };
   using Callback = std::function<void(Change)>;  // must not destroy the RefWatch
 
-  // `path` is the repository as configured. What happens after this returned is told.
-  static Result<std::unique_ptr<RefWatch>> start(const std::filesystem::path& path, const GitFolders& folders, Loop& loop,
+  struct What {
+    std::filesystem::path repository;  // as configured
+    WantedRefs wanted{};
+  };
+  // What happens after this returned is told.
+  static Result<std::unique_ptr<RefWatch>> start(const What& what, const GitFolders& folders, Loop& loop,
                                                  Callback changed);
   ~RefWatch();
   RefWatch(const RefWatch&) = delete;
   RefWatch& operator=(const RefWatch&) = delete;
 
  private:
-  enum Role : unsigned { kAbove = 1, kGit = 2, kRefs = 4, kHeads = 8, kBelowHeads = 16 };
+  enum Role : unsigned { kAbove = 1, kGit = 2, kRefs = 4, kKind = 8, kBelowKind = 16 };  // kKind: refs/heads or refs/tags
   struct Folder {
     std::filesystem::path path;
     unsigned roles = 0;  // one folder may have several: one inode has one watch
   };
 
-  RefWatch(int fd, Callback changed);
-  Status watch_all(const std::filesystem::path& path, const GitFolders& folders);
+  RefWatch(int fd, What what, Callback changed);
+  bool is_watched(std::string_view kind) const;
+  Status watch_all(const GitFolders& folders);
   Status add(const std::filesystem::path& folder, Role role, bool* was_new = nullptr);
   Status add_tree(const std::filesystem::path& folder, Role role);
   void read();
@@ -52,6 +57,7 @@ class RefWatch {
   void heard_about_folder(const Folder& folder, std::uint32_t mask);
 
   const int fd_;
+  const What what_;
   const Callback changed_;
   std::unordered_map<int, Folder> folders_;  // by watch descriptor
   std::unique_ptr<ReadableWatch> readable_;  // goes before the descriptor is closed

@@ -32,6 +32,7 @@ MAY_INCLUDE = {
 # Libraries met in one .cpp each: what an #include of them begins with -> its name. The first that fits counts.
 ONE_FILE_LIBRARIES = {
     "sqlite3": "SQLite",
+    "git2/": "libgit2's remotes",
     "git2": "libgit2",
     "httplib": "cpp-httplib",
     "toml++/": "toml++",

@@ -48,7 +48,8 @@ class Tidy(unittest.TestCase):
 
     def test_a_library_met_twice_or_in_a_header(self):
         self.expect({"state/a.cpp": "#include <sqlite3.h>\n", "state/b.cpp": "\n#include <sqlite3.h>\n"}, "state/b.cpp:2: SQLite is met in state/a.cpp")
-        self.expect({"sources/a.h": "#include <git2/refs.h>\n"}, "sources/a.h:1: libgit2 in a header")
+        self.expect({"sources/a.h": "#include <git2.h>\n"}, "sources/a.h:1: libgit2 in a header")
+        self.expect({"sources/a.cpp": "#include <git2.h>\n", "sources/b.cpp": "#include <git2/remote.h>\n#include <git2/oid.h>\n"})
         self.expect({"platform/a.cpp": "#include <openssl/ssl.h>\n", "sources/a.cpp": "#include <openssl/evp.h>\n#include <openssl/crypto.h>\n"})
 
     def test_a_sleep_in_a_test(self):

@@ -181,7 +181,7 @@ type = "manual"
   CHECK(options<FileWatcherOptions>(settings, 1).patterns == std::vector<std::string>{"*.c"});
   CHECK_FALSE(settings.sources[1].rule.debounce_max.has_value());
   CHECK(options<GitRefsOptions>(settings, 2).repository == folder.path());
-  CHECK(options<GitRefsOptions>(settings, 2).branches.empty());
+  CHECK(options<GitRefsOptions>(settings, 2).wanted == WantedRefs{});
   CHECK(settings.sources[2].rule.debounce == 0s);
   CHECK(options<ScheduleOptions>(settings, 3).timezone.empty());
   CHECK(options<ScheduleOptions>(settings, 3).catch_up == ScheduleOptions::CatchUp::none);
@@ -220,7 +220,46 @@ handler = "a"
   CHECK(weekly.catch_up == ScheduleOptions::CatchUp::all);
   CHECK(weekly.catch_up_limit == 3);
   CHECK(options<GitRefsOptions>(settings, 1).repository == folder.path().parent_path() / "other");
-  CHECK(options<GitRefsOptions>(settings, 1).branches == std::vector<std::string>{"main", "release/*"});
+  CHECK(options<GitRefsOptions>(settings, 1).wanted == WantedRefs{{{"main", "release/*"}}, std::nullopt});
+}
+
+TEST_CASE("config: a remote repository, and what is for such alone") {
+  ConfigFolder folder;
+  const LoadedConfig loaded = folder.good(R"(
+[[sources]]
+type = "git_push"
+repository = "git@host.org:team/x.git"
+ssh_key = "/nowhere/k"
+interval = "30s"
+tags = []
+handler = "h"
+[[sources]]
+type = "git_push"
+repository = "https://host.org/x.git"
+username = "me"
+token = "secret"
+ssh_key = "/etc/passwd"
+handler = "h"
+[[sources]]
+type = "git_push"
+repository = "."
+token = "t"
+handler = "h"
+[handlers.h]
+run = "true"
+)");
+  const auto& ssh = options<GitRemoteOptions>(loaded.settings, 0);
+  CHECK(ssh.url == "git@host.org:team/x.git");
+  CHECK(ssh.credentials == RemoteCredentials{"", "", "/nowhere/k"});
+  CHECK(ssh.interval == 30s);
+  CHECK(ssh.wanted == WantedRefs{std::nullopt, std::vector<std::string>{}});
+  const auto& web = options<GitRemoteOptions>(loaded.settings, 1);
+  CHECK(web.credentials == RemoteCredentials{"me", "secret", "/etc/passwd"});
+  CHECK(web.interval == 1min);
+  REQUIRE(loaded.warnings.size() == 3);
+  CHECK(loaded.warnings[0].find("ssh_key: \"/nowhere/k\" does not exist yet") != std::string::npos);
+  CHECK(loaded.warnings[1].find("ssh_key: has no effect: it is for ssh") != std::string::npos);
+  CHECK(loaded.warnings[2].find("token: has no effect: a repository on this machine is watched") != std::string::npos);
 }
 
 TEST_CASE("config: secrets of a webhook come from values, files and credentials") {

@@ -6,6 +6,7 @@
 #include "platform/loop.h"
 #include "platform/workers.h"
 #include "sources/marks.h"
+#include "sources/remote_reader.h"
 #include "state/last_run.h"
 #include "tests/support/fake_clock.h"
 
@@ -20,6 +21,10 @@ struct NoMarks final : Marks {
   void note_marks(const std::string&, std::vector<std::pair<std::string, std::string>>) override {}
 };
 
+struct NoRemotes final : RemoteReader {
+  Result<RemoteRefs> read(const RemoteRequest&, std::stop_token) override { return Error{}; }
+};
+
 // One schedule "s", replaced by others.
 struct Replacing {
   Loop loop;
@@ -27,6 +32,7 @@ struct Replacing {
   Workers workers{"test", 1};
   HttpServer server{loop};
   NoMarks marks;
+  NoRemotes remotes;
   LastRun last_run;
   std::map<std::string, WallTime> since;
   Settings running;
@@ -41,7 +47,7 @@ struct Replacing {
     options.catch_up_limit = limit;
     Settings wanted;
     wanted.sources.push_back({"s", "schedule", options, {}});
-    const auto made = wanted_sources(wanted, running.sources.empty() ? nullptr : &running, {}, {loop, clock, workers, server, marks, last_run, since});
+    const auto made = wanted_sources(wanted, running.sources.empty() ? nullptr : &running, {}, {loop, clock, workers, workers, remotes, server, marks, last_run, since});
     running = std::move(wanted);
     REQUIRE(made.size() == 1);
     return made[0].source != nullptr;

@@ -24,15 +24,15 @@ TEST_CASE("git trace: every step of a branch is known, whatever command took it,
   const auto trace = prepare_git_trace(folder / "runs", "RUN");
   REQUIRE(trace == git_trace_file(folder / "runs", "RUN"));
   CHECK(std::filesystem::status(trace.parent_path()).permissions() == std::filesystem::perms::owner_all);
-  CHECK(branch_moves(trace).empty());
+  CHECK(ref_moves(trace).empty());
   const auto traced = [&](const std::string& line) {
     std::filesystem::remove(trace);
     folder.shell("work", "export GIT_TRACE_REFS='" + trace.string() + "'; " + line);
-    return branch_moves(trace);
+    return ref_moves(trace);
   };
   const auto first = traced("echo x > a; git add a; git commit -qm one");
   REQUIRE(first.size() == 1);
-  CHECK(first[0].branch == "main");
+  CHECK(first[0].ref == "refs/heads/main");
   CHECK(first[0].before == kNone);
   const auto one = first[0].after;
   CHECK(one.size() == 40);
@@ -42,10 +42,11 @@ TEST_CASE("git trace: every step of a branch is known, whatever command took it,
   CHECK(second[0].before == one);
   const auto two = second[0].after;
   CHECK(traced("git status; git log --oneline").empty());
-  CHECK(traced("git branch feature/x HEAD~1") == std::vector<BranchMove>{{"feature/x", kNone, one}});
-  CHECK(traced("git push -q ../bare main") == std::vector<BranchMove>{{"main", kNone, two}});
-  CHECK(traced("git reset -q --hard HEAD~1") == std::vector<BranchMove>{{"main", two, one}});
-  CHECK(traced("git update-ref refs/heads/main " + two) == std::vector<BranchMove>{{"main", "", two}});
+  CHECK(traced("git branch feature/x HEAD~1") == std::vector<RefMove>{{"refs/heads/feature/x", kNone, one}});
+  CHECK(traced("git push -q ../bare main") == std::vector<RefMove>{{"refs/heads/main", kNone, two}});
+  CHECK(traced("git reset -q --hard HEAD~1") == std::vector<RefMove>{{"refs/heads/main", two, one}});
+  CHECK(traced("git update-ref refs/heads/main " + two) == std::vector<RefMove>{{"refs/heads/main", "", two}});
+  CHECK(traced("git tag v1") == std::vector<RefMove>{{"refs/tags/v1", kNone, two}});
   CHECK(traced("git branch -q -D feature/x").empty());  // a deletion is none of its transactions
 }
 
@@ -54,8 +55,8 @@ TEST_CASE("git trace: what is no trace tells nothing, of a long one the end is r
   const auto file = folder / "trace";
   const std::string step = "04:10:59.518867 refs/debug.c:71         1: refs/heads/main aa -> bb (F=0xc, T=0x0) \"commit: y\"\n";
   std::ofstream(file) << "\xff\n -> \n04:10:59.5 refs/debug.c:71 0: HEAD aa -> bb (F=0xc\n04:1 other.c:1 0: refs/heads/x a -> b (F=0xc\n" << step << step.substr(0, 60);
-  CHECK(branch_moves(file) == std::vector<BranchMove>{{"main", "aa", "bb"}});
+  CHECK(ref_moves(file) == std::vector<RefMove>{{"refs/heads/main", "aa", "bb"}});
   std::ofstream(file) << step << std::string(limits::kGitTrace, ' ') << "\n" << step;
-  CHECK(branch_moves(file).size() == 1);
-  CHECK(branch_moves(folder / "none").empty());
+  CHECK(ref_moves(file).size() == 1);
+  CHECK(ref_moves(folder / "none").empty());
 }

@@ -22,15 +22,15 @@ Event change(WallTime when, std::initializer_list<std::pair<const char*, const c
   return event;
 }
 
-Event push(WallTime when, const std::string& before, const std::string& after, const std::string& branch = "main") {
+Event push(WallTime when, const std::string& before, const std::string& after, const std::string& ref = "refs/heads/main") {
   Event event;
   event.type = "git_push";
   event.time = when;
-  event.data = Payload(nlohmann::json{{"branch", branch}, {"before", before}, {"after", after}, {"commits", nlohmann::json::array()}});
+  event.data = Payload(nlohmann::json{{"ref", ref}, {"before", before}, {"after", after}, {"commits", nlohmann::json::array()}});
   return event;
 }
 
-using Moves = std::vector<BranchMove>;
+using Moves = std::vector<RefMove>;
 Moves nothing(const std::string&) { return {}; }
 const OwnChanges::Evidence busy{[](WallTime) { return true; }, nothing};
 const OwnChanges::Evidence idle{[](WallTime) { return false; }, nothing};
@@ -111,17 +111,17 @@ TEST_CASE("own changes: a branch is the run's when its git tells of every step")
   OwnChanges changes;
   changes.begin("h", "r1", kStart);
   const auto at = kStart + 1s;
-  const auto own = moving({{"other", "a", "b"}, {"main", "a", "b"}, {"main", "b", "c"}});
+  const auto own = moving({{"refs/heads/other", "a", "b"}, {"refs/heads/main", "a", "b"}, {"refs/heads/main", "b", "c"}});
   CHECK(changes.judge("h", push(at, "a", "c"), own).own);
   CHECK(changes.judge("h", push(at, "a", "b"), own).own);  // seen before the second step
   CHECK(changes.judge("h", push(at, "b", "c"), own).own);
   CHECK_FALSE(changes.judge("h", push(at, "a", "d"), own).own);
   CHECK_FALSE(changes.judge("h", push(at, "x", "c"), own).own);
-  CHECK_FALSE(changes.judge("h", push(at, "a", "c", "other"), own).own);
+  CHECK_FALSE(changes.judge("h", push(at, "a", "c", "refs/heads/other"), own).own);
   CHECK_FALSE(changes.judge("other", push(at, "a", "c"), own).own);
-  CHECK(changes.judge("h", push(at, "x", "c"), moving({{"main", "", "c"}})).own);  // it moved it whatever stood there
+  CHECK(changes.judge("h", push(at, "x", "c"), moving({{"refs/heads/main", "", "c"}})).own);  // it moved it whatever stood there
   // Somebody's step between two of its own is in what was seen.
-  CHECK_FALSE(changes.judge("h", push(at, "a", "d"), moving({{"main", "a", "b"}, {"main", "c", "d"}})).own);
+  CHECK_FALSE(changes.judge("h", push(at, "a", "d"), moving({{"refs/heads/main", "a", "b"}, {"refs/heads/main", "c", "d"}})).own);
   const auto theirs = changes.judge("h", push(at, "a", "b"), busy);
   CHECK_FALSE(theirs.own);
   CHECK(theirs.run_id == "r1");
@@ -130,7 +130,7 @@ TEST_CASE("own changes: a branch is the run's when its git tells of every step")
 TEST_CASE("own changes: what a run that has ended told of its git is known a while longer") {
   OwnChanges changes;
   changes.begin("h", "r1", kStart);
-  changes.end("h", "r1", kStart + 1s, {{"main", "a", "b"}});
+  changes.end("h", "r1", kStart + 1s, {{"refs/heads/main", "a", "b"}});
   CHECK(changes.judge("h", push(kStart + 3s, "a", "b"), idle).own);
   const auto later = changes.judge("h", push(kStart + 3s, "b", "c"), idle);
   CHECK_FALSE(later.own);

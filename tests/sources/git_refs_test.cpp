@@ -20,54 +20,20 @@
 #include "sources/commit_text.h"
 #include "sources/marks.h"
 #include "sources/repository_owner.h"
+#include "tests/sources/recording_host.h"
 #include "tests/support/git_folder.h"
-#include "tests/support/kept_marks.h"
 
 using namespace hark;
 using namespace std::chrono_literals;
 using hark::test::GitFolder;
-using hark::test::KeptMarks;
+using hark::test::RecordingHost;
 using nlohmann::json;
 
 namespace {
 
+WantedRefs branches(std::vector<std::string> patterns) { return {std::move(patterns), std::nullopt}; }
+
 const std::string kZeros(40, '0');
-
-class RecordingHost final : public SourceHost {
- public:
-  explicit RecordingHost(Loop& loop) : loop_(loop) {}
-
-  void offer(Event event, Answer answer) override {
-    const bool take = refusals_left == 0 || (!refuse_only.empty() && event.subject != refuse_only);
-    if (!take) --refusals_left;
-    offered.push_back(event);
-    if (take) {
-      marks.note_marks(event.source, event.marks);
-      taken.push_back(std::move(event));
-    }
-    if (hold_answers) return held_answers.push_back(std::move(answer));
-    Acceptance acceptance;
-    acceptance.outcome = take ? Acceptance::Outcome::accepted : Acceptance::Outcome::refused;
-    loop_.post([answer = std::move(answer), acceptance] { answer(acceptance); });
-  }
-  void failed(Error error) override { failures.push_back(std::move(error)); }
-  void degraded(Error error) override { degradations.push_back(std::move(error)); }
-  void healthy() override { ++recoveries; }
-  void when_ended(const std::string&, RunsEnded) override { FAIL("not expected"); }
-  void refused(Refusal) override { FAIL("not expected"); }
-
-  std::deque<Event> offered, taken;
-  std::vector<Answer> held_answers;
-  bool hold_answers = false;
-  int refusals_left = 0;
-  std::string refuse_only;  // a subject
-  KeptMarks marks;
-  std::vector<Error> failures, degradations;
-  int recoveries = 0;
-
- private:
-  Loop& loop_;
-};
 
 // A repository, a source on it and a host, on a loop that runs only while a test waits for something.
 struct Bench {
@@ -81,12 +47,12 @@ struct Bench {
   Bench() { folder.git(".", "init -q -b main work"); }
   ~Bench() { source.reset(); }
 
-  Status start(const std::string& repository = "work", std::vector<std::string> branches = {}) {
-    source = make_git_refs({"pushes", folder / repository, std::move(branches)}, loop, clock, workers, host.marks);
+  Status start(const std::string& repository = "work", WantedRefs wanted = {}) {
+    source = make_git_refs({"pushes", folder / repository, std::move(wanted)}, loop, clock, workers, host.marks);
     return source->start(host);
   }
-  void must_start(const std::string& repository = "work", std::vector<std::string> branches = {}) {
-    const Status status = start(repository, std::move(branches));
+  void must_start(const std::string& repository = "work", WantedRefs wanted = {}) {
+    const Status status = start(repository, std::move(wanted));
     if (!status) FAIL(status.error().text());
   }
 
@@ -310,13 +276,81 @@ TEST_CASE("git_push: packing, collecting garbage, tags, stashes, remotes, checko
 TEST_CASE("git_push: branch patterns choose, and a star crosses slashes") {
   Bench bench;
   bench.folder.commit("work", "a", "one");
-  bench.must_start("work", {"main", "release/*"});
+  bench.must_start("work", branches({"main", "release/*"}));
   for (const char* name : {"feature", "released", "release/1.0/rc", "mainline"})
     bench.folder.git("work", std::string("branch ") + name);
   CHECK(bench.next_data()["branch"] == "release/1.0/rc");
   bench.folder.commit("work", "b", "two");
   CHECK(bench.next_data()["branch"] == "main");
   CHECK(bench.host.offered.size() == 2);
+}
+
+TEST_CASE("git_push: tags are told where they are wanted: made, moved, deleted, packed, annotated") {
+  Bench bench;
+  bench.folder.commit("work", "a", "one");
+  bench.folder.git("work", "tag v0");
+  bench.must_start("work", {std::nullopt, {{"v*"}}});
+  const auto two = bench.folder.commit("work", "b", "two");
+  bench.folder.git("work", "tag nightly");
+  bench.folder.git("work", "tag -a -m 'the first' v1");
+  json data = bench.next_data();
+  CHECK(data["ref"] == "refs/tags/v1");
+  CHECK(data["tag"] == "v1");
+  CHECK_FALSE(data.contains("branch"));
+  CHECK(data["after"] == bench.folder.tip("work", "refs/tags/v1"));  // the tag object, as git's hooks have it
+  CHECK(data["commit"] == two);
+  CHECK(data["created"] == true);
+  CHECK(data["forced"] == false);
+  CHECK(data["message"] == "two");
+  REQUIRE(data["commits"].size() == 1);  // what v0 had not
+  CHECK(data["commits"][0]["id"] == two);
+  CHECK(data["files"] == json::array({"b"}));
+
+  const auto three = bench.folder.commit("work", "c/d", "three");
+  bench.folder.git("work", "tag -f v1");
+  data = bench.next_data();
+  CHECK(data["forced"] == true);
+  CHECK(data["created"] == false);
+  CHECK(data["after"] == three);
+  CHECK(data["commit"] == three);
+  CHECK(data["files"] == json::array({"c/d"}));
+
+  bench.folder.git("work", "pack-refs --all");
+  bench.folder.git("work", "tag v2");
+  CHECK(bench.next_data()["tag"] == "v2");
+  bench.folder.git("work", "tag -d v1");
+  data = bench.next_data();
+  CHECK(data["tag"] == "v1");
+  CHECK(data["deleted"] == true);
+  CHECK_FALSE(data.contains("commit"));
+  CHECK(bench.host.offered.size() == 4);
+}
+
+TEST_CASE("git_push: branches and tags beside each other, each by its own names") {
+  Bench bench;
+  bench.folder.commit("work", "a", "one");
+  bench.must_start("work", {{{"main"}}, {{"v*"}}});
+  bench.folder.git("work", "branch v1");
+  bench.folder.git("work", "tag v1");
+  bench.folder.git("work", "tag main");
+  CHECK(bench.next().subject == "refs/tags/v1");
+  bench.folder.commit("work", "a", "two");
+  CHECK(bench.next().subject == "refs/heads/main");
+  CHECK(bench.host.offered.size() == 2);
+}
+
+TEST_CASE("git_push: each file comes with what happened to it, a rename as one") {
+  Bench bench;
+  bench.folder.shell("work", "mkdir sub; echo moved > old; echo kept > same; echo gone > gone; echo 1 > twin-a; echo 1 > twin-b");
+  bench.folder.commit("work", "a", "one");
+  bench.must_start();
+  bench.folder.shell("work", "git mv old sub/new; git rm -q gone; git mv twin-a x; git mv twin-b y; ln -sf a same; echo new > created");
+  bench.folder.commit("work", "a", "two");
+  const json data = bench.next_data();
+  CHECK(data["changes"] == json::parse(R"([{"kind": "modify", "path": "a"}, {"kind": "create", "path": "created"}, {"kind": "delete", "path": "gone"},
+      {"kind": "modify", "path": "same"}, {"kind": "rename", "path": "sub/new", "from": "old"}, {"kind": "rename", "path": "x", "from": "twin-a"},
+      {"kind": "rename", "path": "y", "from": "twin-b"}])"));
+  CHECK(data["files"] == json::array({"a", "created", "gone", "same", "sub/new", "x", "y"}));
 }
 
 TEST_CASE("git_push: work trees linked to one repository are seen from each of them") {
@@ -368,7 +402,7 @@ TEST_CASE("git_push: an alias of a branch moves with it") {
   Bench bench;
   bench.folder.commit("work", "a", "one");
   bench.folder.git("work", "symbolic-ref refs/heads/master refs/heads/main");
-  bench.must_start("work", {"master"});
+  bench.must_start("work", branches({"master"}));
   const auto after = bench.folder.commit("work", "b", "two");
   const json data = bench.next_data();
   CHECK(data["branch"] == "master");
@@ -467,10 +501,10 @@ TEST_CASE("git_push: branches that were not wanted before are known as they stan
   Bench bench;
   bench.folder.commit("work", "a", "one");
   bench.folder.git("work", "branch side");
-  bench.must_start("work", {"main"});
+  bench.must_start("work", branches({"main"}));
   bench.source.reset();
   bench.folder.git("work", "update-ref refs/heads/side " + bench.folder.commit("work", "a", "two"));
-  bench.must_start("work", {"side", "marker-*"});
+  bench.must_start("work", branches({"side", "marker-*"}));
   CHECK(bench.quiet());
   bench.source.reset();
   bench.must_start();

@@ -1,0 +1,121 @@
+// Sources of git: repositories here, and those that are asked over the network.
+#include <algorithm>
+#include <array>
+#include <filesystem>
+
+#include "core/limits.h"
+#include "daemon/config_mapping.h"
+#include "platform/http_url.h"
+#include "platform/listen_socket.h"
+
+namespace hark {
+namespace {
+
+using namespace std::chrono_literals;
+
+// Names of branches, or of tags: `what` with an example of one.
+std::vector<std::string> read_names(TableReader& reader, const std::string& key, const std::string& what) {
+  for (const ConfigNode* node : reader.texts(key)) {
+    if (node->text.starts_with("refs/")) reader.fail(*node, key, "expected " + what + ", found " + shown(*node));
+    if (node->text.starts_with('!')) reader.fail(*node, key, "a `!` is not known here; where = \"!payload." + std::string(key == "tags" ? "tag" : "branch") + ":" + node->text.substr(1) + "\" leaves it out");
+  }
+  return read_globs(reader, key);
+}
+
+// Who names only one of the two wants that one; who names none, all branches.
+WantedRefs read_wanted(TableReader& reader) {
+  WantedRefs wanted;
+  const auto branches = read_names(reader, "branches", "a branch's name, such as \"main\" or \"release/*\"");
+  const auto tags = read_names(reader, "tags", "a tag's name, such as \"v1.0\" or \"v*\"");
+  if (reader.has("tags")) {
+    wanted.tags = tags;
+    wanted.branches.reset();
+  }
+  if (reader.has("branches")) wanted.branches = branches;
+  return wanted;
+}
+
+constexpr std::array kForRemotes = {"interval", "username", "token", "token_file", "ssh_key"};
+
+void read_local(TableReader& reader, const ConfigNode& repository, GitRefsOptions& options) {
+  options.repository = reader.resolve(repository, "repository").value_or(std::filesystem::path());
+  std::error_code failure;
+  if (!options.repository.empty() && !std::filesystem::exists(options.repository, failure)) reader.warn(repository.place, "repository", shown(repository) + " does not exist yet");
+  for (const char* key : kForRemotes) {
+    reader.allow(key);
+    reader.warn_if_idle(key, true, "a repository on this machine is watched and not asked");
+  }
+}
+
+// What stands between "://" and "@"; empty: nothing.
+std::string_view user_of(std::string_view url) {
+  const auto begin = url.find("://");
+  if (begin == url.npos) return {};
+  const auto host = url.substr(begin + 3, url.find('/', begin + 3) - begin - 3);
+  return host.substr(0, host.rfind('@') == host.npos ? 0 : host.rfind('@'));
+}
+
+// As far as it can be seen without asking.
+std::string wrong_with_url(const std::string& url) {
+  const auto scheme = url.substr(0, url.find("://"));
+  constexpr std::array<std::string_view, 5> kSchemes = {"https", "http", "ssh", "git", "file"};
+  if (url.find("://") != url.npos && std::find(kSchemes.begin(), kSchemes.end(), scheme) == kSchemes.end()) {
+    return "a path, or an address that begins with https://, ssh://, git://, http:// or file://, or is USER@HOST:PATH";
+  }
+  if (user_of(url).find(':') != std::string_view::npos) return "an address without a password, which belongs into `token`: it would be shown with every event";
+  return {};
+}
+
+bool to_loopback(const std::string& url) {
+  const auto parts = parse_http_url(url);
+  return parts && is_loopback(parts->host);
+}
+
+GitRemoteOptions read_remote(TableReader& reader, const ConfigNode& repository) {
+  GitRemoteOptions options;
+  options.url = repository.text;
+  if (const auto wanted = wrong_with_url(options.url); !wanted.empty()) reader.fail(repository, "repository", "expected " + wanted);
+  options.interval = reader.duration("interval", "1m", limits::kGitRemoteIntervalLeast);
+  const bool web = options.url.starts_with("http");
+  const bool shell = options.url.starts_with("ssh://") || options.url.find("://") == std::string::npos;
+  const auto why = [&](const std::string& who) { return "it is for " + who + ", and " + shown(repository) + " is none"; };
+  for (const char* key : {"token", "token_file"}) reader.warn_if_idle(key, !web, why("https"));
+  reader.warn_if_idle("username", !web && !shell, why("https and ssh"));
+  reader.warn_if_idle("ssh_key", !shell, why("ssh"));
+  options.credentials.username = reader.string("username", "");
+  options.credentials.token = read_token(reader);
+  if (!options.credentials.token.empty() && options.url.starts_with("http://") && !to_loopback(options.url)) {
+    reader.fail_key(reader.has("token") ? "token" : "token_file", "would go over the network for everybody to read; expected an address that begins with https://");
+  }
+  if (const ConfigNode* key = reader.text("ssh_key")) {
+    reader.show_text("ssh_key", *key);
+    options.credentials.ssh_key = reader.resolve(*key, "ssh_key").value_or(std::filesystem::path()).string();
+    std::error_code failure;
+    if (!std::filesystem::exists(options.credentials.ssh_key, failure)) reader.warn(key->place, "ssh_key", shown(*key) + " does not exist yet");
+  }
+  return options;
+}
+
+}  // namespace
+
+SourceOptions read_git_push(TableReader& reader) {
+  const auto wanted = read_wanted(reader);
+  const ConfigNode* repository = reader.text("repository");
+  if (repository == nullptr) {
+    if (!reader.has("repository")) reader.fail_table("needs `repository`, the path of a local repository or the address of a remote one");
+    for (const char* key : kForRemotes) reader.allow(key);
+    return GitRefsOptions{};
+  }
+  reader.show_text("repository", *repository);
+  if (is_remote(repository->text)) {
+    auto options = read_remote(reader, *repository);
+    options.wanted = wanted;
+    return options;
+  }
+  GitRefsOptions options;
+  options.wanted = wanted;
+  read_local(reader, *repository, options);
+  return options;
+}
+
+}  // namespace hark
