@@ -343,4 +343,21 @@ inline constexpr auto kGitRemoteTimeout = 60s;
 inline constexpr auto kGitRemotePauseMax = 15min;
 inline constexpr auto kGitRemoteIntervalLeast = 1s;
 
+// Pull requests. A stranger's text again: what the forges let people write is about as long (GitHub 65,536 characters of text, 256 of title).
+inline constexpr std::size_t kPullRequestTitle = 1024;
+inline constexpr std::size_t kPullRequestBody = 64 * 1024;
+// Branches, repositories, people: names of git are below 256 bytes a part. Addresses: what browsers take.
+inline constexpr std::size_t kPullRequestName = 1024;
+inline constexpr std::size_t kPullRequestUrl = 2048;
+// Labels of one, and the bytes of each (GitHub 50 characters, GitLab 255): each is remembered with 8 digits.
+inline constexpr std::size_t kPullRequestLabels = 100;
+inline constexpr std::size_t kPullRequestLabel = 1024;
+// What is remembered of one is a line of some 1100 bytes: those labels, a commit, a time. A longer one hark has not written.
+inline constexpr std::size_t kPullRequestMark = 2048;
+// A page of a forge's list: 100 are the most that one gives, of some 20 KiB each beside their texts.
+inline constexpr std::size_t kForgePage = 100;
+inline constexpr std::size_t kForgePageBytes = 16 * 1024 * 1024;
+// A forge that wants to be left alone is asked again after this at the latest: their quotas are by the hour.
+inline constexpr auto kForgeWait = 1h;
+
 }  // namespace hark::limits
