@@ -1,4 +1,5 @@
-// The first byte chooses the forge, the second the event, the rest is JSON: a webhook's body, an item of a list, a page, and a mark.
+// The first byte chooses the forge, the second the event, the rest is JSON: a webhook's body, an item of a list, a page, and a
+// mark.
 #include "sources/pull_request.h"
 
 #include <algorithm>
@@ -31,8 +32,10 @@ void judge(const PullRequest& request) {
 }  // namespace
 
 void fuzz(std::string_view input) {
-  constexpr std::array<std::string_view, 12> kEvents = {"pull_request", "pull_request_sync", "pull_request_label", "Merge Request Hook", "System Hook", "pullrequest:created",
-                                                        "pullrequest:updated", "pullrequest:fulfilled", "pr:opened", "pr:modified", "pr:merged", "push"};
+  constexpr std::array<std::string_view, 12> kEvents = {
+      "pull_request", "pull_request_sync",   "pull_request_label",  "Merge Request Hook",
+      "System Hook",  "pullrequest:created", "pullrequest:updated", "pullrequest:fulfilled",
+      "pr:opened",    "pr:modified",         "pr:merged",           "push"};
   if (input.size() < 2) return;
   const auto forge = static_cast<Forge>(static_cast<unsigned char>(input[0]) % 4);
   const auto event = kEvents[static_cast<unsigned char>(input[1]) % kEvents.size()];

@@ -19,7 +19,9 @@ namespace {
 const std::string kAddressCure = "write it as https://host/owner/name";
 
 // Bitbucket gives 50 of pull requests at most, Gitea 50 unless its owner says otherwise.
-std::size_t page_size(Forge forge) { return forge == Forge::github || forge == Forge::gitlab ? limits::kForgePage : limits::kForgePage / 2; }
+std::size_t page_size(Forge forge) {
+  return forge == Forge::github || forge == Forge::gitlab ? limits::kForgePage : limits::kForgePage / 2;
+}
 
 std::string without_end(std::string text, std::string_view end) {
   if (text.ends_with(end)) text.resize(text.size() - end.size());
@@ -40,11 +42,15 @@ Result<std::string> default_base(Forge forge, const HttpUrl& url) {
       if (host == "github.com" || host == "www.github.com") return std::string("https://api.github.com");
       if (host.ends_with(".ghe.com")) return "https://api." + host;  // "GitHub Enterprise Cloud with data residency"
       return origin + "/api/v3";
-    case Forge::gitlab: return origin + "/api/v4";
-    case Forge::gitea: return origin + "/api/v1";
+    case Forge::gitlab:
+      return origin + "/api/v4";
+    case Forge::gitea:
+      return origin + "/api/v1";
     case Forge::bitbucket:
       if (host == "bitbucket.org" || host == "www.bitbucket.org") return std::string("https://api.bitbucket.org/2.0");
-      return Error{"'" + printable(url.host, limits::kShownValue) + "' is not bitbucket.org, and Bitbucket Data Center is not polled", "take its webhook"};
+      return Error{
+          "'" + printable(url.host, limits::kShownValue) + "' is not bitbucket.org, and Bitbucket Data Center is not polled",
+          "take its webhook"};
   }
   return Error{"no forge", {}};
 }
@@ -102,10 +108,12 @@ std::optional<Duration> until_reset(const HttpHeaders& headers, WallTime now) {
 }  // namespace
 
 Result<ForgeApi> forge_api(Forge forge, std::string_view repository_url, std::string_view api) {
-  if (repository_url.size() > limits::kPullRequestUrl || api.size() > limits::kPullRequestUrl) return Error{"the address is too long", kAddressCure};
+  if (repository_url.size() > limits::kPullRequestUrl || api.size() > limits::kPullRequestUrl)
+    return Error{"the address is too long", kAddressCure};
   const auto url = parse_http_url(repository_url);
   if (!url) return Error{url.error().message, kAddressCure};
-  if (url->target.find('?') != std::string::npos || repository_url.find('#') != repository_url.npos) return Error{"the address holds more than a repository", kAddressCure};
+  if (url->target.find('?') != std::string::npos || repository_url.find('#') != repository_url.npos)
+    return Error{"the address holds more than a repository", kAddressCure};
   auto path = without_end(without_end(url->target, "/"), ".git");
 
   auto base = api.empty() ? default_base(forge, *url) : Result<std::string>(std::string(api));
@@ -117,7 +125,8 @@ Result<ForgeApi> forge_api(Forge forge, std::string_view repository_url, std::st
 
   path = below_root(path, *url, *place);
   if (path.starts_with('/')) path.erase(0, 1);
-  if (!is_repository(forge, path)) return Error{"the address '" + printable(repository_url, limits::kShownValue) + "' names no repository", kAddressCure};
+  if (!is_repository(forge, path))
+    return Error{"the address '" + printable(repository_url, limits::kShownValue) + "' names no repository", kAddressCure};
   return ForgeApi{forge, *base, path};
 }
 
@@ -125,11 +134,14 @@ std::string list_url(const ForgeApi& api, bool only_open, int page) {
   const auto paged = std::to_string(page_size(api.forge)) + "&page=" + std::to_string(std::max(page, 1));
   switch (api.forge) {
     case Forge::github:
-      return api.base + "/repos/" + encoded_path(api.repository) + "/pulls?state=" + (only_open ? "open" : "all") + "&sort=updated&direction=desc&per_page=" + paged;
+      return api.base + "/repos/" + encoded_path(api.repository) + "/pulls?state=" + (only_open ? "open" : "all") +
+             "&sort=updated&direction=desc&per_page=" + paged;
     case Forge::gitlab:
-      return api.base + "/projects/" + percent_encoded(api.repository) + "/merge_requests?state=" + (only_open ? "opened" : "all") +
-             "&order_by=updated_at&sort=desc&per_page=" + paged;
-    case Forge::gitea: return api.base + "/repos/" + encoded_path(api.repository) + "/pulls?state=" + (only_open ? "open" : "all") + "&sort=recentupdate&limit=" + paged;
+      return api.base + "/projects/" + percent_encoded(api.repository) +
+             "/merge_requests?state=" + (only_open ? "opened" : "all") + "&order_by=updated_at&sort=desc&per_page=" + paged;
+    case Forge::gitea:
+      return api.base + "/repos/" + encoded_path(api.repository) + "/pulls?state=" + (only_open ? "open" : "all") +
+             "&sort=recentupdate&limit=" + paged;
     case Forge::bitbucket:
       return api.base + "/repositories/" + encoded_path(api.repository) + "/pullrequests?state=OPEN" +
              (only_open ? "" : "&state=MERGED&state=DECLINED&state=SUPERSEDED") + "&sort=-updated_on&pagelen=" + paged;
@@ -139,8 +151,8 @@ std::string list_url(const ForgeApi& api, bool only_open, int page) {
 
 std::vector<std::pair<std::string, std::string>> list_headers(const ForgeApi& api, const std::string& token) {
   const bool github = api.forge == Forge::github;
-  std::vector<std::pair<std::string, std::string>> headers = {{"Accept", github ? "application/vnd.github+json" : "application/json"},
-                                                              {"User-Agent", std::string("hark/") + version()}};
+  std::vector<std::pair<std::string, std::string>> headers = {
+      {"Accept", github ? "application/vnd.github+json" : "application/json"}, {"User-Agent", std::string("hark/") + version()}};
   if (github) headers.emplace_back("X-GitHub-Api-Version", "2022-11-28");
   if (token.empty()) return headers;
   if (api.forge == Forge::gitlab) {
@@ -156,7 +168,8 @@ std::vector<std::pair<std::string, std::string>> list_headers(const ForgeApi& ap
 }
 
 Result<ForgePage> read_page(const ForgeApi& api, std::string_view body, const HttpHeaders& headers) {
-  if (body.size() > limits::kForgePageBytes) return Error{"the forge's answer is larger than " + std::to_string(limits::kForgePageBytes) + " bytes", {}};
+  if (body.size() > limits::kForgePageBytes)
+    return Error{"the forge's answer is larger than " + std::to_string(limits::kForgePageBytes) + " bytes", {}};
   const auto parsed = parse_json(body, "the forge's answer");
   if (!parsed) return parsed.error();
   const JsonLook answer(*parsed);

@@ -4,15 +4,15 @@
 
 namespace hark {
 
-using nlohmann::json;
-
 JsonLook JsonLook::operator[](const char* key) const {
   if (value_ == nullptr || !value_->is_object()) return {};
   const auto found = value_->find(key);
   return found == value_->end() ? JsonLook() : JsonLook(*found);
 }
 
-JsonLook JsonLook::first() const { return value_ == nullptr || !value_->is_array() || value_->empty() ? JsonLook() : JsonLook(value_->front()); }
+JsonLook JsonLook::first() const {
+  return value_ == nullptr || !value_->is_array() || value_->empty() ? JsonLook() : JsonLook(value_->front());
+}
 
 bool JsonLook::is_there() const { return value_ != nullptr && !value_->is_null(); }
 
@@ -37,13 +37,13 @@ std::optional<std::uint64_t> JsonLook::number() const {
   return value_->get<std::uint64_t>();
 }
 
-const json& JsonLook::list() const {
-  static const json none = json::array();
+const nlohmann::json& JsonLook::list() const {
+  static const nlohmann::json none = nlohmann::json::array();
   return value_ != nullptr && value_->is_array() ? *value_ : none;
 }
 
-const json& JsonLook::value() const {
-  static const json none;
+const nlohmann::json& JsonLook::value() const {
+  static const nlohmann::json none;
   return value_ == nullptr ? none : *value_;
 }
 

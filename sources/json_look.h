@@ -1,5 +1,5 @@
-// A look into JSON that a stranger wrote: what is missing, or of another type than asked for, reads as nothing. For the readers of the
-// forges' pull requests. Pure; nothing throws; the JSON must outlive the look.
+// A look into JSON that a stranger wrote: what is missing, or of another type than asked for, reads as nothing. For the readers
+// of the forges' pull requests. Pure; nothing throws; the JSON must outlive the look.
 #pragma once
 
 #include <cstddef>

@@ -6,14 +6,16 @@
 
 namespace hark {
 
-using nlohmann::json;
-
 std::string_view to_string(Forge forge) {
   switch (forge) {
-    case Forge::github: return "github";
-    case Forge::gitlab: return "gitlab";
-    case Forge::gitea: return "gitea";
-    case Forge::bitbucket: return "bitbucket";
+    case Forge::github:
+      return "github";
+    case Forge::gitlab:
+      return "gitlab";
+    case Forge::gitea:
+      return "gitea";
+    case Forge::bitbucket:
+      return "bitbucket";
   }
   return "";
 }
@@ -27,38 +29,50 @@ std::optional<Forge> forge_named(std::string_view name) {
 
 std::string_view to_string(PullRequest::State state) {
   switch (state) {
-    case PullRequest::State::open: return "open";
-    case PullRequest::State::closed: return "closed";
-    case PullRequest::State::merged: return "merged";
+    case PullRequest::State::open:
+      return "open";
+    case PullRequest::State::closed:
+      return "closed";
+    case PullRequest::State::merged:
+      return "merged";
   }
   return "";
 }
 
-Result<std::optional<PullRequestNotice>> read_pull_request_notice(Forge forge, std::string_view event, const json& body) {
+Result<std::optional<PullRequestNotice>> read_pull_request_notice(Forge forge, std::string_view event,
+                                                                  const nlohmann::json& body) {
   const JsonLook look(body);
   switch (forge) {
-    case Forge::github: return github_notice(event, look);
-    case Forge::gitlab: return gitlab_notice(event, look);
-    case Forge::gitea: return gitea_notice(event, look);
-    case Forge::bitbucket: return bitbucket_notice(event, look);
+    case Forge::github:
+      return github_notice(event, look);
+    case Forge::gitlab:
+      return gitlab_notice(event, look);
+    case Forge::gitea:
+      return gitea_notice(event, look);
+    case Forge::bitbucket:
+      return bitbucket_notice(event, look);
   }
   return std::optional<PullRequestNotice>();
 }
 
-Result<PullRequest> read_pull_request(Forge forge, const json& item, const std::string& repository) {
+Result<PullRequest> read_pull_request(Forge forge, const nlohmann::json& item, const std::string& repository) {
   const JsonLook look(item);
   switch (forge) {
-    case Forge::github: return github_request(look, repository);
-    case Forge::gitlab: return gitlab_request(look, repository);
-    case Forge::gitea: return gitea_request(look, repository);
-    case Forge::bitbucket: return bitbucket_cloud_request(look, repository);
+    case Forge::github:
+      return github_request(look, repository);
+    case Forge::gitlab:
+      return gitlab_request(look, repository);
+    case Forge::gitea:
+      return gitea_request(look, repository);
+    case Forge::bitbucket:
+      return bitbucket_cloud_request(look, repository);
   }
   return Error{"no forge", {}};
 }
 
 Payload pull_request_data(Forge forge, const PullRequestNotice& notice) {
   const PullRequest& request = notice.request;
-  json data = {
+  nlohmann::json data = {
       {"provider", to_string(forge)},
       {"action", notice.action},
       {"repository", request.repository},

@@ -1,14 +1,14 @@
-// One shape of what GitHub, GitLab, Gitea, Forgejo and Bitbucket (Cloud and Data Center) say about pull and merge requests, in their
-// webhooks and in their REST APIs. For who takes the webhooks and who polls; pure.
+// One shape of what GitHub, GitLab, Gitea, Forgejo and Bitbucket (Cloud and Data Center) say about pull and merge requests, in
+// their webhooks and in their REST APIs. For who takes the webhooks and who polls; pure.
 //
-// The JSON may be anybody's: a field that is missing, of another type or too long counts as not said, and only what no pull request can
-// be without (number, title, state, both branches, the repository) is an Error, which names the field. Texts are bounded by
-// limits::kPullRequest*.
+// The JSON may be anybody's: a field that is missing, of another type or too long counts as not said, and only what no pull
+// request can be without (number, title, state, both branches, the repository) is an Error, which names the field. Texts are
+// bounded by limits::kPullRequest*.
 //
-// The rules are from: docs.github.com, "Webhook events and payloads" and "REST API endpoints for pull requests"; docs.gitlab.com, "Webhook
-// events" and "Merge requests API"; Gitea's modules/structs (hook.go, pull.go) and docs.gitea.com, "Webhooks"; support.atlassian.com,
-// "Event payloads"; developer.atlassian.com, "The Bitbucket Cloud REST API, Pullrequests"; confluence.atlassian.com, "Event payload"
-// (Bitbucket Data Center).
+// The rules are from: docs.github.com, "Webhook events and payloads" and "REST API endpoints for pull requests"; docs.gitlab.com,
+// "Webhook events" and "Merge requests API"; Gitea's modules/structs (hook.go, pull.go) and docs.gitea.com, "Webhooks";
+// support.atlassian.com, "Event payloads"; developer.atlassian.com, "The Bitbucket Cloud REST API, Pullrequests";
+// confluence.atlassian.com, "Event payload" (Bitbucket Data Center).
 #pragma once
 
 #include <array>
@@ -57,8 +57,9 @@ struct PullRequest {
 std::string_view to_string(PullRequest::State state);
 
 // What can happen to one, in GitHub's words. synchronize: the head moved; edited: title, body or base; closed: and not merged.
-inline constexpr std::array<std::string_view, 10> kPullRequestActions = {"opened",    "reopened",         "synchronize",        "edited", "labeled",
-                                                                         "unlabeled", "ready_for_review", "converted_to_draft", "closed", "merged"};
+inline constexpr std::array<std::string_view, 10> kPullRequestActions = {
+    "opened",    "reopened",         "synchronize",        "edited", "labeled",
+    "unlabeled", "ready_for_review", "converted_to_draft", "closed", "merged"};
 
 struct PullRequestNotice {
   std::string action;  // one of kPullRequestActions
@@ -66,19 +67,22 @@ struct PullRequestNotice {
   PullRequest request;
 };
 
-// What a webhook says. `event` is the value of the header that names it: X-GitHub-Event, X-Gitlab-Event, X-Gitea-Event, X-Event-Key.
-// nullopt: it tells nothing of a pull request's own state (a push, a comment, a review, an assignment, a deletion, GitLab's test).
+// What a webhook says. `event` is the value of the header that names it: X-GitHub-Event, X-Gitlab-Event, X-Gitea-Event,
+// X-Event-Key. nullopt: it tells nothing of a pull request's own state (a push, a comment, a review, an assignment, a deletion,
+// GitLab's test).
 //
-// Of several changes at once the most telling is the action. Two forges do not say all: Bitbucket Cloud's "updated" is `edited` whatever it
-// was (also a push), Gitea's change of labels is `labeled` unless none is left. Who knows the former state asks actions_between().
-Result<std::optional<PullRequestNotice>> read_pull_request_notice(Forge forge, std::string_view event, const nlohmann::json& body);
+// Of several changes at once the most telling is the action. Two forges do not say all: Bitbucket Cloud's "updated" is `edited`
+// whatever it was (also a push), Gitea's change of labels is `labeled` unless none is left. Who knows the former state asks
+// actions_between().
+Result<std::optional<PullRequestNotice>> read_pull_request_notice(Forge forge, std::string_view event,
+                                                                  const nlohmann::json& body);
 
 // One item of the API's list. `repository`: as configured, where the item does not say.
 Result<PullRequest> read_pull_request(Forge forge, const nlohmann::json& item, const std::string& repository);
 
-// The data of an event git_pr: {"provider", "action", "repository", "number", "title", "body", "url", "author", "state", "draft", "merged",
-// "head": {"ref", "sha", "repository"}, "base": {"ref", "sha"}, "labels"}, and where they are known "sender", "merge_sha", "created" and
-// "updated". Of head and base only "repository" and the base's "sha" are left out where they are not.
+// The data of an event git_pr: {"provider", "action", "repository", "number", "title", "body", "url", "author", "state", "draft",
+// "merged", "head": {"ref", "sha", "repository"}, "base": {"ref", "sha"}, "labels"}, and where they are known "sender",
+// "merge_sha", "created" and "updated". Of head and base only "repository" and the base's "sha" are left out where they are not.
 Payload pull_request_data(Forge forge, const PullRequestNotice& notice);
 
 }  // namespace hark

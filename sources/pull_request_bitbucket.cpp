@@ -97,7 +97,8 @@ NoticeResult bitbucket_notice(std::string_view event, const JsonLook& body) {
   const auto action = bitbucket_action(event, body);
   if (action.empty()) return std::optional<PullRequestNotice>();
   const bool cloud = event.starts_with("pullrequest:");
-  auto request = cloud ? bitbucket_cloud_request(body["pullrequest"], read_name(body["repository"]["full_name"])) : center_request(body["pullRequest"]);
+  auto request = cloud ? bitbucket_cloud_request(body["pullrequest"], read_name(body["repository"]["full_name"]))
+                       : center_request(body["pullRequest"]);
   if (!request) return request.error();
   auto sender = cloud ? cloud_person(body["actor"]) : read_name(body["actor"]["name"]);
   return std::optional(PullRequestNotice{action, std::move(sender), std::move(*request)});

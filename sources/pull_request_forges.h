@@ -1,5 +1,5 @@
-// How each forge writes a pull request, and what its webhooks tell of one. For sources/pull_request.cpp only, which says what the results
-// are; pure.
+// How each forge writes a pull request, and what its webhooks tell of one. For sources/pull_request.cpp only, which says what the
+// results are; pure.
 #pragma once
 
 #include <optional>

@@ -62,7 +62,8 @@ NoticeResult github_notice(std::string_view event, const JsonLook& body) {
   if (event != "pull_request") return std::optional<PullRequestNotice>();
   const auto action = body["action"].text(64);
   if (action.empty()) return lacking("action");
-  const bool told = std::find(kPullRequestActions.begin(), kPullRequestActions.end(), action) != kPullRequestActions.end() && action != "merged";
+  const bool told = std::find(kPullRequestActions.begin(), kPullRequestActions.end(), action) != kPullRequestActions.end() &&
+                    action != "merged";
   if (!told) return std::optional<PullRequestNotice>();
   return notice_of(action, body, github_request(body["pull_request"], read_name(body["repository"]["full_name"])));
 }
@@ -97,7 +98,8 @@ NoticeResult gitea_notice(std::string_view event, const JsonLook& body) {
   auto request = gitea_request(body["pull_request"], read_name(body["repository"]["full_name"]));
   if (!request) return request.error();
   if (told == "label_updated" && request->labels.empty()) action = "unlabeled";
-  if (const auto before = body["changes"]["title"]["from"].string(); action == "edited" && before && has_draft_mark(*before) != request->draft) {
+  if (const auto before = body["changes"]["title"]["from"].string();
+      action == "edited" && before && has_draft_mark(*before) != request->draft) {
     action = request->draft ? "converted_to_draft" : "ready_for_review";
   }
   auto notice = notice_of(action, body, std::move(request));

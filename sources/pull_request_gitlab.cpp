@@ -16,7 +16,9 @@ PullRequest merge_request(const JsonLook& item, NeededFields& needed) {
   request.title = needed.title(item["title"], "title");
   const auto state = item["state"].text(16);
   if (state != "opened" && state != "locked" && state != "closed" && state != "merged") needed.lacks("state");
-  request.state = state == "merged" ? PullRequest::State::merged : state == "closed" ? PullRequest::State::closed : PullRequest::State::open;
+  request.state = state == "merged"   ? PullRequest::State::merged
+                  : state == "closed" ? PullRequest::State::closed
+                                      : PullRequest::State::open;
   request.body = read_description(item["description"]);
   request.head_ref = needed.text(item["source_branch"], "source_branch");
   request.base_ref = needed.text(item["target_branch"], "target_branch");
@@ -26,7 +28,8 @@ PullRequest merge_request(const JsonLook& item, NeededFields& needed) {
   request.draft_said = true;
   request.draft_in_title = true;
   if (request.state == PullRequest::State::merged) request.merge_sha = read_sha(item["merge_commit_sha"]);
-  if (request.state == PullRequest::State::merged && request.merge_sha.empty()) request.merge_sha = read_sha(item["squash_commit_sha"]);
+  if (request.state == PullRequest::State::merged && request.merge_sha.empty())
+    request.merge_sha = read_sha(item["squash_commit_sha"]);
   request.created = read_time(item["created_at"]);
   request.updated = read_time(item["updated_at"]);
   return request;
@@ -51,7 +54,8 @@ Result<PullRequest> request_in_webhook(const JsonLook& body, const std::string& 
   NeededFields needed;
   auto request = merge_request(attributes, needed);
   request.repository = read_name(body["project"]["path_with_namespace"]);
-  if (request.repository.empty()) request.repository = needed.text(attributes["target"]["path_with_namespace"], "project.path_with_namespace");
+  if (request.repository.empty())
+    request.repository = needed.text(attributes["target"]["path_with_namespace"], "project.path_with_namespace");
   request.url = read_link(attributes["url"]);
   request.author = author_in_webhook(body, action);
   request.head_sha = read_sha(attributes["last_commit"]["id"]);
@@ -100,7 +104,8 @@ std::string gitlab_action(const JsonLook& body) {
 
 // A system hook has one name for all events. The test that its settings offer has no action.
 NoticeResult gitlab_notice(std::string_view event, const JsonLook& body) {
-  const bool about_one = event == "Merge Request Hook" || (event == "System Hook" && body["object_kind"].text(64) == "merge_request");
+  const bool about_one =
+      event == "Merge Request Hook" || (event == "System Hook" && body["object_kind"].text(64) == "merge_request");
   if (!about_one) return std::optional<PullRequestNotice>();
   if (!body["object_attributes"].is_there()) return lacking("object_attributes");
   const auto action = gitlab_action(body);

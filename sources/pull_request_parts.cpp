@@ -97,7 +97,8 @@ std::vector<std::string> read_labels(const JsonLook& look, const char* key) {
 std::string_view without_draft_mark(std::string_view title) {
   constexpr std::array<std::string_view, 5> kMarks = {"draft:", "[draft]", "(draft)", "wip:", "[wip]"};
   const auto mark = [&] {
-    const auto found = std::find_if(kMarks.begin(), kMarks.end(), [&](auto each) { return equal_ignoring_case(title.substr(0, each.size()), each); });
+    const auto found = std::find_if(kMarks.begin(), kMarks.end(),
+                                    [&](auto each) { return equal_ignoring_case(title.substr(0, each.size()), each); });
     return found == kMarks.end() ? 0 : found->size();
   };
   auto rest = title;

@@ -1,5 +1,5 @@
-// What the readers of the forges (sources/pull_request_forges.h) have in common: how a title, a commit, a time, a label are taken from a
-// stranger's JSON. Pure.
+// What the readers of the forges (sources/pull_request_forges.h) have in common: how a title, a commit, a time, a label are taken
+// from a stranger's JSON. Pure.
 #pragma once
 
 #include <optional>
@@ -31,7 +31,7 @@ Error lacking(std::string_view field);  // "the pull request has no `field`"
 std::string read_name(const JsonLook& look);  // of a person, a branch, a repository
 std::string read_link(const JsonLook& look);
 std::string read_description(const JsonLook& look);       // null: an empty one
-std::string read_sha(const JsonLook& look);            // hexadecimal digits in lower case, else nothing
+std::string read_sha(const JsonLook& look);               // hexadecimal digits in lower case, else nothing
 std::optional<WallTime> read_time(const JsonLook& look);  // every form that a forge has: text, or milliseconds since 1970
 
 // Of a list of strings (`key` null) or of objects that have their name under `key`.

@@ -56,7 +56,8 @@ std::string with_short_addresses(std::string_view body) {
 
 // A draft's mark in the title is told as such, not as another title.
 std::string fingerprint_of_text(const PullRequest& request) {
-  const std::string_view title = request.draft_in_title && request.draft ? without_draft_mark(request.title) : std::string_view(request.title);
+  const std::string_view title =
+      request.draft_in_title && request.draft ? without_draft_mark(request.title) : std::string_view(request.title);
   const auto body = with_short_addresses(request.body);
   const auto sizes = std::to_string(title.size()) + ":" + std::to_string(body.size()) + ":";
   return fingerprint({sizes, title, body, request.base_ref}, kTextDigits);
@@ -99,7 +100,8 @@ bool take_mark_labels(std::string_view text, PullRequestState& state) {
   if (text == "?") return true;
   state.labels.emplace();
   if (text == "-") return true;
-  while (text.size() >= kLabelDigits && all_hex(text.substr(0, kLabelDigits)) && state.labels->size() < limits::kPullRequestLabels) {
+  while (text.size() >= kLabelDigits && all_hex(text.substr(0, kLabelDigits)) &&
+         state.labels->size() < limits::kPullRequestLabels) {
     state.labels->emplace_back(text.substr(0, kLabelDigits));
     text.remove_prefix(kLabelDigits);
     if (text.empty()) return std::is_sorted(state.labels->begin(), state.labels->end());
@@ -154,7 +156,8 @@ PullRequestState state_after(const std::optional<PullRequestState>& known, const
   if (!known) return state;
   if (is_older(state, *known)) return *known;
   if (still_merged(*known, state.state)) state.state = known->state;
-  if (same_head(state.head_sha, known->head_sha) && known->head_sha.size() > state.head_sha.size()) state.head_sha = known->head_sha;
+  if (same_head(state.head_sha, known->head_sha) && known->head_sha.size() > state.head_sha.size())
+    state.head_sha = known->head_sha;
   if (!state.draft) state.draft = known->draft;
   if (!state.labels) state.labels = known->labels;
   state.updated = std::max(state.updated, known->updated);
@@ -175,7 +178,8 @@ std::vector<std::string> actions_between(const std::optional<PullRequestState>& 
   if (now.text != known->text) actions.emplace_back("edited");
   if (now.labels && known->labels && has_more_than(*now.labels, *known->labels)) actions.emplace_back("labeled");
   if (now.labels && known->labels && has_more_than(*known->labels, *now.labels)) actions.emplace_back("unlabeled");
-  if (now.draft && known->draft && *now.draft != *known->draft) actions.emplace_back(*now.draft ? "converted_to_draft" : "ready_for_review");
+  if (now.draft && known->draft && *now.draft != *known->draft)
+    actions.emplace_back(*now.draft ? "converted_to_draft" : "ready_for_review");
   if (!same_head(now.head_sha, known->head_sha)) actions.emplace_back("synchronize");
   if (!open && now.state != known->state && !still_merged(*known, now.state)) actions.emplace_back(to_string(now.state));
   return actions;
@@ -207,7 +211,8 @@ std::optional<PullRequestState> state_from_mark(std::string_view mark) {
   if (words[2] != "-") state.head_sha = words[2];
   if (words[3].size() != kTextDigits || !all_hex(words[3])) return std::nullopt;
   state.text = words[3];
-  if (!take_mark_draft(words[4], state) || !take_mark_time(words[5], state) || !take_mark_labels(words[6], state)) return std::nullopt;
+  if (!take_mark_draft(words[4], state) || !take_mark_time(words[5], state) || !take_mark_labels(words[6], state))
+    return std::nullopt;
   return state;
 }
 

@@ -56,7 +56,8 @@ json list_of(const json& item, std::size_t count) {
 }  // namespace
 
 TEST_CASE("forge api: a repository's address leads to its forge's API") {
-  for (const char* url : {"https://github.com/owner/name", "https://github.com/owner/name.git", "https://github.com/owner/name/", "https://GitHub.com/owner/name", "https://www.github.com/owner/name"}) {
+  for (const char* url : {"https://github.com/owner/name", "https://github.com/owner/name.git", "https://github.com/owner/name/",
+                          "https://GitHub.com/owner/name", "https://www.github.com/owner/name"}) {
     CHECK(place(Forge::github, url) == "https://api.github.com owner/name");
   }
   CHECK(place(Forge::github, "https://git.example.org/owner/na.me") == "https://git.example.org/api/v3 owner/na.me");
@@ -66,38 +67,50 @@ TEST_CASE("forge api: a repository's address leads to its forge's API") {
   CHECK(place(Forge::gitea, "https://codeberg.org/owner/name") == "https://codeberg.org/api/v1 owner/name");
   CHECK(place(Forge::bitbucket, "https://bitbucket.org/owner/name") == "https://api.bitbucket.org/2.0 owner/name");
   CHECK(place(Forge::github, "https://github.com/owner/name", "http://127.0.0.1:1234/") == "http://127.0.0.1:1234 owner/name");
-  CHECK(place(Forge::gitea, "https://example.org/git/owner/name", "https://example.org/git/api/v1") == "https://example.org/git/api/v1 owner/name");
-  CHECK(place(Forge::gitlab, "https://example.org/git/group/sub/name", "https://example.org/git/api/v4/") == "https://example.org/git/api/v4 group/sub/name");
+  CHECK(place(Forge::gitea, "https://example.org/git/owner/name", "https://example.org/git/api/v1") ==
+        "https://example.org/git/api/v1 owner/name");
+  CHECK(place(Forge::gitlab, "https://example.org/git/group/sub/name", "https://example.org/git/api/v4/") ==
+        "https://example.org/git/api/v4 group/sub/name");
 }
 
 TEST_CASE("forge api: what is no repository's address is told with what is wrong") {
-  CHECK(place(Forge::bitbucket, "https://git.example.org/projects/x") == "'git.example.org' is not bitbucket.org, and Bitbucket Data Center is not polled");
+  CHECK(place(Forge::bitbucket, "https://git.example.org/projects/x") ==
+        "'git.example.org' is not bitbucket.org, and Bitbucket Data Center is not polled");
   CHECK(place(Forge::github, "owner/name") == "the URL begins with neither http:// nor https://");
   CHECK(place(Forge::github, "https://me:secret@github.com/owner/name") == "the URL holds a user name or password");
-  for (const char* url : {"https://github.com", "https://github.com/", "https://github.com/owner", "https://github.com/owner/", "https://github.com/owner/.git", "https://github.com//name",
-                          "https://github.com/owner/name/pulls", "https://github.com/../name", "https://github.com/owner/..", "https://github.com/owner/a%2fb"}) {
+  for (const char* url : {"https://github.com", "https://github.com/", "https://github.com/owner", "https://github.com/owner/",
+                          "https://github.com/owner/.git", "https://github.com//name", "https://github.com/owner/name/pulls",
+                          "https://github.com/../name", "https://github.com/owner/..", "https://github.com/owner/a%2fb"}) {
     CAPTURE(url);
     CHECK(place(Forge::github, url) == "the address '" + std::string(url) + "' names no repository");
   }
   CHECK(place(Forge::gitlab, "https://gitlab.com/group/name/-/merge_requests").find("names no repository") != std::string::npos);
   CHECK(place(Forge::github, "https://github.com/owner/name?tab=x") == "the address holds more than a repository");
   CHECK(place(Forge::github, "https://github.com/owner/name#readme") == "the address holds more than a repository");
-  CHECK(place(Forge::github, "https://github.com/owner/name", "api.github.com") == "the API's address: the URL begins with neither http:// nor https://");
+  CHECK(place(Forge::github, "https://github.com/owner/name", "api.github.com") ==
+        "the API's address: the URL begins with neither http:// nor https://");
   CHECK(place(Forge::github, "https://github.com/owner/name", "https://x/?a") == "the API's address holds a query");
   CHECK(place(Forge::github, "https://github.com/" + std::string(5000, 'a')) == "the address is too long");
 }
 
 TEST_CASE("forge api: lists are asked for newest first, in the largest pages, with everything encoded") {
-  CHECK(list_url(kGitHub, true, 1) == "https://api.github.com/repos/harbour/gulls/pulls?state=open&sort=updated&direction=desc&per_page=100&page=1");
-  CHECK(list_url(kGitHub, false, 3) == "https://api.github.com/repos/harbour/gulls/pulls?state=all&sort=updated&direction=desc&per_page=100&page=3");
+  CHECK(list_url(kGitHub, true, 1) ==
+        "https://api.github.com/repos/harbour/gulls/pulls?state=open&sort=updated&direction=desc&per_page=100&page=1");
+  CHECK(list_url(kGitHub, false, 3) ==
+        "https://api.github.com/repos/harbour/gulls/pulls?state=all&sort=updated&direction=desc&per_page=100&page=3");
   const ForgeApi gitlab{Forge::gitlab, "https://gitlab.com/api/v4", "port/harbour/gulls"};
-  CHECK(list_url(gitlab, true, 1) == "https://gitlab.com/api/v4/projects/port%2Fharbour%2Fgulls/merge_requests?state=opened&order_by=updated_at&sort=desc&per_page=100&page=1");
+  CHECK(list_url(gitlab, true, 1) ==
+        "https://gitlab.com/api/v4/projects/port%2Fharbour%2Fgulls/"
+        "merge_requests?state=opened&order_by=updated_at&sort=desc&per_page=100&page=1");
   CHECK(list_url(gitlab, false, 1).find("?state=all&") != std::string::npos);
   const ForgeApi gitea{Forge::gitea, "https://codeberg.org/api/v1", "har bour/gu?lls"};
-  CHECK(list_url(gitea, true, 2) == "https://codeberg.org/api/v1/repos/har%20bour/gu%3Flls/pulls?state=open&sort=recentupdate&limit=50&page=2");
-  CHECK(list_url(kCloud, true, 1) == "https://api.bitbucket.org/2.0/repositories/harbour/gulls/pullrequests?state=OPEN&sort=-updated_on&pagelen=50&page=1");
+  CHECK(list_url(gitea, true, 2) ==
+        "https://codeberg.org/api/v1/repos/har%20bour/gu%3Flls/pulls?state=open&sort=recentupdate&limit=50&page=2");
+  CHECK(list_url(kCloud, true, 1) ==
+        "https://api.bitbucket.org/2.0/repositories/harbour/gulls/pullrequests?state=OPEN&sort=-updated_on&pagelen=50&page=1");
   CHECK(list_url(kCloud, false, 0) ==
-        "https://api.bitbucket.org/2.0/repositories/harbour/gulls/pullrequests?state=OPEN&state=MERGED&state=DECLINED&state=SUPERSEDED&sort=-updated_on&pagelen=50&page=1");
+        "https://api.bitbucket.org/2.0/repositories/harbour/gulls/"
+        "pullrequests?state=OPEN&state=MERGED&state=DECLINED&state=SUPERSEDED&sort=-updated_on&pagelen=50&page=1");
 }
 
 TEST_CASE("forge api: each forge is told who asks in its own way, and nobody without a token") {
@@ -147,8 +160,10 @@ TEST_CASE("forge api: an answer that is no list is an error with what the forge 
     const auto read = read_page(api, body);
     return read ? std::string() : read.error().message;
   };
-  CHECK(said(kGitHub, R"({"message": "Not Found", "status": "404"})") == "the forge's answer is no list of pull requests: Not Found");
-  CHECK(said(kCloud, R"({"type": "error", "error": {"message": "No\u001b such repository"}})") == "the forge's answer is no list of pull requests: No\\x1b such repository");
+  CHECK(said(kGitHub, R"({"message": "Not Found", "status": "404"})") ==
+        "the forge's answer is no list of pull requests: Not Found");
+  CHECK(said(kCloud, R"({"type": "error", "error": {"message": "No\u001b such repository"}})") ==
+        "the forge's answer is no list of pull requests: No\\x1b such repository");
   CHECK(said(kCloud, "[]") == "the forge's answer is no list of pull requests");
   CHECK(said(kGitHub, "null") == "the forge's answer is no list of pull requests");
   CHECK(said(kGitHub, "<html>").starts_with("the forge's answer is no JSON"));

@@ -1,5 +1,5 @@
-// One pull request as each forge tells it, by webhook and by its API: the shapes of their documentation, trimmed, with names made up. Each
-// pair is one state, told in the two ways in which the forge tells it.
+// One pull request as each forge tells it, by webhook and by its API: the shapes of their documentation, trimmed, with names made
+// up. Each pair is one state, told in the two ways in which the forge tells it.
 #pragma once
 
 #include <string>

@@ -77,8 +77,10 @@ TEST_CASE("pull request state: what happened at once is told in order") {
 
 TEST_CASE("pull request state: of one not known all that counts is where it stands") {
   CHECK(actions_between(std::nullopt, sample()) == Actions{"opened"});
-  CHECK(actions_between(std::nullopt, sample([](PullRequest& now) { now.state = State::closed; })) == Actions{"opened", "closed"});
-  CHECK(actions_between(std::nullopt, sample([](PullRequest& now) { now.state = State::merged; })) == Actions{"opened", "merged"});
+  CHECK(actions_between(std::nullopt, sample([](PullRequest& now) { now.state = State::closed; })) ==
+        Actions{"opened", "closed"});
+  CHECK(actions_between(std::nullopt, sample([](PullRequest& now) { now.state = State::merged; })) ==
+        Actions{"opened", "merged"});
 }
 
 TEST_CASE("pull request state: what was true before tells nothing, unless its second is the same") {
@@ -113,7 +115,8 @@ TEST_CASE("pull request state: what one of the two leaves out is no difference, 
 }
 
 TEST_CASE("pull request state: a draft's mark is no edited title, where it is the forge's own") {
-  const auto draft = sample([](PullRequest& now) { now.draft = now.draft_in_title = true, now.title = "Draft: [WIP] " + now.title; });
+  const auto draft =
+      sample([](PullRequest& now) { now.draft = now.draft_in_title = true, now.title = "Draft: [WIP] " + now.title; });
   const auto ready = sample([](PullRequest& now) { now.draft_in_title = true; });
   CHECK(actions_between(state_of(draft), ready) == Actions{"ready_for_review"});
   CHECK(actions_between(state_of(ready), draft) == Actions{"converted_to_draft"});
@@ -131,12 +134,14 @@ TEST_CASE("pull request state: a picture is the same wherever it is said to lie,
   };
   CHECK_FALSE(edited("![a](/uploads/1f/a.png)\n", "![a](https://host/g/p/uploads/1f/a.png)\n"));
   CHECK_FALSE(edited("x ![a](a.png) y", "x ![a](https://host/a.png) y"));
-  CHECK_FALSE(edited("![](/uploads/1/a.png)![](/uploads/2/b.png)", "![](https://h/g/uploads/1/a.png)![](https://h/g/uploads/2/b.png)"));
+  CHECK_FALSE(
+      edited("![](/uploads/1/a.png)![](/uploads/2/b.png)", "![](https://h/g/uploads/1/a.png)![](https://h/g/uploads/2/b.png)"));
   CHECK(edited("![a](/uploads/1f/a.png)", "![a](/uploads/2f/a.png)"));
   CHECK(edited("![a](/uploads/1f/a.png)", "![b](/uploads/1f/a.png)"));
   CHECK(edited("[a](/x/1f/a)", "[a](https://host/x/1f/a)"));
   CHECK(edited("![a\n](/x/1f/a)", "![a\n](https://host/x/1f/a)"));
-  for (const std::string& open : {std::string("!["), std::string("]("), std::string("![]("), std::string("![](a"), std::string("![](://"), std::string("![](//)")}) {
+  for (const std::string& open : {std::string("!["), std::string("]("), std::string("![]("), std::string("![](a"),
+                                  std::string("![](://"), std::string("![](//)")}) {
     std::string many;
     while (many.size() < limits::kPullRequestBody) many += open;
     CHECK_FALSE(edited(many, many));
@@ -144,9 +149,10 @@ TEST_CASE("pull request state: a picture is the same wherever it is said to lie,
 }
 
 TEST_CASE("pull request state: a mark is read as it was written, and nothing else is one") {
-  for (const auto& request : {sample(), sample([](PullRequest& now) { now.labels.clear(), now.updated.reset(), now.head_sha.clear(); }),
-                              sample([](PullRequest& now) { now.labels_said = now.draft_said = false, now.state = State::merged; }),
-                              sample([](PullRequest& now) { now.draft = true, now.state = State::closed; })}) {
+  for (const auto& request :
+       {sample(), sample([](PullRequest& now) { now.labels.clear(), now.updated.reset(), now.head_sha.clear(); }),
+        sample([](PullRequest& now) { now.labels_said = now.draft_said = false, now.state = State::merged; }),
+        sample([](PullRequest& now) { now.draft = true, now.state = State::closed; })}) {
     const auto mark = to_mark(state_of(request));
     CAPTURE(mark);
     CHECK(mark.find('\n') == mark.npos);
@@ -162,11 +168,14 @@ TEST_CASE("pull request state: a mark is read as it was written, and nothing els
   const std::string head(40, '1');
   const std::string text(16, 'a');
   CHECK(state_from_mark("1 open " + head + " " + text + " ready 5 -").has_value());
-  for (const std::string& bad : {std::string(), std::string("1"), "2 open " + head + " " + text + " ready 5 -", "1 ajar " + head + " " + text + " ready 5 -",
-                                 "1 open xyz " + text + " ready 5 -", "1 open  " + text + " ready 5 -", "1 open " + head + " a ready 5 -",
-                                 "1 open " + head + " " + text + " maybe 5 -", "1 open " + head + " " + text + " ready 5x -", "1 open " + head + " " + text + " ready 5 - ",
-                                 "1 open " + head + " " + text + " ready 5 aaaaaaa", "1 open " + head + " " + text + " ready 5 aaaaaaaa,",
-                                 "1 open " + head + " " + text + " ready 5 bbbbbbbb,aaaaaaaa", "1 open " + head + " " + text + " ready 99999999999999999999 -"}) {
+  for (const std::string& bad :
+       {std::string(), std::string("1"), "2 open " + head + " " + text + " ready 5 -",
+        "1 ajar " + head + " " + text + " ready 5 -", "1 open xyz " + text + " ready 5 -", "1 open  " + text + " ready 5 -",
+        "1 open " + head + " a ready 5 -", "1 open " + head + " " + text + " maybe 5 -",
+        "1 open " + head + " " + text + " ready 5x -", "1 open " + head + " " + text + " ready 5 - ",
+        "1 open " + head + " " + text + " ready 5 aaaaaaa", "1 open " + head + " " + text + " ready 5 aaaaaaaa,",
+        "1 open " + head + " " + text + " ready 5 bbbbbbbb,aaaaaaaa",
+        "1 open " + head + " " + text + " ready 99999999999999999999 -"}) {
     CAPTURE(bad);
     CHECK_FALSE(state_from_mark(bad).has_value());
   }

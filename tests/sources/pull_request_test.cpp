@@ -127,9 +127,12 @@ TEST_CASE("pull request: the API's items say the same, and what only they say") 
 }
 
 TEST_CASE("pull request: GitHub's actions") {
-  const auto acted = [](const char* action) { return action_of(Forge::github, "pull_request", with(payloads::github_webhook(), "/action", action)); };
+  const auto acted = [](const char* action) {
+    return action_of(Forge::github, "pull_request", with(payloads::github_webhook(), "/action", action));
+  };
   for (const auto& action : kPullRequestActions) CHECK(acted(std::string(action).c_str()) == (action == "merged" ? "" : action));
-  for (const char* other : {"assigned", "unassigned", "review_requested", "review_request_removed", "locked", "unlocked", "milestoned", "enqueued", "auto_merge_enabled"}) {
+  for (const char* other : {"assigned", "unassigned", "review_requested", "review_request_removed", "locked", "unlocked",
+                            "milestoned", "enqueued", "auto_merge_enabled"}) {
     CHECK(acted(other) == "");
   }
   auto merged = with(with(payloads::github_webhook(), "/action", "closed"), "/pull_request/state", "closed");
@@ -138,7 +141,8 @@ TEST_CASE("pull request: GitHub's actions") {
   merged["pull_request"]["merged"] = true;
   CHECK(action_of(Forge::github, "pull_request", merged) == "merged");
   CHECK(told(Forge::github, "pull_request", merged).request.merge_sha == "3333333333333333333333333333333333333333");
-  for (const char* event : {"push", "issues", "pull_request_review", "pull_request_review_comment", "pull_request_review_thread", "ping", ""}) {
+  for (const char* event :
+       {"push", "issues", "pull_request_review", "pull_request_review_comment", "pull_request_review_thread", "ping", ""}) {
     CHECK(action_of(Forge::github, event, payloads::github_webhook()) == "");
   }
 }
@@ -208,9 +212,12 @@ TEST_CASE("pull request: Gitea's and Forgejo's actions") {
   CHECK(acted("pull_request_label", "label_updated") == "unlabeled");
   CHECK(acted("pull_request_label", "label_cleared") == "unlabeled");
   CHECK(acted("pull_request", "edited", {{"changes", {{"title", {{"from", "WIP: Count the gulls"}}}}}}) == "ready_for_review");
-  CHECK(acted("pull_request", "edited", {{"changes", {{"title", {{"from", "Count"}}}}}, {"pull_request", {{"title", "[WIP] Count"}, {"draft", true}}}}) == "converted_to_draft");
+  CHECK(acted("pull_request", "edited",
+              {{"changes", {{"title", {{"from", "Count"}}}}}, {"pull_request", {{"title", "[WIP] Count"}, {"draft", true}}}}) ==
+        "converted_to_draft");
   for (const char* other : {"assigned", "milestoned", "review_requested", "reviewed"}) CHECK(acted("pull_request", other) == "");
-  for (const char* event : {"push", "issues", "pull_request_comment", "pull_request_approved", "pull_request_rejected"}) CHECK(acted(event, "opened") == "");
+  for (const char* event : {"push", "issues", "pull_request_comment", "pull_request_approved", "pull_request_rejected"})
+    CHECK(acted(event, "opened") == "");
 }
 
 TEST_CASE("pull request: Bitbucket's actions") {
@@ -231,8 +238,10 @@ TEST_CASE("pull request: Bitbucket's actions") {
   CHECK(center("pr:modified", {{"previousDraft", false}}) == "edited");
   CHECK(center("pr:merged") == "merged");
   CHECK(center("pr:declined") == "closed");
-  for (const char* other : {"pr:deleted", "pr:comment:added", "pr:reviewer:approved", "repo:refs_changed"}) CHECK(center(other) == "");
-  auto merged = with(payloads::center_webhook(), "/pullRequest/properties/mergeCommit/id", "83f836ca538dc4f43d29fda46a5b85ea49f1b8e7");
+  for (const char* other : {"pr:deleted", "pr:comment:added", "pr:reviewer:approved", "repo:refs_changed"})
+    CHECK(center(other) == "");
+  auto merged =
+      with(payloads::center_webhook(), "/pullRequest/properties/mergeCommit/id", "83f836ca538dc4f43d29fda46a5b85ea49f1b8e7");
   merged["pullRequest"]["state"] = "MERGED";
   CHECK(told(Forge::bitbucket, "pr:merged", merged).request.merge_sha == "83f836ca538dc4f43d29fda46a5b85ea49f1b8e7");
 }
@@ -244,7 +253,8 @@ TEST_CASE("pull request: the states of lists") {
     return read ? std::string(to_string(read->state)) : read.error().message;
   };
   CHECK(state_in(Forge::github, payloads::github_item(), {{"state", "closed"}}) == "closed");
-  CHECK(state_in(Forge::github, payloads::github_item(), {{"state", "closed"}, {"merged_at", "2026-02-03T04:05:06Z"}}) == "merged");
+  CHECK(state_in(Forge::github, payloads::github_item(), {{"state", "closed"}, {"merged_at", "2026-02-03T04:05:06Z"}}) ==
+        "merged");
   CHECK(state_in(Forge::github, payloads::github_item(), {{"state", "ajar"}}) == "the pull request has no `state`");
   CHECK(state_in(Forge::gitlab, payloads::gitlab_item(), {{"state", "merged"}}) == "merged");
   CHECK(state_in(Forge::gitlab, payloads::gitlab_item(), {{"state", "locked"}}) == "open");
@@ -255,14 +265,18 @@ TEST_CASE("pull request: the states of lists") {
 }
 
 TEST_CASE("pull request: of what cannot be missing the first is named; the rest may be null, or of a fork that is gone") {
-  const auto lacks = [](const char* pointer, json value) { return item_error(Forge::github, with(payloads::github_item(), pointer, std::move(value))); };
-  for (const char* pointer : {"/number", "/title", "/state", "/head", "/base"}) CHECK(lacks(pointer, json()).starts_with("the pull request has no `" + std::string(pointer + 1)));
+  const auto lacks = [](const char* pointer, json value) {
+    return item_error(Forge::github, with(payloads::github_item(), pointer, std::move(value)));
+  };
+  for (const char* pointer : {"/number", "/title", "/state", "/head", "/base"})
+    CHECK(lacks(pointer, json()).starts_with("the pull request has no `" + std::string(pointer + 1)));
   CHECK(lacks("/number", -7) == "the pull request has no `number`");
   CHECK(lacks("/number", 0) == "the pull request has no `number`");
   CHECK(lacks("/number", 7.5) == "the pull request has no `number`");
   CHECK(lacks("/number", "7") == "the pull request has no `number`");
   CHECK(lacks("/head/ref", std::string(5000, 'x')) == "the pull request has no `head.ref`");
-  for (const char* pointer : {"/body", "/user", "/head/repo", "/head/sha", "/base/sha", "/labels", "/draft", "/html_url", "/created_at", "/updated_at"}) {
+  for (const char* pointer : {"/body", "/user", "/head/repo", "/head/sha", "/base/sha", "/labels", "/draft", "/html_url",
+                              "/created_at", "/updated_at"}) {
     CHECK(lacks(pointer, json()) == "");
     CHECK(lacks(pointer, 7) == "");
   }
@@ -270,7 +284,8 @@ TEST_CASE("pull request: of what cannot be missing the first is named; the rest 
   CHECK(action_of(Forge::github, "pull_request", {{"action", "opened"}}) == "the pull request has no `base.repo.full_name`");
   CHECK(action_of(Forge::gitlab, "Merge Request Hook", json::array()) == "the pull request has no `object_attributes`");
   CHECK(action_of(Forge::gitea, "pull_request", json()) == "the pull request has no `action`");
-  CHECK(action_of(Forge::bitbucket, "pullrequest:created", json::object()) == "the pull request has no `destination.repository.full_name`");
+  CHECK(action_of(Forge::bitbucket, "pullrequest:created", json::object()) ==
+        "the pull request has no `destination.repository.full_name`");
   CHECK(action_of(Forge::bitbucket, "pr:opened", "text") == "the pull request has no `toRef.repository`");
 }
 
@@ -294,21 +309,33 @@ TEST_CASE("pull request: every form of a time is read") {
     const auto read = read_pull_request(Forge::github, with(payloads::github_item(), "/updated_at", std::move(value)), "");
     return read->updated ? to_rfc3339(*read->updated) : std::string();
   };
-  for (const char* form : {"2026-02-03T04:05:06Z", "2026-02-03 04:05:06 UTC", "2026-02-03T04:05:06+0000", "2026-02-03T05:05:06+01:00", "2026-02-03 05:05:06 +0100",
-                           "2026-02-03T00:05:06-0400", "2026-02-03T04:05:06.000Z"}) {
+  for (const char* form :
+       {"2026-02-03T04:05:06Z", "2026-02-03 04:05:06 UTC", "2026-02-03T04:05:06+0000", "2026-02-03T05:05:06+01:00",
+        "2026-02-03 05:05:06 +0100", "2026-02-03T00:05:06-0400", "2026-02-03T04:05:06.000Z"}) {
     CAPTURE(form);
     CHECK(updated(form) == "2026-02-03T04:05:06.000Z");
   }
   CHECK(updated(1770091506000) == "2026-02-03T04:05:06.000Z");
-  for (const json& bad : {json("yesterday"), json(""), json("2026-02-30T00:00:00Z"), json(-1), json(0), json(18446744073709551615u), json(1.5), json::array()}) {
+  for (const json& bad : {json("yesterday"), json(""), json("2026-02-30T00:00:00Z"), json(-1), json(0),
+                          json(18446744073709551615u), json(1.5), json::array()}) {
     CHECK(updated(bad) == "");
   }
 }
 
 TEST_CASE("pull request: nothing that is made of a sample by chance is too much") {
   std::mt19937 random(11);
-  const std::vector<json> odd = {json(), json(true), json(-1), json(18446744073709551615u), json(1e300), json(""), json(std::string(70000, '\xc3')), json("\r\n\r\r"),
-                                 json::array(), json::object(), json::array({json(), json::array({1})}), json::parse(R"({"a": {"b": []}, "name": 3, "sha": {}})")};
+  const std::vector<json> odd = {json(),
+                                 json(true),
+                                 json(-1),
+                                 json(18446744073709551615u),
+                                 json(1e300),
+                                 json(""),
+                                 json(std::string(70000, '\xc3')),
+                                 json("\r\n\r\r"),
+                                 json::array(),
+                                 json::object(),
+                                 json::array({json(), json::array({1})}),
+                                 json::parse(R"({"a": {"b": []}, "name": 3, "sha": {}})")};
   int read = 0;
   for (const auto& pair : payloads::all()) {
     for (const json& sample : {pair.webhook, json{{"x", pair.item}}}) {
@@ -318,7 +345,8 @@ TEST_CASE("pull request: nothing that is made of a sample by chance is too much"
         auto changed = sample;
         for (auto many = random() % 4 + 1; many > 0; --many) {
           const auto& place = all[random() % all.size()];
-          if (changed.contains(place)) changed[place] = random() % 3 == 0 ? sample[all[random() % all.size()]] : odd[random() % odd.size()];
+          if (changed.contains(place))
+            changed[place] = random() % 3 == 0 ? sample[all[random() % all.size()]] : odd[random() % odd.size()];
         }
         const auto item = changed.is_object() ? changed.value("x", json()) : json();
         const auto one = read_pull_request(pair.forge, item, "a/b");
@@ -331,7 +359,8 @@ TEST_CASE("pull request: nothing that is made of a sample by chance is too much"
         CHECK(request.number > 0);
         CHECK(state_from_mark(to_mark(state_of(request))) == state_of(request));
         CHECK(pull_request_data(pair.forge, **notice).json().is_object());
-        for (const auto& other : {"", "push", "pull_request", "Merge Request Hook", "pr:modified", "pullrequest:updated"}) (void)read_pull_request_notice(pair.forge, other, changed);
+        for (const auto& other : {"", "push", "pull_request", "Merge Request Hook", "pr:modified", "pullrequest:updated"})
+          (void)read_pull_request_notice(pair.forge, other, changed);
       }
     }
   }
