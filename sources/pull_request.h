@@ -44,7 +44,7 @@ struct PullRequest {
   bool draft_said = false;      // else `draft` is only what is likely: a forge of before drafts, or a text that leaves them out
   bool draft_in_title = false;  // the forge marks one by how the title begins
   std::string head_ref;
-  std::string head_sha;         // hexadecimal; Bitbucket Cloud: its first 12 digits. Empty: not said, as are the next four
+  std::string head_sha;         // hexadecimal; Bitbucket Cloud: its first 12 digits. Empty: not said, as with the other commits
   std::string head_repository;  // where the head's branch lies: of a fork another than `repository`, of a deleted one empty
   std::string base_ref;
   std::string base_sha;
