@@ -9,42 +9,14 @@
 
 #include "core/event_field.h"
 #include "core/event_template.h"
-#include "core/hex.h"
-#include "core/printable.h"
 #include "platform/clock.h"
-#include "platform/digest.h"
-#include "platform/http_server.h"
 #include "platform/loop.h"
 #include "sources/cloud_events.h"
 #include "sources/webhook_answer.h"
-#include "sources/webhook_provider.h"
 
 namespace hark {
 
 namespace {
-
-// What a sender calls one delivery. One that is long, or not for eyes, by its fingerprint: it is the same one each time.
-std::string delivery_id(std::string_view id) {
-  const bool printable = std::all_of(id.begin(), id.end(), [](char c) { return c > 0x20 && c < 0x7f; });
-  if (id.size() <= limits::kDeliveryId && printable) return std::string(id);
-  return "sha256:" + to_hex(hmac(Hash::sha256, "delivery", {id}));
-}
-
-// The first of these that is there, once and with a value; empty: none.
-std::string_view first_of(const HttpHeaders& headers, const std::vector<std::string>& names) {
-  for (const auto& name : names) {
-    if (headers.count(name) == 1 && !headers.get(name)->empty()) return *headers.get(name);
-  }
-  return {};
-}
-
-std::string_view first_of(const Payload& payload, const std::vector<std::string>& fields) {
-  for (const auto& field : fields) {
-    const auto* value = json_at(payload.json(), field);
-    if (value != nullptr && value->is_string() && !value->get_ref<const std::string&>().empty()) return value->get_ref<const std::string&>();
-  }
-  return {};
-}
 
 // The types of hark's own events: who sends one of these could pass for what did not happen.
 bool is_own_type(std::string_view type) {
@@ -55,16 +27,14 @@ bool is_own_type(std::string_view type) {
 class Webhook final : public Source {
  public:
   Webhook(WebhookOptions options, HttpServer& server, Loop& loop, const Clock& clock)
-      : options_(std::move(options)), server_(server), loop_(loop), clock_(clock), provider_(*webhook_provider(options_.provider)), check_(options_.scheme, options_.secrets) {
-    if (options_.rate_limit) limiter_.emplace(*options_.rate_limit);
-  }
+      : options_(std::move(options)), loop_(loop), clock_(clock), receiver_(options_, server, clock) {}
   ~Webhook() override { stop(); }
 
   Status start(SourceHost& host) override;
   void hand_over() override { handed_over_ = true; }
   void stop() override {
     if (host_ == nullptr) return;
-    server_.remove("POST", options_.path);
+    receiver_.stop();
     host_ = nullptr;
     // The daemon ends. (A source that another one replaces leaves them to their runs.)
     for (const auto& waiting : std::exchange(waiting_, {})) {
@@ -73,16 +43,10 @@ class Webhook final : public Source {
   }
 
  private:
-  void not_received(const HttpRequest& head, int status, const std::string& reason);
   void receive(HttpRequest request, const HttpResponder& answer);
-  std::optional<std::string> doubt(const HttpRequest& request) const;
-  std::string sender(const HttpRequest& request) const { return client_address(request.peer, request.headers.joined("X-Forwarded-For"), options_.trusted_proxies); }
-  Refusal refusal(const HttpRequest& request, Refusal::Cause cause, std::string reason) const;
-  void refuse(const HttpRequest& request, const HttpResponder& answer, Refusal::Cause cause, std::string reason, HttpResponse response);
   std::optional<Payload> context_of(const HttpRequest& request) const;
   void receive_body(HttpRequest request, const HttpResponder& answer);
   void receive_cloud_events(HttpRequest request, const HttpResponder& answer);
-  void offer(Event event, Refusal refused, EventSink::Answer answer);
   EventSink::Answer telling(const Event& event, const HttpResponder& answer);
   void answer_with_result(const Event& event, const Acceptance& acceptance, const HttpResponder& answer);
   HttpResponse accepted(const Event& event, const Acceptance& acceptance) const;
@@ -96,12 +60,9 @@ class Webhook final : public Source {
   static void end_waiting(const std::shared_ptr<Waiting>& waiting, const HttpResponse& response);
 
   const WebhookOptions options_;
-  HttpServer& server_;
   Loop& loop_;
   const Clock& clock_;
-  const WebhookProvider& provider_;
-  const SignatureCheck check_;
-  std::optional<RateLimiter> limiter_;
+  WebhookReceiver receiver_;
   SourceHost* host_ = nullptr;  // null: not started
   std::vector<std::weak_ptr<Waiting>> waiting_;
   bool handed_over_ = false;
@@ -110,43 +71,9 @@ class Webhook final : public Source {
 
 Status Webhook::start(SourceHost& host) {
   if (host_ != nullptr) return {};
-  const bool secret =
-      std::any_of(options_.secrets.begin(), options_.secrets.end(), [](const auto& each) { return !each.empty(); });
-  if (!secret && !options_.unsigned_ok) {
-    return Error{"webhook " + options_.name + " has no secret, so that anybody could send events",
-                 "set secret, or say unsigned = true"};
-  }
-  if (auto listening = server_.listen(options_.host, options_.port); !listening) return listening;
-  HttpRoute route{"POST", options_.path, options_.max_body,
-                  [this](HttpRequest request, HttpResponder answer) { receive(std::move(request), answer); },
-                  [this](const HttpRequest& head, int status, const std::string& reason) { not_received(head, status, reason); }};
-  if (!server_.add(std::move(route))) {
-    return Error{"webhook " + options_.name + " cannot have the path " + options_.path + ": it is taken", "give it another path"};
-  }
+  if (auto started = receiver_.start(host, [this](HttpRequest request, const HttpResponder& answer) { receive(std::move(request), answer); }); !started) return started;
   host_ = &host;
   return {};
-}
-
-// Why it is not known who sent this; nullopt: it is. Nothing of the body is looked at before.
-std::optional<std::string> Webhook::doubt(const HttpRequest& request) const {
-  if (options_.secrets.empty() && options_.unsigned_ok) return std::nullopt;
-  return check_.doubt(request.headers, request.body, clock_.now().wall);
-}
-
-Refusal Webhook::refusal(const HttpRequest& request, Refusal::Cause cause, std::string reason) const {
-  Refusal refusal;
-  refusal.cause = cause;
-  refusal.reason = std::move(reason);
-  refusal.peer = sender(request);
-  if (refusal.peer.empty()) refusal.peer = request.peer;
-  const auto delivery = first_of(request.headers, provider_.delivery_headers);
-  if (!delivery.empty()) refusal.delivery = delivery_id(delivery);
-  return refusal;
-}
-
-void Webhook::refuse(const HttpRequest& request, const HttpResponder& answer, Refusal::Cause cause, std::string reason, HttpResponse response) {
-  host_->refused(refusal(request, cause, std::move(reason)));
-  answer(std::move(response));
 }
 
 // Beside the data, what the configuration asks for: a query or a header may hold a secret, which is not to be kept unasked.
@@ -163,52 +90,23 @@ std::optional<Payload> Webhook::context_of(const HttpRequest& request) const {
   return context.empty() ? std::nullopt : std::optional(Payload(context));
 }
 
-void Webhook::not_received(const HttpRequest& head, int status, const std::string& reason) {
-  switch (status) {
-    case 413: return host_->refused(refusal(head, Refusal::Cause::size, "body: " + reason + " (max_body)"));
-    case 503: return host_->refused(refusal(head, Refusal::Cause::unavailable, "not taken: " + reason));
-    default: return host_->refused(refusal(head, Refusal::Cause::request, "request: " + reason));
-  }
-}
-
 void Webhook::receive(HttpRequest request, const HttpResponder& answer) {
-  if (!options_.allow.empty() && !request.control && !any_contains(options_.allow, sender(request))) {
-    const auto from = sender(request);
-    return refuse(request, answer, Refusal::Cause::address, from.empty() ? "address: X-Forwarded-For of " + request.peer + " names no address" : "address: " + from + " is none of allow", problem(403, {}));
-  }
-  if (const auto doubted = doubt(request)) return refuse(request, answer, Refusal::Cause::signature, "signature: " + *doubted, problem(401, {}));
-  if (const auto wait = limiter_ ? limiter_->take(clock_.now().steady) : Duration::zero(); wait > Duration::zero()) {
-    const auto over = "more than " + to_string(*options_.rate_limit);
-    return refuse(request, answer, Refusal::Cause::rate, "rate_limit: " + over, come_again(429, over, wait));
-  }
   if (options_.body == WebhookBody::by_type && is_cloud_event(request.headers)) return receive_cloud_events(std::move(request), answer);
   receive_body(std::move(request), answer);
 }
 
 void Webhook::receive_body(HttpRequest request, const HttpResponder& answer) {
-  const auto type = options_.body == WebhookBody::by_type ? body_type(request.headers) : options_.body;
-  if (type == WebhookBody::by_type) {
-    return refuse(request, answer, Refusal::Cause::type, "type: Content-Type is '" + printable(request.headers.get("Content-Type").value_or(""), limits::kShownValue) + "', wanted JSON, a form or a text",
-                  problem(415, {}, "application/json, application/x-www-form-urlencoded or text/plain is taken here"));
-  }
+  auto payload = receiver_.read(request, options_.body, answer);
+  if (!payload) return;
+  const auto& provider = receiver_.provider();
   Event event;
-  event.subject = first_of(request.headers, provider_.event_headers);
-  if (!provider_.ping.empty() && event.subject == provider_.ping) return answer(json_answer(200, {{"pong", true}}));
-
-  auto payload = read_body(type, std::move(request.body), provider_.json_in_form);
-  if (!payload) {
-    const auto& wrong = payload.error().message;
-    return refuse(request, answer, Refusal::Cause::body, "body: " + wrong, problem(400, {}, wrong));
-  }
-  if (!provider_.challenge.empty() && first_of(*payload, {"type"}) == provider_.challenge) {
-    return answer(json_answer(200, {{"challenge", first_of(*payload, {"challenge"})}}));
-  }
-  auto refused = refusal(request, Refusal::Cause::unavailable, "not taken: ");
-  if (event.subject.empty()) event.subject = first_of(*payload, provider_.event_fields);
-  if (const auto delivery = first_of(*payload, provider_.delivery_fields); !delivery.empty()) refused.delivery = delivery_id(delivery);
+  event.subject = first_of(request.headers, provider.event_headers);
+  auto refused = receiver_.refusal(request, Refusal::Cause::unavailable, "not taken: ");
+  if (event.subject.empty()) event.subject = first_of(*payload, provider.event_fields);
+  if (const auto delivery = first_of(*payload, provider.delivery_fields); !delivery.empty()) refused.delivery = delivery_id(delivery);
   // What names no delivery and signs its time is the same one when both are the same: who has seen it cannot send it again.
-  if (refused.delivery.empty() && !provider_.time_header.empty()) {
-    if (const auto time = first_of(request.headers, {provider_.time_header}); !time.empty()) refused.delivery = delivery_id(std::string(time) + '\n' + payload->text());
+  if (refused.delivery.empty() && !provider.time_header.empty()) {
+    if (const auto time = first_of(request.headers, {provider.time_header}); !time.empty()) refused.delivery = delivery_id(std::string(time) + '\n' + payload->text());
   }
   if (!refused.delivery.empty()) event.dedupe_key = "webhook/" + options_.name + "/" + refused.delivery;
   event.data = std::move(*payload);
@@ -216,7 +114,7 @@ void Webhook::receive_body(HttpRequest request, const HttpResponder& answer) {
   event.type = "webhook";
   event.traceparent = traceparent_of(request.headers);
   auto told = telling(event, answer);
-  offer(std::move(event), std::move(refused), std::move(told));
+  receiver_.offer(std::move(event), std::move(refused), std::move(told));
 }
 
 // What the sender is told once this event is taken, or not.
@@ -231,7 +129,7 @@ EventSink::Answer Webhook::telling(const Event& event, const HttpResponder& answ
 
 // Each becomes an event of its own type, with its data; what else it says of itself is in the context.
 void Webhook::receive_cloud_events(HttpRequest request, const HttpResponder& answer) {
-  const auto no_event = [&](const std::string& wrong) { refuse(request, answer, Refusal::Cause::body, "body: " + wrong, problem(400, {}, wrong)); };
+  const auto no_event = [&](const std::string& wrong) { receiver_.refuse(request, answer, Refusal::Cause::body, "body: " + wrong, problem(400, {}, wrong)); };
   auto read = read_cloud_events(request.headers, std::move(request.body));
   if (!read) return no_event(read.error().message);
   const auto context = context_of(request);
@@ -254,7 +152,7 @@ void Webhook::receive_cloud_events(HttpRequest request, const HttpResponder& ans
   if (events.empty()) return answer(answer_to(std::vector<Acceptance>{}));
   if (!is_cloud_event_batch(request.headers)) {
     auto told = telling(events.front(), answer);
-    return offer(std::move(events.front()), refusal(request, Refusal::Cause::unavailable, "not taken: "), std::move(told));
+    return receiver_.offer(std::move(events.front()), receiver_.refusal(request, Refusal::Cause::unavailable, "not taken: "), std::move(told));
   }
   struct Gathered {
     std::vector<Acceptance> all;
@@ -262,24 +160,11 @@ void Webhook::receive_cloud_events(HttpRequest request, const HttpResponder& ans
   };
   const auto gathered = std::make_shared<Gathered>(Gathered{std::vector<Acceptance>(events.size()), events.size()});
   for (std::size_t i = 0; i < events.size(); ++i) {
-    offer(std::move(events[i]), refusal(request, Refusal::Cause::unavailable, "not taken: "), [answer, gathered, i](const Acceptance& acceptance) {
+    receiver_.offer(std::move(events[i]), receiver_.refusal(request, Refusal::Cause::unavailable, "not taken: "), [answer, gathered, i](const Acceptance& acceptance) {
       gathered->all[i] = acceptance;
       if (--gathered->open == 0) answer(answer_to(gathered->all));
     });
   }
-}
-
-void Webhook::offer(Event event, Refusal refused, EventSink::Answer answer) {
-  event.source = options_.name;
-  event.time = clock_.now().wall;
-  host_->offer(std::move(event), [host = host_, refused = std::move(refused), answer = std::move(answer)](const Acceptance& acceptance) {
-    if (!acceptance.taken()) {
-      auto said = refused;
-      said.reason += acceptance.reason;
-      host->refused(std::move(said));
-    }
-    answer(acceptance);
-  });
 }
 
 HttpResponse Webhook::accepted(const Event& event, const Acceptance& acceptance) const {

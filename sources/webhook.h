@@ -1,4 +1,4 @@
-// Source `webhook`: one path on the listener; a body is believed only after its signature was checked on the raw bytes.
+// Source `webhook`: one path on the listener, whose bodies become events (sources/webhook_receiver.h says which are believed).
 //
 // CloudEvents, in any of their three modes, become events of their own type; a batch, several of them, answered as one.
 // Otherwise data = the JSON body as it came; a form's fields as an object of strings, or the JSON in its field `payload` where the provider
@@ -6,26 +6,17 @@
 // (sources/webhook_provider.h). context = {"path", "query", "headers"}: what the path's {name} segments were, and of the other two what the
 // configuration names. Answers 202 {"event_id"} once durable; 200 {"event_id","duplicate":true} for one seen before; 403 or 401
 // without a hint; 400 no JSON; 413; 415; 429 with Retry-After over the rate limit; 503 with Retry-After where the engine refused.
-// Each refusal is said to the host with its reason, of which a sender who is not believed learns nothing.
-//
-// The rate limit counts requests whose signature matched (of an unsigned source: all), so that a stranger's flood cannot use up what
-// an honest sender is allowed. What a stranger costs is bounded without it: hashing a body, once a secret, is less work than
-// receiving it was, and no body is larger than max_body.
 #pragma once
 
-#include <cstdint>
 #include <memory>
 #include <optional>
 #include <string>
 #include <vector>
 
-#include "core/limits.h"
-#include "core/rate.h"
 #include "core/template.h"
-#include "platform/ip_network.h"
 #include "sources/source.h"
 #include "sources/webhook_body.h"
-#include "sources/webhook_signature.h"
+#include "sources/webhook_receiver.h"
 
 namespace hark {
 
@@ -43,23 +34,11 @@ struct WebhookResponse {
   friend bool operator==(const WebhookResponse&, const WebhookResponse&) = default;
 };
 
-struct WebhookOptions {
-  std::string name;
-  std::string path;                              // "/hooks/deploy", or with {name} segments: "/hooks/{team}"
-  std::string provider = "generic";              // a name of webhook_providers()
-  SignatureScheme scheme{};                      // the provider's, or the configuration's own
-  std::vector<std::string> secrets;              // any may match: rotation
-  bool unsigned_ok = false;                      // `unsigned = true`: no secret, said aloud
-  std::vector<IpNetwork> allow;                  // who may send, besides being believed; empty: everybody
-  std::vector<IpNetwork> trusted_proxies;        // whose X-Forwarded-For tells who sent
+struct WebhookOptions : ReceiverOptions {
   std::vector<std::string> headers;              // of these the values are kept in the event's context
   std::vector<std::string> query;                // of these fields of the query, too
   WebhookBody body = WebhookBody::by_type;       // how the body is read, whatever Content-Type it has
   WebhookResponse response{};
-  std::uint64_t max_body = limits::kHttpBodyDefault;
-  std::optional<Rate> rate_limit;                // none: no limit
-  std::string host;  // of the listener
-  std::uint16_t port = 0;
   friend bool operator==(const WebhookOptions&, const WebhookOptions&) = default;
 };
 
