@@ -137,7 +137,7 @@ void add_event(CLI::App& app, Parsed& p) {
   auto& event = *app.add_subcommand("event", "Process one event here, without a daemon; the exit status tells the result");
   add_configuration(event, p.common);
   add_json(event, p.common.json);
-  event.add_option("-t,--type", p.event.type, "The event's type: file_change, git_push, webhook, schedule, manual or your own (default: " + p.event.type + ")")->option_text("TYPE");
+  event.add_option("-t,--type", p.event.type, "The event's type: file_change, git_push, git_pr, webhook, schedule, manual or your own (default: " + p.event.type + ")")->option_text("TYPE");
   event.add_option("--payload", p.event.payload, "The event's data: JSON, @FILE, or - for standard input")->option_text("JSON");
   event.add_option("--subject", p.event.subject, "What it is about: GitHub's X-GitHub-Event, a branch, a path (default: none)")->option_text("SUBJECT");
   auto* source = event.add_option("--source", p.event.source, "As if it came from this source (default: the only one of its type)")->option_text("NAME");

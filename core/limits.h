@@ -359,5 +359,13 @@ inline constexpr std::size_t kForgePage = 100;
 inline constexpr std::size_t kForgePageBytes = 16 * 1024 * 1024;
 // A forge that wants to be left alone is asked again after this at the latest: their quotas are by the hour.
 inline constexpr auto kForgeWait = 1h;
+// Pages of one poll: 5,000 pull requests that changed since the one before, or that are open at the first.
+inline constexpr int kForgePages = 50;
+// For one page; and as with remote repositories, how often is asked at most, and how seldom where that fails.
+inline constexpr auto kForgeTimeout = 30s;
+inline constexpr auto kForgeIntervalLeast = 1s;
+inline constexpr auto kForgePauseMax = 15min;
+// Pull requests whose state one source remembers, some 300 bytes each; beyond it those that are closed and longest unchanged go.
+inline constexpr std::size_t kPullRequests = 10'000;
 
 }  // namespace hark::limits

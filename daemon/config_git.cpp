@@ -2,6 +2,7 @@
 #include <algorithm>
 #include <array>
 #include <filesystem>
+#include <set>
 
 #include "core/limits.h"
 #include "daemon/config_mapping.h"
@@ -96,7 +97,74 @@ GitRemoteOptions read_remote(TableReader& reader, const ConfigNode& repository) 
   return options;
 }
 
+constexpr std::array kForWebhooks = {"secret", "secret_file", "credential", "unsigned", "tolerance", "allow", "max_body", "rate_limit"};
+constexpr std::array kForPolling = {"interval", "token", "token_file", "api"};
+
+std::set<std::string> read_actions(TableReader& reader) {
+  std::vector<std::string> known(kPullRequestActions.begin(), kPullRequestActions.end());
+  std::string list;
+  for (const auto& each : known) list += (list.empty() ? "" : each == known.back() ? " or " : ", ") + each;
+  std::set<std::string> events;
+  const auto nodes = reader.texts("events");
+  if (!reader.has("events")) {
+    reader.show("events", "[]", nullptr);
+    return events;
+  }
+  reader.show_texts("events", nodes, reader.any("events"));
+  if (reader.any("events")->is(ConfigNode::Kind::array) && reader.any("events")->items.empty()) reader.fail(*reader.any("events"), "events", "expected at least one of " + list);
+  for (const ConfigNode* node : nodes) {
+    if (std::find(known.begin(), known.end(), node->text) == known.end()) reader.fail(*node, "events", "expected " + list + ", found " + shown(*node) + suggestion(node->text, known));
+    events.insert(node->text);
+  }
+  return events;
+}
+
+ForgePolling read_polling(TableReader& reader, const ConfigNode& repository, Forge forge) {
+  ForgePolling polling;
+  reader.show_text("repository", repository);
+  const auto base = reader.string("api", "");
+  const auto api = forge_api(forge, repository.text, base);
+  if (api) {
+    polling.api = *api;
+  } else {
+    reader.fail(repository, "repository", api.error().text());
+  }
+  polling.interval = reader.duration("interval", "1m", limits::kForgeIntervalLeast);
+  polling.token = read_token(reader);
+  if (!polling.token.empty() && polling.api.base.starts_with("http://") && !to_loopback(polling.api.base)) {
+    reader.fail_key(reader.has("token") ? "token" : "token_file", "would go over the network for everybody to read; expected an address that begins with https://");
+  }
+  return polling;
+}
+
 }  // namespace
+
+GitPrOptions read_git_pr(TableReader& reader, const MappingContext& context) {
+  GitPrOptions options;
+  const auto provider = reader.choice("provider", {"github", "gitlab", "gitea", "bitbucket"}, "github");
+  options.forge = forge_named(provider).value_or(Forge::github);
+  options.events = read_actions(reader);
+  if (reader.has("path")) {
+    options.webhook.emplace();
+    options.webhook->provider = to_string(options.forge);
+    read_receiver(reader, context, *options.webhook);
+  } else {
+    for (const char* key : kForWebhooks) {
+      reader.allow(key);
+      reader.warn_if_idle(key, true, "there is no `path` that a webhook could come to");
+    }
+  }
+  if (const ConfigNode* repository = reader.text("repository")) {
+    options.polling = read_polling(reader, *repository, options.forge);
+  } else {
+    for (const char* key : kForPolling) {
+      reader.allow(key);
+      reader.warn_if_idle(key, true, "there is no `repository` that could be asked for");
+    }
+  }
+  if (!reader.has("path") && !reader.has("repository")) reader.fail_table("needs `path`, where a webhook comes in, or `repository`, whose forge is asked, or both");
+  return options;
+}
 
 SourceOptions read_git_push(TableReader& reader) {
   const auto wanted = read_wanted(reader);

@@ -29,6 +29,9 @@ void read_sources(const std::vector<const ConfigNode*>& sources, MappingContext&
 // The keys of one webhook source; host and port are the daemon's.
 WebhookOptions read_webhook(TableReader& reader, const MappingContext& context);
 SourceOptions read_git_push(TableReader& reader);
+GitPrOptions read_git_pr(TableReader& reader, const MappingContext& context);
+// What every source has that takes webhooks; `options.provider` is set.
+void read_receiver(TableReader& reader, const MappingContext& context, ReceiverOptions& options);
 // What a file holds, without its line end; nullopt: reported. Warns of one that everybody may read.
 std::optional<std::string> read_secret_file(TableReader& reader, const ConfigNode& node, std::string_view key, const std::filesystem::path& path);
 // `token` or `token_file`; empty: neither is there.

@@ -188,6 +188,8 @@ const std::array kTypes = {
                [](auto& reader, auto& context) -> SourceOptions { return read_file_change(reader, context); }},
     SourceType{"git_push", {"repository", "branches", "tags", "interval", "username", "token", "token_file", "ssh_key"},
                [](auto& reader, auto&) -> SourceOptions { return read_git_push(reader); }},
+    SourceType{"git_pr", {"provider", "events", "path", "secret", "secret_file", "credential", "unsigned", "tolerance", "allow", "max_body", "rate_limit", "repository", "interval", "token", "token_file", "api"},
+               [](auto& reader, auto& context) -> SourceOptions { return read_git_pr(reader, context); }},
     SourceType{"webhook", {"path", "provider", "secret", "secret_file", "credential", "unsigned", "signature_header", "signature_algorithm", "signature_encoding", "signature_prefix", "tolerance", "allow", "headers", "query", "body", "respond", "respond_timeout", "response", "max_body", "rate_limit"},
                [](auto& reader, auto& context) -> SourceOptions { return read_webhook(reader, context); }},
     SourceType{"schedule", {"cron", "timezone", "dst", "jitter", "catch_up", "catch_up_limit"},
@@ -219,9 +221,10 @@ class SourceReader {
     if (auto* watcher = std::get_if<FileWatcherOptions>(&source.options)) {
       watcher->gather = std::min(source.rule.debounce / 2, kLongestGather);
     }
-    if (const auto* webhook = std::get_if<WebhookOptions>(&source.options)) {
-      webhook_path(reader, webhook->path);
-      context_.settings.listen = true;
+    if (const auto* webhook = std::get_if<WebhookOptions>(&source.options)) take_path(reader, webhook->path);
+    if (auto* requests = std::get_if<GitPrOptions>(&source.options); requests != nullptr && requests->webhook) {
+      requests->webhook->name = source.name;
+      take_path(reader, requests->webhook->path);
     }
     reader.finish();
     context_.settings.sources.push_back(std::move(source));
@@ -248,7 +251,7 @@ class SourceReader {
       list += names.emplace_back(type.name);
     }
     if (!reader.has("type")) reader.fail_table("needs `type`: " + list);
-    return find_type(reader.choice("type", names, "", {"git_pr", "topic"}));
+    return find_type(reader.choice("type", names, "", {"topic"}));
   }
 
   // For a key that is right, but in the wrong source.
@@ -263,7 +266,8 @@ class SourceReader {
     for (const auto& [key, home] : homes) reader.belongs(key, home + " sources");
   }
 
-  void webhook_path(TableReader& reader, const std::string& path) {
+  void take_path(TableReader& reader, const std::string& path) {
+    context_.settings.listen = true;
     if (path.empty()) return;
     const ConfigNode* node = reader.any("path");
     // Two that differ in the names of their segments take the same requests.

@@ -158,7 +158,7 @@ std::vector<std::string> read_secrets(TableReader& reader, const ConfigRequest& 
   return secrets;
 }
 
-void check_secrets(TableReader& reader, const MappingContext& context, const WebhookOptions& options) {
+void check_secrets(TableReader& reader, const MappingContext& context, const ReceiverOptions& options) {
   bool any_named = false;
   for (const char* key : {"secret", "secret_file", "credential"}) {
     const ConfigNode* node = reader.any(key);
@@ -192,7 +192,7 @@ std::optional<Rate> read_rate_limit(TableReader& reader) {
 }
 
 // How a sender of one's own signs; the providers' ways are known.
-void read_scheme(TableReader& reader, WebhookOptions& options) {
+void read_scheme(TableReader& reader, ReceiverOptions& options) {
   auto& scheme = options.scheme;
   if (options.provider == "generic") {
     for (const char* key : {"signature_header", "signature_algorithm", "signature_encoding", "signature_prefix"}) {
@@ -264,31 +264,35 @@ std::vector<IpNetwork> read_networks(TableReader& reader, std::string_view key) 
   return networks;
 }
 
-WebhookOptions read_webhook(TableReader& reader, const MappingContext& context) {
-  WebhookOptions options;
+void read_receiver(TableReader& reader, const MappingContext& context, ReceiverOptions& options) {
   options.path = read_path(reader);
-  std::vector<std::string> providers;
-  for (const auto& each : webhook_providers()) providers.push_back(each.name);
-  options.provider = reader.choice("provider", providers, providers.front());
   options.scheme = webhook_provider(options.provider)->scheme;
   options.unsigned_ok = reader.boolean("unsigned", false);
   read_scheme(reader, options);
   options.secrets = read_secrets(reader, context.request, options.scheme);
   check_secrets(reader, context, options);
-  const auto body = reader.choice("body", {"auto", "json", "form", "text"}, "auto");
-  options.body = body == "json" ? WebhookBody::json : body == "form" ? WebhookBody::form : body == "text" ? WebhookBody::text : WebhookBody::by_type;
   options.allow = read_networks(reader, "allow");
   if (reader.has("allow") && options.allow.empty() && reader.texts("allow").empty()) reader.fail_key("allow", "expected at least one network, found none: nobody could send");
   options.trusted_proxies = context.settings.trusted_proxies;
-  options.headers = read_kept(reader, "headers");
-  options.query = read_kept(reader, "query");
-  check_kept_headers(reader, options);
-  options.response = read_response(reader);
   options.max_body = static_cast<std::uint64_t>(
       reader.integer("max_body", static_cast<std::int64_t>(limits::kHttpBodyDefault), 1, limits::kHttpBodyMax));
   options.rate_limit = read_rate_limit(reader);
   options.host = context.settings.webhook_host;
   options.port = context.settings.webhook_port;
+}
+
+WebhookOptions read_webhook(TableReader& reader, const MappingContext& context) {
+  WebhookOptions options;
+  std::vector<std::string> providers;
+  for (const auto& each : webhook_providers()) providers.push_back(each.name);
+  options.provider = reader.choice("provider", providers, providers.front());
+  read_receiver(reader, context, options);
+  const auto body = reader.choice("body", {"auto", "json", "form", "text"}, "auto");
+  options.body = body == "json" ? WebhookBody::json : body == "form" ? WebhookBody::form : body == "text" ? WebhookBody::text : WebhookBody::by_type;
+  options.headers = read_kept(reader, "headers");
+  options.query = read_kept(reader, "query");
+  check_kept_headers(reader, options);
+  options.response = read_response(reader);
   return options;
 }
 

@@ -135,7 +135,7 @@ class Daemon {
   void say(std::string_view level, std::string message) { emitter_.emit(lifecycle::Note{level, std::move(message)}); }
 
  private:
-  SourceParts source_parts() { return {loop_, clock_, background_, network_, remotes_, server_, engine_, engine_.last_run(), schedules_since_}; }
+  SourceParts source_parts() { return {loop_, clock_, background_, network_, remotes_, http_client_, server_, engine_, engine_.last_run(), schedules_since_}; }
 
   // First what may fail, which is one thing; then all the rest, in one go.
   Status apply(Settings wanted) {

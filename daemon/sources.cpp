@@ -21,6 +21,9 @@ std::unique_ptr<Source> make(const GitRefsOptions& options, const std::string&, 
 std::unique_ptr<Source> make(const GitRemoteOptions& options, const std::string&, const SourceParts& parts) {
   return make_git_remote(options, parts.loop, parts.clock, parts.network, parts.remotes, parts.marks);
 }
+std::unique_ptr<Source> make(const GitPrOptions& options, const std::string&, const SourceParts& parts) {
+  return make_git_pr(options, {parts.server, parts.client, parts.loop, parts.clock, parts.network, parts.marks});
+}
 std::unique_ptr<Source> make(const WebhookOptions& options, const std::string&, const SourceParts& parts) {
   return make_webhook(options, parts.server, parts.loop, parts.clock);
 }

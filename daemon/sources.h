@@ -14,6 +14,7 @@
 namespace hark {
 
 class Clock;
+class HttpClient;
 class HttpServer;
 class Loop;
 class RemoteReader;
@@ -27,6 +28,7 @@ struct SourceParts {
   Workers& workers;
   Workers& network;  // for what waits for others
   RemoteReader& remotes;
+  HttpClient& client;
   HttpServer& server;
   Marks& marks;
   const LastRun& last_run;

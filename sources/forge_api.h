@@ -26,6 +26,7 @@ struct ForgeApi {
   Forge forge = Forge::github;
   std::string base;        // "https://api.github.com", without a slash at its end
   std::string repository;  // "owner/name"; GitLab: with all its groups
+  friend bool operator==(const ForgeApi&, const ForgeApi&) = default;
 };
 
 // From a repository's address as people write it: "https://github.com/owner/name", with or without .git or a slash behind it.

@@ -108,11 +108,11 @@ TEST_CASE("config errors: the top level") {
 
 TEST_CASE("config errors: names and handlers of sources") {
   check_all({
-      {"no type", source("name = \"x\"\n"), {{"2:1", {"sources.x: needs `type`: file_change, git_push, webhook, schedule or manual"}}}},
+      {"no type", source("name = \"x\"\n"), {{"2:1", {"sources.x: needs `type`: file_change, git_push, git_pr, webhook, schedule or manual"}}}},
       {"a misspelt type", source("type = \"file_chnage\"\n"), {{"4:8", {"did you mean \"file_change\"?"}}}},
       {"a type of later versions",
-       source("type = \"git_pr\"\n"),
-       {{"4:8", {"`type = \"git_pr\"` is not supported by this version"}}}},
+       source("type = \"topic\"\n"),
+       {{"4:8", {"`type = \"topic\"` is not supported by this version"}}}},
       {"a bad name", schedule("name = \"a b\"\n"), {{"6:8", {"sources.\"a b\".name: expected a name"}}}},
       {"a name of another type", schedule("name = 7\n"), {{"6:8", {"sources #1.name: expected a string"}}}},
       {"a name twice",
@@ -132,9 +132,9 @@ TEST_CASE("config errors: names and handlers of sources") {
       {"a handler twice", kHandlerA + "[[sources]]\ntype = \"manual\"\nhandlers = [\"a\", \"a\"]\n", {{"4:18", {"twice"}}}},
       {"keys of another type",
        schedule("pattern = \"*\"\nsecret = \"x\"\n"),
-       {{"6:1", {"it belongs to `file_change` sources"}}, {"7:1", {"it belongs to `webhook` sources"}}}},
+       {{"6:1", {"it belongs to `file_change` sources"}}, {"7:1", {"it belongs to `git_pr` and `webhook` sources"}}}},
       {"a key of several other types", kHandlerA + "[[sources]]\ntype = \"manual\"\npath = \"x\"\n",
-       {{"4:1", {"it belongs to `file_change` and `webhook` sources"}}}},
+       {{"4:1", {"it belongs to `file_change` and `git_pr` and `webhook` sources"}}}},
       {"a throttle that is no rate", schedule("throttle = \"10\"\n"), {{"6:12", {"throttle", "such as"}}}},
       {"a throttle that looks far back", schedule("throttle = \"20000/d\"\n"), {{"6:12", {"from 1 to 10000"}}}},
       {"a key of no event", schedule("key = \"{steps.a.output}\"\n"), {{"6:7", {"'{steps.a.output}' is not known when an event arrives"}}}},
@@ -196,6 +196,23 @@ TEST_CASE("config errors: file_change and git_push") {
       {"a bad branch",
        source("type = \"git_push\"\nrepository = \".\"\nbranches = [\"main\", \"{a\"]\n"),
        {{"6:21", {"branches: not a glob"}}}},
+  });
+}
+
+TEST_CASE("config errors: pull requests") {
+  const auto requests = [](const std::string& text) { return source("type = \"git_pr\"\n" + text); };
+  check_all({
+      {"neither way", requests(""), {{"2:1", {"needs `path`", "`repository`"}}}},
+      {"an unknown action", requests("path = \"/h\"\nsecret = \"s\"\nevents = [\"syncronize\"]\n"), {{"7:11", {"did you mean `synchronize`?"}}}},
+      {"no action", requests("path = \"/h\"\nsecret = \"s\"\nevents = []\n"), {{"7:10", {"at least one"}}}},
+      {"no secret", requests("path = \"/h\"\n"), {{"2:1", {"needs a secret"}}}},
+      {"another provider", requests("provider = \"stripe\"\npath = \"/h\"\nsecret = \"s\"\n"), {{"5:12", {"gitlab", "bitbucket", "stripe"}}}},
+      {"no repository of a forge", requests("repository = \"./here\"\n"), {{"5:14", {"https://host/owner/name"}}}},
+      {"Data Center", requests("provider = \"bitbucket\"\nrepository = \"https://git.example.org/P/r\"\n"), {{"6:14", {"Data Center is not polled", "webhook"}}}},
+      {"a token for all to read", requests("provider = \"gitea\"\nrepository = \"http://host/o/r\"\ntoken = \"t\"\n"), {{"7:1", {"https://"}}}},
+      {"one path twice",
+       "[[sources]]\nname = \"a\"\ntype = \"git_pr\"\npath = \"/h\"\nsecret = \"s\"\nhandler = \"h\"\n[[sources]]\nname = \"b\"\ntype = \"webhook\"\npath = \"/h\"\nsecret = \"s\"\nhandler = \"h\"\n[handlers.h]\nrun = \"true\"\n",
+       {{"10:8", {"a second webhook on"}}}},
   });
 }
 

@@ -262,6 +262,58 @@ run = "true"
   CHECK(loaded.warnings[2].find("token: has no effect: a repository on this machine is watched") != std::string::npos);
 }
 
+TEST_CASE("config: pull requests by webhook, by asking, or by both") {
+  ConfigFolder folder;
+  const LoadedConfig loaded = folder.good(R"(
+[[sources]]
+type = "git_pr"
+path = "/hooks/github"
+secret = "s"
+interval = "5m"
+handler = "h"
+[[sources]]
+type = "git_pr"
+provider = "gitlab"
+repository = "https://git.example.org/group/sub/name.git"
+token = "t"
+interval = "5m"
+events = ["opened", "merged"]
+rate_limit = "1/s"
+handler = "h"
+[[sources]]
+name = "both"
+type = "git_pr"
+provider = "gitea"
+path = "/hooks/gitea"
+secret = "s"
+repository = "https://git.example.org/o/r"
+api = "https://git.example.org/forge/api/v1"
+handler = "h"
+[handlers.h]
+run = "true"
+)");
+  const auto& hook = options<GitPrOptions>(loaded.settings, 0);
+  REQUIRE(hook.webhook.has_value());
+  CHECK(hook.webhook->path == "/hooks/github");
+  CHECK(hook.webhook->provider == "github");
+  CHECK(hook.webhook->name == hook.name);
+  CHECK_FALSE(hook.polling.has_value());
+  CHECK(hook.events.empty());
+  const auto& polled = options<GitPrOptions>(loaded.settings, 1);
+  CHECK_FALSE(polled.webhook.has_value());
+  REQUIRE(polled.polling.has_value());
+  CHECK(*polled.polling == ForgePolling{{Forge::gitlab, "https://git.example.org/api/v4", "group/sub/name"}, "t", 5min});
+  CHECK(polled.events == std::set<std::string>{"opened", "merged"});
+  const auto& both = options<GitPrOptions>(loaded.settings, 2);
+  CHECK(both.webhook.has_value());
+  REQUIRE(both.polling.has_value());
+  CHECK(both.polling->api.base == "https://git.example.org/forge/api/v1");
+  CHECK(loaded.settings.listen);
+  REQUIRE(loaded.warnings.size() == 2);
+  CHECK(loaded.warnings[0].find("interval: has no effect: there is no `repository`") != std::string::npos);
+  CHECK(loaded.warnings[1].find("rate_limit: has no effect: there is no `path`") != std::string::npos);
+}
+
 TEST_CASE("config: secrets of a webhook come from values, files and credentials") {
   ConfigFolder folder;
   folder.environment = {{"NEW", "new"}, {"OLD", "old"}, {"CREDENTIALS_DIRECTORY", (folder.path() / "cred").string()}};

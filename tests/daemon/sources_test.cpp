@@ -2,6 +2,7 @@
 
 #include <doctest/doctest.h>
 
+#include "platform/http_client.h"
 #include "platform/http_server.h"
 #include "platform/loop.h"
 #include "platform/workers.h"
@@ -33,6 +34,7 @@ struct Replacing {
   HttpServer server{loop};
   NoMarks marks;
   NoRemotes remotes;
+  RealHttpClient client;
   LastRun last_run;
   std::map<std::string, WallTime> since;
   Settings running;
@@ -47,7 +49,7 @@ struct Replacing {
     options.catch_up_limit = limit;
     Settings wanted;
     wanted.sources.push_back({"s", "schedule", options, {}});
-    const auto made = wanted_sources(wanted, running.sources.empty() ? nullptr : &running, {}, {loop, clock, workers, workers, remotes, server, marks, last_run, since});
+    const auto made = wanted_sources(wanted, running.sources.empty() ? nullptr : &running, {}, {loop, clock, workers, workers, remotes, client, server, marks, last_run, since});
     running = std::move(wanted);
     REQUIRE(made.size() == 1);
     return made[0].source != nullptr;

@@ -24,6 +24,10 @@ const Stripe = require('stripe');
       const body = JSON.stringify(payload);
       tell({ path: '/github', body, subject: name, headers: {
         'X-GitHub-Event': name, 'X-GitHub-Delivery': `delivery-${++number}`, 'X-Hub-Signature-256': await sign('secret', body) } });
+      if (name != 'pull_request') continue;
+      // Each a request of its own: nothing is known of it, and its own word counts.
+      const request = JSON.stringify({ ...payload, pull_request: { ...payload.pull_request, number } });
+      tell({ path: '/requests', body: request, subject: `${payload.action} #${number}`, headers: { 'X-GitHub-Event': name, 'X-Hub-Signature-256': await sign('secret', request) } });
     }
   }
   const now = new Date();
@@ -50,9 +54,20 @@ rate_limit = "100000/s"
 handler = "h"
 where = "event.type:nothing"
 """ for name, secret in {"github": "secret", "standard": "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw", "stripe": "whsec_test"}.items()) + """
+[[sources]]
+name = "requests"
+type = "git_pr"
+path = "/requests"
+secret = "secret"
+rate_limit = "100000/s"
+handler = "h"
+where = "event.type:nothing"
 [handlers.h]
 run = "true"
 """
+
+# Of GitHub's actions those that change nothing of what a pull request is.
+NO_NEWS = {"assigned", "unassigned", "auto_merge_enabled", "auto_merge_disabled", "locked", "unlocked", "review_requested", "review_request_removed", "milestoned", "demilestoned"}
 
 
 @unittest.skipUnless((JUDGES / "node_modules").is_dir(), "without npm there are no judges (scripts/test installs them where there is)")
@@ -66,15 +81,18 @@ class Judges(TestCase):
         for delivery in deliveries:
             headers = {"Content-Type": "application/json", **delivery["headers"]}
             status, _, answer = daemon.request("POST", delivery["path"], delivery["body"].encode(), headers)
-            ping = delivery["subject"] == "ping"  # answered, and no event
-            self.assertEqual(status, 200 if ping else 202, (delivery["path"], delivery["subject"], answer))
+            no_event = delivery["subject"] == "ping" or delivery["subject"].split()[0] in NO_NEWS  # answered all the same
+            self.assertEqual(status, 200 if no_event else 202, (delivery["path"], delivery["subject"], answer))
             altered = delivery["body"].replace("{", "{ ", 1).encode()
             self.assertEqual(daemon.request("POST", delivery["path"], altered, headers)[0], 401)
-        events = project.events()
-        self.assertEqual([event["subject"] for event in reversed(events)], [each["subject"] for each in deliveries if each["subject"] != "ping"])
+        requests = [f'{event["data"]["action"]} #{event["data"]["number"]}' for event in reversed(project.events()) if event["type"] == "git_pr"]
+        self.assertEqual(requests, [each["subject"] for each in deliveries if each["path"] == "/requests" and each["subject"].split()[0] not in NO_NEWS])
+        self.assertGreater(len(requests), 10)
+        events = [event for event in project.events() if event["type"] == "webhook"]
+        self.assertEqual([event["subject"] for event in reversed(events)], [each["subject"] for each in deliveries if each["path"] != "/requests" and each["subject"] != "ping"])
         told = {event["subject"]: event["data"] for event in events}
         for delivery in deliveries:
-            if delivery["path"] != "/github":
+            if delivery["path"] in ("/standard", "/stripe"):
                 self.assertEqual(told[delivery["subject"]], json.loads(delivery["body"]))
         daemon.stop()
 

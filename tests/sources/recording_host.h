@@ -35,7 +35,7 @@ class RecordingHost final : public SourceHost {
   void degraded(Error error) override { degradations.push_back(std::move(error)); }
   void healthy() override { ++recoveries; }
   void when_ended(const std::string&, RunsEnded) override { FAIL("not expected"); }
-  void refused(Refusal) override { FAIL("not expected"); }
+  void refused(Refusal refusal) override { refusals.push_back(std::move(refusal)); }
 
   std::deque<Event> offered, taken;
   std::vector<Answer> held_answers;
@@ -43,6 +43,7 @@ class RecordingHost final : public SourceHost {
   int refusals_left = 0;
   std::string refuse_only;  // a subject
   KeptMarks marks;
+  std::vector<Refusal> refusals;
   std::vector<Error> failures, degradations;
   int recoveries = 0;
 
