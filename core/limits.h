@@ -337,6 +337,8 @@ inline constexpr auto kGitGather = 10ms;
 // A read that failed is tried again after 100 ms, then twice that, and so on: together 1.5 s, longer than a repack is in anybody's way.
 inline constexpr int kGitReadTries = 5;
 inline constexpr auto kGitReadRetry = 100ms;
+// Repositories of one pattern: each is some ten of the kernel's watches, and read once on the loop when it is met (about a millisecond).
+inline constexpr std::size_t kGitRepositories = 1000;
 // A remote repository has so long to say where it stands (a large one over a slow line); one that cannot be asked is asked again after its
 // interval, twice that, ... and is noticed this long after it is back.
 inline constexpr auto kGitRemoteTimeout = 60s;

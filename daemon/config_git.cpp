@@ -97,6 +97,28 @@ GitRemoteOptions read_remote(TableReader& reader, const ConfigNode& repository) 
   return options;
 }
 
+// Signs of glob(7), in a name that is none of a folder as it stands.
+bool is_pattern(TableReader& reader, const ConfigNode& repository) {
+  if (repository.text.find_first_of("*?[") == std::string::npos) return false;
+  const auto path = reader.resolve(repository, "repository");
+  std::error_code failure;
+  return path && !std::filesystem::exists(*path, failure);
+}
+
+GitFleetOptions read_fleet(TableReader& reader, const ConfigNode& repository) {
+  GitFleetOptions options;
+  options.pattern = reader.resolve(repository, "repository").value_or(std::filesystem::path()).string();
+  if (repository.text.find("**") != std::string::npos) {
+    reader.fail(repository, "repository", "a `**` is not known here; name the folders between: \"/srv/git/*/*.git\"");
+  }
+  options.interval = reader.duration("interval", "10s", limits::kGitRemoteIntervalLeast);
+  for (const char* key : kForRemotes) {
+    reader.allow(key);
+    reader.warn_if_idle(key, std::string_view(key) != "interval", "repositories on this machine are watched and not asked");
+  }
+  return options;
+}
+
 constexpr std::array kForWebhooks = {"secret", "secret_file", "credential", "unsigned", "tolerance", "allow", "max_body", "rate_limit"};
 constexpr std::array kForPolling = {"interval", "token", "token_file", "api"};
 
@@ -177,6 +199,11 @@ SourceOptions read_git_push(TableReader& reader) {
   reader.show_text("repository", *repository);
   if (is_remote(repository->text)) {
     auto options = read_remote(reader, *repository);
+    options.wanted = wanted;
+    return options;
+  }
+  if (is_pattern(reader, *repository)) {
+    auto options = read_fleet(reader, *repository);
     options.wanted = wanted;
     return options;
   }

@@ -11,6 +11,7 @@
 #include "handlers/handler.h"
 #include "router/rule.h"
 #include "sources/file_watcher.h"
+#include "sources/git_fleet.h"
 #include "sources/git_pr.h"
 #include "sources/git_refs.h"
 #include "sources/git_remote.h"
@@ -27,7 +28,7 @@ struct ManualOptions {
 struct SourceSettings {
   std::string name;
   std::string type;  // "file_change", "git_push", "git_pr", "webhook", "schedule", "manual"
-  std::variant<FileWatcherOptions, GitRefsOptions, GitRemoteOptions, GitPrOptions, WebhookOptions, ScheduleOptions, ManualOptions> options;
+  std::variant<FileWatcherOptions, GitRefsOptions, GitFleetOptions, GitRemoteOptions, GitPrOptions, WebhookOptions, ScheduleOptions, ManualOptions> options;
   Rule rule;
   friend bool operator==(const SourceSettings&, const SourceSettings&) = default;
 };

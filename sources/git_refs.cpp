@@ -28,8 +28,8 @@ Result<GitReading> read_on_worker(const GitReadRequest& request) {
 
 class GitRefs final : public Source {
  public:
-  GitRefs(GitRefsOptions options, Loop& loop, const Clock& clock, Workers& workers, Marks& marks)
-      : options_(std::move(options)), loop_(loop), clock_(clock), workers_(workers), ledger_({options_.name, options_.repository.string(), options_.wanted}, loop, clock, marks) {
+  GitRefs(GitRefsOptions options, Loop& loop, const Clock& clock, Workers& workers, Marks& marks, std::shared_ptr<InotifyHub> hub)
+      : options_(std::move(options)), hub_(std::move(hub)), loop_(loop), clock_(clock), workers_(workers), ledger_({options_.name, options_.repository.string(), options_.wanted}, loop, clock, marks) {
     prepare_libgit2();
   }
   ~GitRefs() override { stop(); }
@@ -57,6 +57,7 @@ class GitRefs final : public Source {
   void fail(Error error);
 
   const GitRefsOptions options_;
+  std::shared_ptr<InotifyHub> hub_;  // null: made at the first start
   Loop& loop_;
   const Clock& clock_;
   Workers& workers_;
@@ -99,11 +100,16 @@ Status GitRefs::open() {
   if (!ledger_.knows_nothing()) return {};
   auto read = repository->references(options_.wanted, {});
   if (!read) return read.error();
-  return ledger_.take_up(read->tips);
+  return ledger_.take_up(read->tips, options_.from_nothing);
 }
 
 Status GitRefs::watch(const GitFolders& folders) {
-  auto made = RefWatch::start({options_.repository, options_.wanted}, folders, loop_, [this](RefWatch::Change change) { changed(change); });
+  if (hub_ == nullptr) {
+    auto hub = InotifyHub::make(loop_);
+    if (!hub) return hub.error();
+    hub_ = std::move(hub).value();
+  }
+  auto made = RefWatch::start({options_.repository, options_.wanted}, folders, hub_, [this](RefWatch::Change change) { changed(change); });
   if (!made) return made.error();
   watch_ = std::move(made).value();
   watched_ = folders;
@@ -220,8 +226,8 @@ void GitRefs::fail(Error error) {
 
 }  // namespace
 
-std::unique_ptr<Source> make_git_refs(GitRefsOptions options, Loop& loop, const Clock& clock, Workers& workers, Marks& marks) {
-  return std::make_unique<GitRefs>(std::move(options), loop, clock, workers, marks);
+std::unique_ptr<Source> make_git_refs(GitRefsOptions options, Loop& loop, const Clock& clock, Workers& workers, Marks& marks, std::shared_ptr<InotifyHub> hub) {
+  return std::make_unique<GitRefs>(std::move(options), loop, clock, workers, marks, std::move(hub));
 }
 
 }  // namespace hark

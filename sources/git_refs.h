@@ -38,6 +38,7 @@
 namespace hark {
 
 class Clock;
+class InotifyHub;
 class Loop;
 class Marks;
 class Workers;
@@ -46,10 +47,11 @@ struct GitRefsOptions {
   std::string name;
   std::filesystem::path repository;  // absolute: a work tree, its .git, or a bare repository
   WantedRefs wanted{};
+  bool from_nothing = false;  // one that is met for the first time begins with nothing: what it has is told as created
   friend bool operator==(const GitRefsOptions&, const GitRefsOptions&) = default;
 };
 
-// The loop outlives the workers' last job: a reading under way at stop() still ends with a post to it, which then does nothing.
-std::unique_ptr<Source> make_git_refs(GitRefsOptions options, Loop& loop, const Clock& clock, Workers& workers, Marks& marks);
+// `hub`: shared with others; null: its own. The loop outlives the workers' last job: a reading under way at stop() still ends with a post to it, which then does nothing.
+std::unique_ptr<Source> make_git_refs(GitRefsOptions options, Loop& loop, const Clock& clock, Workers& workers, Marks& marks, std::shared_ptr<InotifyHub> hub = nullptr);
 
 }  // namespace hark

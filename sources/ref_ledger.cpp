@@ -69,7 +69,7 @@ std::optional<WantedRefs> RefLedger::wanted_before(const std::string& whose) con
   return wanted;
 }
 
-Status RefLedger::take_up(const RefTips& now) {
+Status RefLedger::take_up(const RefTips& now, bool from_nothing) {
   const auto marks = marks_.marks_of(of_.source);
   if (!marks) return marks.error();
   const auto told = marks->find("");
@@ -83,6 +83,8 @@ Status RefLedger::take_up(const RefTips& now) {
       numbers_[ref] = known->second;
     }
     if (told->second == whose()) return {};
+  } else if (from_nothing) {
+    std::erase_if(*known_, [&](const auto& each) { return of_.wanted.fits(each.first); });
   }
   MarkSet all = {{"", whose()}};
   for (const auto& [ref, tip] : *known_) {

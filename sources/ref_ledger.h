@@ -43,8 +43,8 @@ class RefLedger {
 
   bool knows_nothing() const { return known_ == nullptr; }
   // The first time: what an earlier process told last is known, of the references that it wanted; of the others the place where they
-  // stand `now`. An Error of the journal.
-  Status take_up(const RefTips& now);
+  // stand `now`, or with `from_nothing` nothing, where there was no earlier process. An Error of the journal.
+  Status take_up(const RefTips& now, bool from_nothing = false);
   // For a worker to compare with: not changed by anybody before what it found is told. A new copy after each begin().
   std::shared_ptr<const RefTips> known() const { return known_; }
   const std::set<std::string>& held() const { return held_; }

@@ -1,16 +1,13 @@
 #include "sources/ref_watch.h"
 
 #include <sys/inotify.h>
-#include <unistd.h>
 
-#include <array>
 #include <cerrno>
 #include <string_view>
 #include <vector>
 
 #include "core/limits.h"
 #include "platform/errno_text.h"
-#include "platform/loop.h"
 
 namespace hark {
 namespace {
@@ -30,22 +27,15 @@ Error watch_error(const fs::path& folder, int code) {
 
 }  // namespace
 
-RefWatch::RefWatch(int fd, What what, Callback changed) : fd_(fd), what_(std::move(what)), changed_(std::move(changed)) {}
+RefWatch::RefWatch(std::shared_ptr<InotifyHub> hub, What what, Callback changed) : hub_(std::move(hub)), what_(std::move(what)), changed_(std::move(changed)) {}
 
 RefWatch::~RefWatch() {
-  readable_.reset();
-  close(fd_);
+  for (const auto& [descriptor, _] : folders_) hub_->remove(descriptor, *this);
 }
 
-Result<std::unique_ptr<RefWatch>> RefWatch::start(const What& what, const GitFolders& folders, Loop& loop, Callback changed) {
-  const int fd = inotify_init1(IN_NONBLOCK | IN_CLOEXEC);
-  if (fd < 0) {
-    const std::string why = errno_text(errno);
-    return Error{"inotify cannot be used: " + why, "raise the limits: sysctl fs.inotify.max_user_instances=1024, ulimit -n"};
-  }
-  std::unique_ptr<RefWatch> watch(new RefWatch(fd, what, std::move(changed)));
+Result<std::unique_ptr<RefWatch>> RefWatch::start(const What& what, const GitFolders& folders, std::shared_ptr<InotifyHub> hub, Callback changed) {
+  std::unique_ptr<RefWatch> watch(new RefWatch(std::move(hub), what, std::move(changed)));
   if (auto status = watch->watch_all(folders); !status) return status.error();
-  watch->readable_ = loop.watch(fd, [self = watch.get()] { self->read(); });
   return watch;
 }
 
@@ -70,9 +60,8 @@ bool RefWatch::is_watched(std::string_view kind) const {
 }
 
 Status RefWatch::add(const fs::path& folder, Role role, bool* was_new) {
-  // IN_MASK_ADD: the folder may be watched already, in another role.
-  const std::uint32_t mask = kSelf | IN_MASK_ADD | (role == kAbove ? 0 : kEntries);
-  const int descriptor = inotify_add_watch(fd_, folder.c_str(), mask);
+  const std::uint32_t mask = kSelf | (role == kAbove ? 0 : kEntries);
+  const int descriptor = hub_->add(folder, mask, *this);
   if (descriptor < 0) return watch_error(folder, errno);
   Folder& entry = folders_[descriptor];
   if (was_new != nullptr) *was_new = (entry.roles & role) == 0;
@@ -103,18 +92,6 @@ Status RefWatch::add_tree(const fs::path& root, Role role) {
     }
   }
   return {};
-}
-
-void RefWatch::read() {
-  alignas(inotify_event) std::array<char, 16 * 1024> buffer;
-  ssize_t size = 0;
-  while ((size = ::read(fd_, buffer.data(), buffer.size())) > 0) {
-    for (const char* at = buffer.data(); at < buffer.data() + size;) {
-      const auto* event = reinterpret_cast<const inotify_event*>(at);
-      heard(event->wd, event->mask, event->len > 0 ? event->name : "");
-      at += sizeof(inotify_event) + event->len;
-    }
-  }
 }
 
 void RefWatch::heard(int descriptor, std::uint32_t mask, const char* name) {

@@ -13,14 +13,12 @@
 
 #include "core/result.h"
 #include "sources/git_repository.h"
+#include "sources/inotify_hub.h"
 
 namespace hark {
 
-class Loop;
-class ReadableWatch;
-
-// Owned by the loop thread. Not moved: the loop holds its address.
-class RefWatch {
+// Owned by the loop thread. Not moved: the hub holds its address.
+class RefWatch final : public InotifyHub::Listener {
  public:
   enum class Change {
     references,  // read the branches again
@@ -34,9 +32,9 @@ class RefWatch {
     WantedRefs wanted{};
   };
   // What happens after this returned is told.
-  static Result<std::unique_ptr<RefWatch>> start(const What& what, const GitFolders& folders, Loop& loop,
+  static Result<std::unique_ptr<RefWatch>> start(const What& what, const GitFolders& folders, std::shared_ptr<InotifyHub> hub,
                                                  Callback changed);
-  ~RefWatch();
+  ~RefWatch() override;
   RefWatch(const RefWatch&) = delete;
   RefWatch& operator=(const RefWatch&) = delete;
 
@@ -47,20 +45,18 @@ class RefWatch {
     unsigned roles = 0;  // one folder may have several: one inode has one watch
   };
 
-  RefWatch(int fd, What what, Callback changed);
+  RefWatch(std::shared_ptr<InotifyHub> hub, What what, Callback changed);
   bool is_watched(std::string_view kind) const;
   Status watch_all(const GitFolders& folders);
   Status add(const std::filesystem::path& folder, Role role, bool* was_new = nullptr);
   Status add_tree(const std::filesystem::path& folder, Role role);
-  void read();
-  void heard(int descriptor, std::uint32_t mask, const char* name);
+  void heard(int descriptor, std::uint32_t mask, const char* name) override;
   void heard_about_folder(const Folder& folder, std::uint32_t mask);
 
-  const int fd_;
+  const std::shared_ptr<InotifyHub> hub_;
   const What what_;
   const Callback changed_;
   std::unordered_map<int, Folder> folders_;  // by watch descriptor
-  std::unique_ptr<ReadableWatch> readable_;  // goes before the descriptor is closed
 };
 
 }  // namespace hark

@@ -190,6 +190,7 @@ TEST_CASE("config errors: file_change and git_push") {
        source("type = \"git_push\"\nrepository = \"https://host/x.git\"\ninterval = \"10ms\"\n"),
        {{"6:12", {"1s"}}}},
       {"no repository", source("type = \"git_push\"\n"), {{"2:1", {"needs `repository`"}}}},
+      {"a pattern across folders", source("type = \"git_push\"\nrepository = \"/srv/**/*.git\"\n"), {{"5:14", {"`**` is not known here"}}}},
       {"a bad tag",
        source("type = \"git_push\"\nrepository = \".\"\ntags = [\"refs/tags/v1\", \"!v0\"]\n"),
        {{"6:9", {"a tag's name"}}, {"6:25", {"!payload.tag:v0"}}}},

@@ -245,6 +245,11 @@ type = "git_push"
 repository = "."
 token = "t"
 handler = "h"
+[[sources]]
+type = "git_push"
+repository = "git/*.git"
+interval = "1m"
+handler = "h"
 [handlers.h]
 run = "true"
 )");
@@ -256,6 +261,9 @@ run = "true"
   const auto& web = options<GitRemoteOptions>(loaded.settings, 1);
   CHECK(web.credentials == RemoteCredentials{"me", "secret", "/etc/passwd"});
   CHECK(web.interval == 1min);
+  const auto& many = options<GitFleetOptions>(loaded.settings, 3);
+  CHECK(many.pattern == folder.path() / "git/*.git");
+  CHECK(many.interval == 1min);
   REQUIRE(loaded.warnings.size() == 3);
   CHECK(loaded.warnings[0].find("ssh_key: \"/nowhere/k\" does not exist yet") != std::string::npos);
   CHECK(loaded.warnings[1].find("ssh_key: has no effect: it is for ssh") != std::string::npos);

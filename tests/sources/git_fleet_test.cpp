@@ -1,0 +1,149 @@
+#include "sources/git_fleet.h"
+
+#include <chrono>
+#include <filesystem>
+#include <functional>
+
+#include <doctest/doctest.h>
+#include <nlohmann/json.hpp>
+
+#include "platform/clock.h"
+#include "platform/loop.h"
+#include "platform/workers.h"
+#include "tests/sources/recording_host.h"
+#include "tests/support/git_folder.h"
+
+using namespace hark;
+using namespace std::chrono_literals;
+using hark::test::GitFolder;
+using hark::test::RecordingHost;
+using nlohmann::json;
+
+namespace {
+
+struct Bench {
+  GitFolder folder;
+  Loop loop;
+  SystemClock clock;
+  Workers workers{"git", 2};
+  RecordingHost host{loop};
+  std::unique_ptr<Source> source;
+
+  Bench() { folder.shell(".", "mkdir -p git/plain git/deep/down"); }
+  ~Bench() { source.reset(); }
+
+  void repository(const std::string& name) {
+    folder.git("git", "init -q -b main " + name);
+    folder.commit("git/" + name, "a", "one");
+  }
+  void start(const std::string& pattern = "git/*") {
+    source = make_git_fleet({"fleet", (folder / pattern).string(), {}, 20ms}, loop, clock, workers, host.marks);
+    const auto started = source->start(host);
+    if (!started) FAIL(started.error().text());
+  }
+  void until(const std::function<bool()>& condition) {
+    const auto deadline = std::chrono::steady_clock::now() + 60s;
+    while (!condition()) {
+      if (std::chrono::steady_clock::now() > deadline) FAIL("nothing came within 60 s");
+      loop.run_once(20ms);
+    }
+  }
+  void until_note(const std::string& note) {
+    until([&] { return source->note() == note; });
+  }
+  // "two main" of the next event.
+  std::string next() {
+    until([&] { return !host.taken.empty(); });
+    const auto data = host.taken.front().data.json();
+    host.taken.pop_front();
+    return std::filesystem::path(data["repository"].get<std::string>()).filename().string() + " " + data["branch"].get<std::string>() + (data["created"].get<bool>() ? " created" : "");
+  }
+};
+
+}  // namespace
+
+TEST_CASE("git_push, many: each repository of a pattern is watched, and no other folder") {
+  Bench bench;
+  bench.repository("one");
+  bench.repository("two");
+  bench.folder.git("git", "init -q --bare three.git");
+  bench.start();
+  CHECK(bench.source->note() == "3 repositories");
+  bench.folder.commit("git/two", "b", "second");
+  CHECK(bench.next() == "two main");
+  bench.folder.git("git/one", "push -q ../three.git main");
+  CHECK(bench.next() == "three.git main created");
+  bench.folder.commit("git/one", "b", "second");
+  CHECK(bench.next() == "one main");
+  CHECK(bench.host.offered.size() == 3);
+}
+
+TEST_CASE("git_push, many: equal movements of two repositories are two events") {
+  Bench bench;
+  bench.repository("one");
+  bench.folder.git("git", "clone -q one two");
+  bench.start();
+  bench.folder.shell("git", "git -C one branch x; git -C two branch x");
+  CHECK(bench.next() != bench.next());
+  CHECK(bench.host.offered[0].dedupe_key != bench.host.offered[1].dedupe_key);
+}
+
+TEST_CASE("git_push, many: one that comes later is told from its first branch on") {
+  Bench bench;
+  bench.repository("one");
+  bench.start();
+  bench.folder.git(".", "clone -q git/one git/two");
+  CHECK(bench.next() == "two main created");
+  bench.until_note("2 repositories");
+  bench.folder.commit("git/two", "b", "second");
+  CHECK(bench.next() == "two main");
+}
+
+TEST_CASE("git_push, many: what changed and what came while hark was away is told once at its next start") {
+  Bench bench;
+  bench.repository("one");
+  bench.repository("two");
+  bench.start();
+  bench.folder.commit("git/one", "b", "second");
+  CHECK(bench.next() == "one main");
+  bench.source.reset();
+  bench.folder.commit("git/two", "b", "second");
+  bench.repository("three");
+  bench.start();
+  std::set<std::string> told{bench.next(), bench.next()};
+  CHECK(told == std::set<std::string>{"three main created", "two main"});
+  bench.source.reset();
+  bench.start();
+  bench.folder.commit("git/one", "c", "third");
+  CHECK(bench.next() == "one main");
+}
+
+TEST_CASE("git_push, many: one that goes and comes back is told from where it stood, one that is damaged is named") {
+  Bench bench;
+  bench.repository("one");
+  bench.repository("two");
+  bench.start();
+  bench.folder.shell(".", "mv git/two away");
+  bench.until_note("1 repository");
+  bench.folder.commit("away", "b", "second");
+  bench.folder.shell(".", "mv away git/two");
+  CHECK(bench.next() == "two main");
+  bench.folder.shell("git", "mv one/.git/HEAD one/head; printf broken >one/.git/config");
+  bench.until([&] { return !bench.host.degradations.empty() && bench.host.degradations.back().message.find("/git/one") != std::string::npos; });
+  bench.folder.shell("git", "mv one/head one/.git/HEAD; git init -q one 2>/dev/null; printf '[core]\\nrepositoryformatversion = 0\\n' >one/.git/config");
+  bench.until_note("2 repositories");
+  bench.until([&] { return bench.host.recoveries > 0; });
+}
+
+TEST_CASE("git_push, many: all share one descriptor of the kernel's watches") {
+  Bench bench;
+  bench.repository("one");
+  bench.start();
+  const auto descriptors = [] { return std::distance(std::filesystem::directory_iterator("/proc/self/fd"), {}); };
+  const auto before = descriptors();
+  for (int i = 0; i < 20; ++i) bench.folder.git("git", "init -q --bare more-" + std::to_string(i));
+  bench.until_note("21 repositories");
+  CHECK(descriptors() == before);
+  bench.folder.git("git/one", "push -q ../more-19 main");
+  CHECK(bench.next() == "more-19 main created");
+}
