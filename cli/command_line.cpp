@@ -27,6 +27,7 @@ struct Parsed {
   HistoryCommand history;
   EventCommand event;
   CronCommand cron;
+  HookCommand hook;
   DeadLettersCommand dead_letters;
   ReplayCommand replay;
   std::string cancelled;
@@ -273,6 +274,31 @@ void add_config(CLI::App& app, Parsed& p) {
   plan.callback([&p] { p.run = [&p] { return config_plan_command(p.common); }; });
 }
 
+void add_hook(CLI::App& app, Parsed& p) {
+  auto& hook = *app.add_subcommand("hook", "Have a git repository hand its pushes over to the daemon at once");
+  hook.require_subcommand(1);
+  auto& install = *hook.add_subcommand("install", "Write its post-receive hook, which never fails a push nor waits for a daemon that is away");
+  install.add_option("repository", p.hook.repository, "The repository (default: .)")->option_text("REPO");
+  add_configuration(install, p.common);
+  add_socket(install, p.common);
+  example(install, "hark hook install /srv/git/site.git");
+  auto& uninstall = *hook.add_subcommand("uninstall", "Take it out again");
+  uninstall.add_option("repository", p.hook.repository, "The repository (default: .)")->option_text("REPO");
+  auto& receive = *hook.add_subcommand("receive", "What the hook calls")->group("");
+  add_socket(receive, p.common);
+  const auto run = [&p](CLI::App& command, int (*what)(const HookCommand&)) {
+    command.callback([&p, what] {
+      p.run = [&p, what] {
+        p.hook.common = p.common;
+        return what(p.hook);
+      };
+    });
+  };
+  run(install, install_hook_command);
+  run(uninstall, uninstall_hook_command);
+  run(receive, receive_hook_command);
+}
+
 void add_cron(CLI::App& app, Parsed& p) {
   auto& cron = *app.add_subcommand("cron", "Schedules");
   cron.require_subcommand(1);
@@ -381,6 +407,7 @@ int run_command_line(int argc, const char* const* argv) {
   add_replay(app, p);
   add_config(app, p);
   add_cron(app, p);
+  add_hook(app, p);
   app.add_subcommand("ls-remote", "Ask a remote repository for the daemon")->group("")->callback([&p] { p.run = ls_remote_command; });
   try {
     app.parse(argc, argv);

@@ -108,6 +108,14 @@ int config_check_command(const CommonOptions& common);
 int config_show_command(const CommonOptions& common);
 int config_plan_command(const CommonOptions& common);
 
+struct HookCommand {
+  CommonOptions common;
+  std::string repository = ".";
+};
+int install_hook_command(const HookCommand& command);
+int uninstall_hook_command(const HookCommand& command);
+int receive_hook_command(const HookCommand& command);  // what the hook calls
+
 int ls_remote_command();  // what the daemon asks itself: daemon/ask_remote.h
 
 struct CronCommand {

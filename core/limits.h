@@ -337,6 +337,10 @@ inline constexpr auto kGitGather = 10ms;
 // A read that failed is tried again after 100 ms, then twice that, and so on: together 1.5 s, longer than a repack is in anybody's way.
 inline constexpr int kGitReadTries = 5;
 inline constexpr auto kGitReadRetry = 100ms;
+// Moves that a hook told of and no event yet; beyond it several are told as one.
+inline constexpr std::size_t kGitSteps = 1000;
+// A hook that is there already is looked into so far.
+inline constexpr std::uint64_t kGitHook = 1024 * 1024;
 // Repositories of one pattern: each is some ten of the kernel's watches, and read once on the loop when it is met (about a millisecond).
 inline constexpr std::size_t kGitRepositories = 1000;
 // A remote repository has so long to say where it stands (a large one over a slow line); one that cannot be asked is asked again after its

@@ -14,6 +14,7 @@
 #include "core/nearest.h"
 #include "core/printable.h"
 #include "core/version.h"
+#include "daemon/api_pushes.h"
 #include "daemon/engine.h"
 #include "daemon/places.h"
 #include "daemon/reload.h"
@@ -410,6 +411,7 @@ void add_api_routes(const ApiParts& parts) {
   api("GET", "/api/events/{id}/explain", explain);
   api("POST", "/api/events/{id}/replay", replay);
   api("GET", "/api/refusals", list_refusals);
+  api("POST", "/api/git/pushes", [](const ApiParts& p, const HttpRequest& request, const HttpResponder& respond) { respond(take_pushes(p.pushes, request.body)); });
   api("POST", "/api/control/pause", [](const ApiParts& p, const HttpRequest& r, const HttpResponder& respond) { pause_or_resume(p, r, true, respond); });
   api("POST", "/api/control/resume", [](const ApiParts& p, const HttpRequest& r, const HttpResponder& respond) { pause_or_resume(p, r, false, respond); });
   api("POST", "/api/control/reload", reload);

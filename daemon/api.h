@@ -19,6 +19,7 @@ class Clock;
 class Engine;
 class HttpServer;
 class JournalReader;
+class PushDesk;
 class Metrics;
 class RealProcessSpawner;
 class Reload;
@@ -37,6 +38,7 @@ struct ApiParts {
   const std::optional<Error>& listener_fault;  // why the TCP listener could not begin
   Reload& reload;
   const EndedRuns& ended;
+  PushDesk& pushes;
   std::function<void()> stop;  // begins the drain
 };
 

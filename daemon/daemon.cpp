@@ -29,6 +29,7 @@
 #include "platform/signals.h"
 #include "platform/tls.h"
 #include "platform/workers.h"
+#include "sources/push_desk.h"
 #include "sources/remote_reader.h"
 #include "reporters/detached.h"
 #include "reporters/log.h"
@@ -89,7 +90,7 @@ class Daemon {
         sources_(loop_, clock_, engine_, emitter_),
         signals_(loop_, kSignals, [this](int signal) { on_signal(signal); }),
         reload_({loop_, clock_, emitter_, settings_, options_.load, [this](Settings wanted) { return apply(std::move(wanted)); }}, options_.files),
-        api_{settings_, server_, engine_, *journal_, sources_, metrics_, clock_, clock_.now(), processes_, listener_fault_, reload_, ended_, [this] { stop("hark daemon stop"); }} {
+        api_{settings_, server_, engine_, *journal_, sources_, metrics_, clock_, clock_.now(), processes_, listener_fault_, reload_, ended_, pushes_, [this] { stop("hark daemon stop"); }} {
     emitter_.subscribe("metrics", [this](const lifecycle::Any& event) { metrics_.report(event); });
     emitter_.subscribe("ended runs", [this](const lifecycle::Any& event) { ended_.note(event); });
     emitter_.subscribe("log", [this](const lifecycle::Any& event) { log_thread_(event); });
@@ -135,7 +136,7 @@ class Daemon {
   void say(std::string_view level, std::string message) { emitter_.emit(lifecycle::Note{level, std::move(message)}); }
 
  private:
-  SourceParts source_parts() { return {loop_, clock_, background_, network_, remotes_, http_client_, server_, engine_, engine_.last_run(), schedules_since_}; }
+  SourceParts source_parts() { return {loop_, clock_, background_, network_, remotes_, http_client_, server_, engine_, pushes_, engine_.last_run(), schedules_since_}; }
 
   // First what may fail, which is one thing; then all the rest, in one go.
   Status apply(Settings wanted) {
@@ -245,6 +246,7 @@ class Daemon {
   Engine engine_;
   PoolRunner runner_;
   HttpServer server_;
+  PushDesk pushes_;
   SourceSupervisor sources_;
   OverdueWatch overdue_{loop_, clock_, engine_, emitter_};
   Signals signals_;

@@ -16,10 +16,10 @@ std::unique_ptr<Source> make(const FileWatcherOptions& options, const std::strin
   return make_file_watcher(options, {parts.loop, parts.clock, parts.workers, parts.marks});
 }
 std::unique_ptr<Source> make(const GitRefsOptions& options, const std::string&, const SourceParts& parts) {
-  return make_git_refs(options, parts.loop, parts.clock, parts.workers, parts.marks);
+  return make_git_refs(options, parts.loop, parts.clock, parts.workers, parts.marks, parts.pushes);
 }
 std::unique_ptr<Source> make(const GitFleetOptions& options, const std::string&, const SourceParts& parts) {
-  return make_git_fleet(options, parts.loop, parts.clock, parts.workers, parts.marks);
+  return make_git_fleet(options, parts.loop, parts.clock, parts.workers, parts.marks, parts.pushes);
 }
 std::unique_ptr<Source> make(const GitRemoteOptions& options, const std::string&, const SourceParts& parts) {
   return make_git_remote(options, parts.loop, parts.clock, parts.network, parts.remotes, parts.marks);

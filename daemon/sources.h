@@ -20,6 +20,7 @@ class Loop;
 class RemoteReader;
 class Workers;
 class Marks;
+class PushDesk;
 struct LastRun;
 
 struct SourceParts {
@@ -31,6 +32,7 @@ struct SourceParts {
   HttpClient& client;
   HttpServer& server;
   Marks& marks;
+  PushDesk& pushes;
   const LastRun& last_run;
   std::map<std::string, WallTime>& schedules_since;  // by name: no slot before is wanted, as nobody had asked for it then
 };

@@ -72,8 +72,8 @@ class OwnMarks final : public Marks {
 
 class GitFleet final : public Source {
  public:
-  GitFleet(GitFleetOptions options, Loop& loop, const Clock& clock, Workers& workers, Marks& marks)
-      : options_(std::move(options)), loop_(loop), clock_(clock), workers_(workers), marks_(marks) {}
+  GitFleet(GitFleetOptions options, Loop& loop, const Clock& clock, Workers& workers, Marks& marks, PushDesk& desk)
+      : options_(std::move(options)), loop_(loop), clock_(clock), workers_(workers), marks_(marks), desk_(desk) {}
   ~GitFleet() override { stop(); }
 
   Status start(SourceHost& host) override;
@@ -94,6 +94,7 @@ class GitFleet final : public Source {
   const Clock& clock_;
   Workers& workers_;
   Marks& marks_;
+  PushDesk& desk_;
 
   // Kept across stop() and start().
   bool taken_up_ = false;
@@ -115,7 +116,7 @@ class GitFleet final : public Source {
 struct GitFleet::Ship final : SourceHost {
   Ship(GitFleet& of, std::string where, MarkSet own, bool from_nothing)
       : fleet(of), path(std::move(where)), prefix(path + '\0'), marks(of.marks_, prefix, std::move(own)),
-        source(make_git_refs({of.options_.name, path, of.options_.wanted, from_nothing}, of.loop_, of.clock_, of.workers_, marks, of.hub_)) {}
+        source(make_git_refs({of.options_.name, path, of.options_.wanted, from_nothing}, of.loop_, of.clock_, of.workers_, marks, of.desk_, of.hub_)) {}
 
   void offer(Event event, Answer answer) override {
     event.dedupe_key += "/" + path;
@@ -252,8 +253,8 @@ void GitFleet::tell_health() {
 
 }  // namespace
 
-std::unique_ptr<Source> make_git_fleet(GitFleetOptions options, Loop& loop, const Clock& clock, Workers& workers, Marks& marks) {
-  return std::make_unique<GitFleet>(std::move(options), loop, clock, workers, marks);
+std::unique_ptr<Source> make_git_fleet(GitFleetOptions options, Loop& loop, const Clock& clock, Workers& workers, Marks& marks, PushDesk& desk) {
+  return std::make_unique<GitFleet>(std::move(options), loop, clock, workers, marks, desk);
 }
 
 }  // namespace hark

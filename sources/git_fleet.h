@@ -19,6 +19,7 @@ namespace hark {
 class Clock;
 class Loop;
 class Marks;
+class PushDesk;
 class Workers;
 
 struct GitFleetOptions {
@@ -30,6 +31,6 @@ struct GitFleetOptions {
 };
 
 // The loop outlives the workers' last job, as with make_git_refs().
-std::unique_ptr<Source> make_git_fleet(GitFleetOptions options, Loop& loop, const Clock& clock, Workers& workers, Marks& marks);
+std::unique_ptr<Source> make_git_fleet(GitFleetOptions options, Loop& loop, const Clock& clock, Workers& workers, Marks& marks, PushDesk& desk);
 
 }  // namespace hark

@@ -1,6 +1,7 @@
 #include "sources/git_movement.h"
 
 #include <algorithm>
+#include <utility>
 
 #include <nlohmann/json.hpp>
 
@@ -84,6 +85,18 @@ std::vector<GitMovement> compare(const GitReadRequest& request, const RefTips& n
   return moved;
 }
 
+// The first of the steps that leads on from where the reference is known to be; true: it does not lead to where it stands, so that there is
+// more to tell. What names no commit that is there was not seen by anybody.
+bool take_step(const GitReadRequest& request, const GitRepository& repository, GitMovement& movement) {
+  for (std::size_t i = 0; i < request.steps.size(); ++i) {
+    const auto& step = request.steps[i];
+    if (step.ref != movement.ref || step.before != movement.before || (step.after != kNoCommit && !repository.has_commit(step.after))) continue;
+    movement.steps = i + 1;
+    return std::exchange(movement.after, step.after) != movement.after;
+  }
+  return false;
+}
+
 // A new branch is told by what no other branch has, a new tag by what no other tag has: what a release brings.
 RefTips of_its_kind(const RefTips& known, std::string_view ref) {
   const auto kind = ref.starts_with(kTagRefs) ? kTagRefs : kBranchRefs;
@@ -105,6 +118,7 @@ Result<GitReading> read_movements(const GitReadRequest& request) {
   reading.unreadable = std::move(read->unreadable);
   std::size_t bytes = 0;
   for (GitMovement& movement : compare(request, read->tips)) {
+    if (take_step(request, *repository, movement)) reading.more = true;
     if (reading.movements.size() == limits::kGitMovements || bytes > limits::kGitMovementBytes) {
       reading.more = true;
       break;

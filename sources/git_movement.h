@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "core/payload.h"
+#include "core/ref_move.h"
 #include "sources/git_repository.h"
 #include "sources/ls_remote.h"
 
@@ -19,6 +20,7 @@ struct GitMovement {
   std::string after;    // kNoCommit: it is not there any more
   Payload data;
   bool incomplete = false;
+  std::size_t steps = 0;   // of the request's, counted from the first: with this one they are used up for this reference
 };
 
 struct GitReading {
@@ -33,6 +35,7 @@ struct GitReadRequest {
   WantedRefs wanted;
   std::shared_ptr<const RefTips> known;  // not changed by anybody while the reading lasts
   std::set<std::string> held;               // references not to look at this time
+  std::vector<RefMove> steps{};             // what somebody saw of them, oldest first: each that leads on from the known is a movement of its own
 };
 
 // Of a local repository, with the commits and files of each movement. Blocks; for a worker thread.

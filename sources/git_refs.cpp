@@ -11,6 +11,7 @@
 #include "platform/workers.h"
 #include "sources/git_movement.h"
 #include "sources/libgit2.h"
+#include "sources/push_desk.h"
 #include "sources/ref_ledger.h"
 #include "sources/ref_watch.h"
 
@@ -28,8 +29,8 @@ Result<GitReading> read_on_worker(const GitReadRequest& request) {
 
 class GitRefs final : public Source {
  public:
-  GitRefs(GitRefsOptions options, Loop& loop, const Clock& clock, Workers& workers, Marks& marks, std::shared_ptr<InotifyHub> hub)
-      : options_(std::move(options)), hub_(std::move(hub)), loop_(loop), clock_(clock), workers_(workers), ledger_({options_.name, options_.repository.string(), options_.wanted}, loop, clock, marks) {
+  GitRefs(GitRefsOptions options, Loop& loop, const Clock& clock, Workers& workers, Marks& marks, PushDesk& desk, std::shared_ptr<InotifyHub> hub)
+      : options_(std::move(options)), desk_(desk), hub_(std::move(hub)), loop_(loop), clock_(clock), workers_(workers), ledger_({options_.name, options_.repository.string(), options_.wanted}, loop, clock, marks) {
     prepare_libgit2();
   }
   ~GitRefs() override { stop(); }
@@ -47,16 +48,19 @@ class GitRefs final : public Source {
   Status open();
   Status watch(const GitFolders& folders);
   void changed(RefWatch::Change change);
+  void told(const std::vector<RefMove>& moves);
   void gather(Duration pause);
   void read();
   void read_done(Result<GitReading> reading);
   bool try_again();
   void tell_health(const std::vector<std::string>& unreadable);
   void settled();
+  void use_up_steps();
   void read_again();
   void fail(Error error);
 
   const GitRefsOptions options_;
+  PushDesk& desk_;
   std::shared_ptr<InotifyHub> hub_;  // null: made at the first start
   Loop& loop_;
   const Clock& clock_;
@@ -70,6 +74,10 @@ class GitRefs final : public Source {
   std::unique_ptr<RefWatch> watch_;
   std::unique_ptr<Timer> read_timer_;
   GitFolders watched_;
+  PushDesk::Registration registration_;
+  std::vector<RefMove> steps_;  // that somebody saw and nothing told yet; those of a reading under way stay at the front
+  std::size_t steps_read_ = 0;
+  std::vector<GitMovement> used_;  // of the reading under way, without data: what uses them up
   bool changed_again_ = false;  // since the reading under way began
   std::optional<WallTime> noticed_, noticed_next_;  // when the first change was that the reading, or the next one, follows
   bool watch_is_stale_ = false;
@@ -113,6 +121,7 @@ Status GitRefs::watch(const GitFolders& folders) {
   if (!made) return made.error();
   watch_ = std::move(made).value();
   watched_ = folders;
+  registration_ = desk_.listen(folders.common, [this](const std::vector<RefMove>& moves) { told(moves); });
   watch_is_stale_ = false;
   return {};
 }
@@ -121,6 +130,9 @@ void GitRefs::stop() {
   if (life_ != nullptr) *life_ = false;
   life_.reset();
   watch_.reset();
+  registration_.reset();
+  steps_.clear();
+  used_.clear();
   read_timer_.reset();
   ledger_.end();
   host_ = nullptr;
@@ -138,6 +150,16 @@ void GitRefs::changed(RefWatch::Change change) {
   changed_again_ = true;
 }
 
+// Read at once: what a hook says is whole.
+void GitRefs::told(const std::vector<RefMove>& moves) {
+  for (const auto& move : moves) {
+    if (options_.wanted.fits(move.ref) && steps_.size() < limits::kGitSteps) steps_.push_back(move);
+  }
+  if (!noticed_next_) noticed_next_ = clock_.now().wall;
+  if (state_ == State::idle || state_ == State::gathering) return gather(Duration::zero());
+  changed_again_ = true;
+}
+
 void GitRefs::gather(Duration pause) {
   state_ = State::gathering;
   read_timer_->at(clock_.now().steady + pause, [this] { read(); });
@@ -146,8 +168,9 @@ void GitRefs::gather(Duration pause) {
 void GitRefs::read() {
   state_ = State::reading;
   changed_again_ = false;
+  steps_read_ = steps_.size();
   noticed_ = std::exchange(noticed_next_, std::nullopt);
-  GitReadRequest request{options_.repository.string(), options_.wanted, ledger_.known(), ledger_.held()};
+  GitReadRequest request{options_.repository.string(), options_.wanted, ledger_.known(), ledger_.held(), steps_};
   workers_.post([request = std::move(request), &loop = loop_, life = life_, this]() mutable {
     auto reading = std::make_shared<Result<GitReading>>(read_on_worker(request));
     request = {};
@@ -183,6 +206,12 @@ void GitRefs::read_done(Result<GitReading> result) {
   tell_health(reading.unreadable);
   if (!*life) return;
   if (reading.more) changed_again_ = true;
+  for (const auto& movement : reading.movements) {
+    used_.push_back(movement);
+    used_.back().data = Payload();
+  }
+  // What leads on from nowhere was told already, or together with others.
+  if (reading.movements.empty()) steps_.erase(steps_.begin(), steps_.begin() + std::ptrdiff_t(steps_read_));
   state_ = State::offering;
   ledger_.tell(std::move(reading.movements), !reading.more, noticed_.value_or(clock_.now().wall), [this] { settled(); });
 }
@@ -210,7 +239,17 @@ void GitRefs::tell_health(const std::vector<std::string>& unreadable) {
 
 void GitRefs::settled() {
   state_ = State::idle;
+  use_up_steps();
   if (changed_again_) gather(limits::kGitGather);
+}
+
+// Those of a reference up to the one that was taken, so that a branch that went back and forth is told in order.
+void GitRefs::use_up_steps() {
+  for (const auto& movement : std::exchange(used_, {})) {
+    if (ledger_.held().contains(movement.ref)) continue;
+    std::size_t number = 0;
+    std::erase_if(steps_, [&](const RefMove& step) { return ++number <= movement.steps && step.ref == movement.ref; });
+  }
 }
 
 void GitRefs::read_again() {
@@ -226,8 +265,8 @@ void GitRefs::fail(Error error) {
 
 }  // namespace
 
-std::unique_ptr<Source> make_git_refs(GitRefsOptions options, Loop& loop, const Clock& clock, Workers& workers, Marks& marks, std::shared_ptr<InotifyHub> hub) {
-  return std::make_unique<GitRefs>(std::move(options), loop, clock, workers, marks, std::move(hub));
+std::unique_ptr<Source> make_git_refs(GitRefsOptions options, Loop& loop, const Clock& clock, Workers& workers, Marks& marks, PushDesk& desk, std::shared_ptr<InotifyHub> hub) {
+  return std::make_unique<GitRefs>(std::move(options), loop, clock, workers, marks, desk, std::move(hub));
 }
 
 }  // namespace hark

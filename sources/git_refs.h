@@ -13,7 +13,7 @@
 // Known are, when a source first meets a repository, the branches as they stand then: no event for them. Afterwards what differs from
 // the known is an event, also what moved while nobody looked, hark itself being down (sources/marks.h keeps the known); a branch counts
 // as known at its new place only once the event was taken, a refused one is offered again. A branch that moved twice before it was
-// looked at is one movement. With other `wanted` than before, those that were not wanted then are known as they stand now.
+// looked at is one movement, unless a hook told of both (sources/push_desk.h). With other `wanted` than before, those that were not wanted then are known as they stand now.
 //
 // dedupe_key: "git/<name>/<ref>/<before>/<after>/<n>". The first four do not make it unique: a branch may go from A to B, back, and to
 // B again within the window, and each time is a push. n numbers the movements of one branch, from the time it was first met; it is kept
@@ -41,6 +41,7 @@ class Clock;
 class InotifyHub;
 class Loop;
 class Marks;
+class PushDesk;
 class Workers;
 
 struct GitRefsOptions {
@@ -52,6 +53,7 @@ struct GitRefsOptions {
 };
 
 // `hub`: shared with others; null: its own. The loop outlives the workers' last job: a reading under way at stop() still ends with a post to it, which then does nothing.
-std::unique_ptr<Source> make_git_refs(GitRefsOptions options, Loop& loop, const Clock& clock, Workers& workers, Marks& marks, std::shared_ptr<InotifyHub> hub = nullptr);
+std::unique_ptr<Source> make_git_refs(GitRefsOptions options, Loop& loop, const Clock& clock, Workers& workers, Marks& marks, PushDesk& desk,
+                                      std::shared_ptr<InotifyHub> hub = nullptr);
 
 }  // namespace hark

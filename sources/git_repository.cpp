@@ -415,6 +415,22 @@ Result<RefsRead> GitRepository::references(const WantedRefs& wanted, const RefTi
   return read;
 }
 
+bool GitRepository::has_commit(std::string_view text) const {
+  const auto id = parse_id(text);
+  return id && find_commit(handle_.get(), *id);
+}
+
+fs::path GitRepository::hooks_folder() const {
+  Config config;
+  git_buf value = GIT_BUF_INIT;
+  auto folder = folders().common / "hooks";
+  if (git_repository_config_snapshot(config.out(), handle_.get()) == 0 && git_config_get_path(&value, config.get(), "core.hookspath") == 0) {
+    folder = folders().git / value.ptr;  // an absolute one replaces
+  }
+  git_buf_dispose(&value);
+  return folder;
+}
+
 bool WantedRefs::fits(std::string_view ref) const {
   const auto fit = [&](const auto& patterns, std::string_view kind) {
     if (!patterns || !ref.starts_with(kind)) return false;

@@ -91,6 +91,12 @@ class GitRepository {
   // packs references by writing packed-refs first and removing the loose file after, and a listing can fall in between.
   Result<RefsRead> references(const WantedRefs& wanted, const RefTips& known) const;
 
+  // Also a tag of one.
+  bool has_commit(std::string_view id) const;
+
+  // Where its hooks are looked for: core.hooksPath, or the folder `hooks` (githooks(5)).
+  std::filesystem::path hooks_folder() const;
+
   // What moving a branch from `before` to `after` (kNoCommit: created, deleted) brought. `known` are the others of its kind before it:
   // a created one's commits are those that none of them has, its files are compared with where it left them. Never fails: what a
   // damaged or partial repository cannot tell is left out, and `incomplete` says so.

@@ -7,6 +7,7 @@
 #include "platform/loop.h"
 #include "platform/workers.h"
 #include "sources/marks.h"
+#include "sources/push_desk.h"
 #include "sources/remote_reader.h"
 #include "state/last_run.h"
 #include "tests/support/fake_clock.h"
@@ -34,6 +35,7 @@ struct Replacing {
   HttpServer server{loop};
   NoMarks marks;
   NoRemotes remotes;
+  PushDesk pushes;
   RealHttpClient client;
   LastRun last_run;
   std::map<std::string, WallTime> since;
@@ -49,7 +51,7 @@ struct Replacing {
     options.catch_up_limit = limit;
     Settings wanted;
     wanted.sources.push_back({"s", "schedule", options, {}});
-    const auto made = wanted_sources(wanted, running.sources.empty() ? nullptr : &running, {}, {loop, clock, workers, workers, remotes, client, server, marks, last_run, since});
+    const auto made = wanted_sources(wanted, running.sources.empty() ? nullptr : &running, {}, {loop, clock, workers, workers, remotes, client, server, marks, pushes, last_run, since});
     running = std::move(wanted);
     REQUIRE(made.size() == 1);
     return made[0].source != nullptr;

@@ -10,6 +10,7 @@
 #include "platform/clock.h"
 #include "platform/loop.h"
 #include "platform/workers.h"
+#include "sources/push_desk.h"
 #include "tests/sources/recording_host.h"
 #include "tests/support/git_folder.h"
 
@@ -27,6 +28,7 @@ struct Bench {
   SystemClock clock;
   Workers workers{"git", 2};
   RecordingHost host{loop};
+  PushDesk desk;
   std::unique_ptr<Source> source;
 
   Bench() { folder.shell(".", "mkdir -p git/plain git/deep/down"); }
@@ -37,7 +39,7 @@ struct Bench {
     folder.commit("git/" + name, "a", "one");
   }
   void start(const std::string& pattern = "git/*") {
-    source = make_git_fleet({"fleet", (folder / pattern).string(), {}, 20ms}, loop, clock, workers, host.marks);
+    source = make_git_fleet({"fleet", (folder / pattern).string(), {}, 20ms}, loop, clock, workers, host.marks, desk);
     const auto started = source->start(host);
     if (!started) FAIL(started.error().text());
   }

@@ -17,6 +17,7 @@
 #include "platform/clock.h"
 #include "platform/loop.h"
 #include "platform/workers.h"
+#include "sources/push_desk.h"
 #include "sources/commit_text.h"
 #include "sources/marks.h"
 #include "sources/repository_owner.h"
@@ -42,13 +43,14 @@ struct Bench {
   SystemClock clock;
   Workers workers{"git", 2};
   RecordingHost host{loop};
+  PushDesk desk;
   std::unique_ptr<Source> source;
 
   Bench() { folder.git(".", "init -q -b main work"); }
   ~Bench() { source.reset(); }
 
   Status start(const std::string& repository = "work", WantedRefs wanted = {}) {
-    source = make_git_refs({"pushes", folder / repository, std::move(wanted)}, loop, clock, workers, host.marks);
+    source = make_git_refs({"pushes", folder / repository, std::move(wanted)}, loop, clock, workers, host.marks, desk);
     return source->start(host);
   }
   void must_start(const std::string& repository = "work", WantedRefs wanted = {}) {
@@ -351,6 +353,29 @@ TEST_CASE("git_push: each file comes with what happened to it, a rename as one")
       {"kind": "modify", "path": "same"}, {"kind": "rename", "path": "sub/new", "from": "old"}, {"kind": "rename", "path": "x", "from": "twin-a"},
       {"kind": "rename", "path": "y", "from": "twin-b"}])"));
   CHECK(data["files"] == json::array({"a", "created", "gone", "same", "sub/new", "x", "y"}));
+}
+
+TEST_CASE("git_push: moves that a hook told of are each an event, in order, and what it did not see is one more") {
+  Bench bench;
+  const auto one = bench.folder.commit("work", "a", "one");
+  bench.must_start();
+  const auto two = bench.folder.commit("work", "a", "two"), three = bench.folder.commit("work", "a", "three");
+  bench.folder.git("work", "reset -q --hard " + one);
+  const auto four = bench.folder.commit("work", "b", "four"), five = bench.folder.commit("work", "b", "five");
+  const std::string main = "refs/heads/main", nothing(40, '1');
+  // Nobody has looked yet: the loop did not run since. A commit that is not there was seen by nobody; other references are nobody's.
+  CHECK(bench.desk.tell(bench.folder / "work/.git", {{main, one, nothing}, {main, one, two}, {main, two, three}, {main, three, one}, {"refs/heads/x", kZeros, two}, {main, one, four}}) == 1);
+  std::vector<std::pair<std::string, std::string>> moves;
+  while (moves.empty() || moves.back().second != five) {
+    const auto data = bench.next_data();
+    moves.emplace_back(data["before"], data["after"]);
+  }
+  CHECK(moves == std::vector<std::pair<std::string, std::string>>{{one, two}, {two, three}, {three, one}, {one, four}, {four, five}});
+  CHECK(bench.desk.tell(bench.folder / "work/.git", {{main, one, two}}) == 1);  // told already
+  CHECK(bench.quiet());
+  CHECK(bench.desk.tell(bench.folder / "elsewhere", {}) == 0);
+  bench.source.reset();
+  CHECK(bench.desk.tell(bench.folder / "work/.git", {}) == 0);
 }
 
 TEST_CASE("git_push: work trees linked to one repository are seen from each of them") {

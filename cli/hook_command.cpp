@@ -1,0 +1,81 @@
+// The post-receive hook: put into a repository, taken out, and what it calls.
+#include <cstdlib>
+#include <filesystem>
+#include <iostream>
+#include <iterator>
+
+#include <nlohmann/json.hpp>
+
+#include "cli/client.h"
+#include "cli/commands.h"
+#include "cli/configuration.h"
+#include "cli/exit_codes.h"
+#include "cli/output.h"
+#include "core/payload.h"
+#include "daemon/git_hook.h"
+#include "daemon/places.h"
+#include "platform/http_client.h"
+
+namespace hark {
+namespace {
+
+// A push waits no longer than this for the daemon to say that it heard. It has what was sent, also when it says so later.
+constexpr auto kHookPatience = std::chrono::milliseconds(30);
+
+int failed(const Error& error) {
+  output::complain(error);
+  return exit_code::kFailed;
+}
+
+}  // namespace
+
+int install_hook_command(const HookCommand& command) {
+  auto socket = std::filesystem::path(command.common.socket);
+  if (socket.empty()) {
+    const auto journal = find_journal(command.common, "mend it, or name the daemon's control socket with --socket PATH");
+    if (!journal) return exit_code::kConfig;
+    socket = socket_path(*journal);
+  }
+  std::error_code failure;
+  const auto file = install_hook({command.repository, std::filesystem::read_symlink("/proc/self/exe", failure), std::filesystem::absolute(socket)});
+  if (!file) return failed(file.error());
+  output::print_line("wrote " + file->string() + ": each push is handed to the daemon at " + std::filesystem::absolute(socket).string());
+  return exit_code::kOk;
+}
+
+int uninstall_hook_command(const HookCommand& command) {
+  const auto file = uninstall_hook(command.repository);
+  if (!file) return failed(file.error());
+  output::print_line("removed " + file->string());
+  return exit_code::kOk;
+}
+
+// Whatever happens, the push has happened: this never fails one, and says to who pushes ("remote: hark: ...") what he should know.
+int receive_hook_command(const HookCommand& command) {
+  const char* folder = std::getenv("GIT_DIR");
+  const auto body = pushes_json(std::string(std::istreambuf_iterator<char>(std::cin), {}), folder != nullptr ? folder : ".");
+  if (!body) {
+    output::complain(body.error());
+    return exit_code::kOk;
+  }
+  HttpCall call;
+  call.unix_socket = command.common.socket;
+  call.method = "POST";
+  call.url = "/api/git/pushes";
+  call.body = *body;
+  call.content_type = "application/json";
+  call.timeout = kHookPatience;
+  const bool is_away = !std::filesystem::exists(call.unix_socket);
+  const auto answer = is_away ? Result<HttpResponse>(Error{}) : RealHttpClient().call(call, {});
+  if (is_away) {
+    output::complain("the daemon is away, and tells of this push when it starts");
+  } else if (answer && answer->status == 202) {
+    const auto said = parse_json(answer->body, "the answer");
+    if (said && said->value("sources", 1) == 0) output::complain("no git_push source of the daemon watches this repository");
+  } else if (answer) {
+    output::complain("the daemon did not take word of this push: " + std::to_string(answer->status));
+  }
+  return exit_code::kOk;
+}
+
+}  // namespace hark

@@ -1,0 +1,25 @@
+// The post-receive hook (githooks(5)) that hands each push of a repository over to the daemon.
+#pragma once
+
+#include <filesystem>
+#include <string>
+
+#include "core/result.h"
+
+namespace hark {
+
+struct GitHook {
+  std::filesystem::path repository;
+  std::filesystem::path program;  // hark, as the hook is to call it
+  std::filesystem::path socket;   // the daemon's
+};
+
+// Both answer the hook's file. One that hark did not write is left alone, and the Error says what to put into it.
+Result<std::filesystem::path> install_hook(const GitHook& hook);
+Result<std::filesystem::path> uninstall_hook(const std::filesystem::path& repository);
+
+// What a hook got, for POST /api/git/pushes: "BEFORE AFTER REF" a line on its standard input, and the repository in `git_folder` ($GIT_DIR).
+// An Error: that is no such input.
+Result<std::string> pushes_json(const std::string& lines, const std::filesystem::path& git_folder);
+
+}  // namespace hark
