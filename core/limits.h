@@ -276,6 +276,9 @@ inline constexpr std::size_t kCronExpression = 1024;
 // A TZif file: the largest of the IANA database has about 4 KiB, its fattest form about 10.
 inline constexpr std::size_t kZoneFile = 256 * 1024;
 
+// Timers on the wall clock that ring in one turn of the loop: at midnight all schedules are due at once, and each offers an event.
+inline constexpr std::size_t kWallTimersPerTurn = 100;
+
 // Slots of one schedule that wait because the sink refused them. The schedule is not asked for more until there is room; what
 // passes meanwhile is a missed slot.
 inline constexpr std::size_t kSlotsWaiting = 1000;

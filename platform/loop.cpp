@@ -76,6 +76,7 @@ class AsioReadableWatch final : public ReadableWatch {
 struct Loop::State {
   asio::io_context context{1};  // one thread runs it
   asio::executor_work_guard<asio::io_context::executor_type> work{context.get_executor()};
+  std::shared_ptr<WallTimers> wall_timers;  // goes before the context, which it watches with
 };
 
 Loop::Loop() : state_(std::make_unique<State>()) {}
@@ -103,5 +104,6 @@ std::unique_ptr<ReadableWatch> Loop::watch_exceptional(int fd, std::function<voi
   return std::make_unique<AsioReadableWatch>(state_->context, fd, asio::posix::descriptor_base::wait_error, std::move(callback));
 }
 asio::io_context& Loop::context() { return state_->context; }
+std::shared_ptr<WallTimers>& Loop::wall_timers() { return state_->wall_timers; }
 
 }  // namespace hark

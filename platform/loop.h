@@ -15,6 +15,8 @@ class io_context;
 
 namespace hark {
 
+class WallTimers;
+
 // A one-shot timer. Setting it again replaces what was set. Destroying it cancels it.
 class Timer {
  public:
@@ -48,7 +50,8 @@ class Loop {
   // The same for what poll(2) calls an exceptional condition (proc(5): the mount table changed).
   std::unique_ptr<ReadableWatch> watch_exceptional(int fd, std::function<void()> callback);
 
-  boost::asio::io_context& context();       // for platform/http_server.cpp only
+  boost::asio::io_context& context();         // for platform/http_server.cpp only
+  std::shared_ptr<WallTimers>& wall_timers();  // what all of this loop share; for platform/wall_timer.cpp only, which makes it
 
  private:
   struct State;
