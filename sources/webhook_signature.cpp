@@ -48,14 +48,16 @@ Result<std::string_view> only(const HttpHeaders& headers, const std::vector<std:
   return Error{wanted + " header", {}};
 }
 
-// The parts of a list; more than anybody sends are an error.
-Result<std::vector<std::string_view>> split(std::string_view name, std::string_view list, char separator) {
+// The parts of a list that begin with one of these; more than anybody sends are an error. Others may be there in any number, which the
+// head's size bounds: a sender adds those of versions to come.
+Result<std::vector<std::string_view>> split(std::string_view name, std::string_view list, char separator, std::initializer_list<std::string_view> known) {
   std::vector<std::string_view> parts;
   while (!list.empty()) {
     const auto end = std::min(list.find(separator), list.size());
-    if (end > 0) parts.push_back(list.substr(0, end));
+    const auto part = list.substr(0, end);
+    if (std::any_of(known.begin(), known.end(), [&](std::string_view prefix) { return part.starts_with(prefix); })) parts.push_back(part);
     list.remove_prefix(std::min(end + 1, list.size()));
-    if (parts.size() > limits::kSignatures) return Error{std::string(name) + " holds more than " + std::to_string(limits::kSignatures) + " parts", {}};
+    if (parts.size() > limits::kSignatures) return Error{std::string(name) + " holds more than " + std::to_string(limits::kSignatures) + " signatures", {}};
   }
   return parts;
 }
@@ -153,7 +155,7 @@ std::optional<std::string> SignatureCheck::doubt_token(const HttpHeaders& header
 std::optional<std::string> SignatureCheck::doubt_stripe(const HttpHeaders& headers, std::string_view body, WallTime now) const {
   const auto header = only(headers, {"Stripe-Signature"});
   if (!header) return header.error().message;
-  const auto parts = split("Stripe-Signature", *header, ',');
+  const auto parts = split("Stripe-Signature", *header, ',', {"t=", "v1="});  // v0 is for tests only, and must not count
   if (!parts) return parts.error().message;
   std::optional<std::string_view> time;
   std::vector<std::string> given;
@@ -161,8 +163,8 @@ std::optional<std::string> SignatureCheck::doubt_stripe(const HttpHeaders& heade
     if (part.starts_with("t=")) {
       if (time) return "Stripe-Signature holds two times";
       time = part.substr(2);
-    } else if (part.starts_with("v1=")) {  // v0 is for tests only, and must not count
-      if (auto bytes = from_hex(part.substr(3))) given.push_back(std::move(*bytes));
+    } else if (auto bytes = from_hex(part.substr(3))) {
+      given.push_back(std::move(*bytes));
     }
   }
   if (!time) return "Stripe-Signature holds no time (t=)";
@@ -190,13 +192,12 @@ std::optional<std::string> SignatureCheck::doubt_standard(const HttpHeaders& hea
   if (!time) return time.error().message;
   const auto header = only(headers, {"webhook-signature"});
   if (!header) return header.error().message;
-  const auto parts = split("webhook-signature", *header, ' ');
+  const auto parts = split("webhook-signature", *header, ' ', {"v1,", "v1a,"});
   if (!parts) return parts.error().message;
   std::vector<std::string> given;
   std::vector<std::string> by_public_key;
   for (const auto part : *parts) {
     const bool symmetric = part.starts_with("v1,");
-    if (!symmetric && !part.starts_with("v1a,")) continue;  // versions to come
     if (auto bytes = from_base64(part.substr(part.find(',') + 1))) (symmetric ? given : by_public_key).push_back(std::move(*bytes));
   }
   if (given.empty() && by_public_key.empty()) return "webhook-signature holds neither a v1 nor a v1a signature";

@@ -223,7 +223,15 @@ TEST_CASE("webhook signature: Standard Webhooks, several signatures and both kin
   CHECK(doubt("standard", with(kStandard, "webhook-id", "")) == "webhook-id is empty");
   std::string many;
   for (int i = 0; i < 9; ++i) many += "v1,AAAA ";
-  CHECK(asked({secret}, many) == "webhook-signature holds more than 8 parts");
+  CHECK(asked({secret}, many) == "webhook-signature holds more than 8 signatures");
+  CHECK(asked({secret}, many.substr(8) + "v2,what") == "the secret did not match");
+  // Those of versions to come are not counted, wherever they stand.
+  std::string unknown;
+  for (int i = 0; i < 1000; ++i) unknown += i % 2 == 0 ? "v2,what " : "v9a,ever ";
+  CHECK(asked({secret}, unknown + good) == "");
+  CHECK(asked({secret}, good + " " + unknown) == "");
+  CHECK(asked({kPublicKey}, unknown + kEd25519) == "");
+  CHECK(asked({secret}, unknown + many) == "webhook-signature holds more than 8 signatures");
   for (const char* name : {"webhook-id", "webhook-timestamp", "webhook-signature"}) CHECK(doubt("standard", without(kStandard, name)) == std::string("no ") + name + " header");
 }
 
@@ -236,6 +244,11 @@ TEST_CASE("webhook signature: Stripe's test signatures do not count, nor does a 
   CHECK(doubt("stripe", with(kStripe, "Stripe-Signature", v1 + ",t=9999999999")) == "Stripe-Signature holds two times");
   CHECK(doubt("stripe", with(kStripe, "Stripe-Signature", v1.substr(v1.find("v1=")))) == "Stripe-Signature holds no time (t=)");
   CHECK(doubt("stripe", with(kStripe, "Stripe-Signature", "t=1492774577,v1=00" + v1.substr(v1.find(",v1=")))) == "");
+  std::string unknown, many;
+  for (int i = 0; i < 100; ++i) unknown += ",v2=00";
+  for (int i = 0; i < 8; ++i) many += ",v1=00";
+  CHECK(doubt("stripe", with(kStripe, "Stripe-Signature", v1 + unknown)) == "");
+  CHECK(doubt("stripe", with(kStripe, "Stripe-Signature", v1 + many)) == "Stripe-Signature holds more than 8 signatures");
 }
 
 TEST_CASE("webhook signature: GitLab's token is compared whole, and a signing token takes its place") {
