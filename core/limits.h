@@ -54,8 +54,9 @@ inline constexpr std::size_t kStepJson = 16 * 1024 * 1024;
 // An http step's response is held in memory whole; beyond this it is an error. Larger things are fetched by a command.
 inline constexpr std::size_t kHttpStepResponse = 16 * 1024 * 1024;
 
-// Handlers, steps and sources a configuration may hold: far beyond use, small enough that no loop over them is felt.
-inline constexpr std::size_t kSources = 1000;
+// Handlers, steps and sources a configuration may hold: far beyond use, small enough that no loop over them is felt. Sources may be
+// many: a schedule for each of a host's customers, a line each of somebody's crontabs.
+inline constexpr std::size_t kSources = 10'000;
 inline constexpr std::size_t kHandlers = 1000;
 inline constexpr std::size_t kStepsPerHandler = 200;
 inline constexpr int kExtendsDepth = 16;
@@ -317,7 +318,7 @@ inline constexpr int kJournalVacuumPages = 64;
 // state.json is written again no sooner than this: what a crash takes from it stands in the journal.
 inline constexpr auto kStateSave = 1s;
 
-// state.json of kHandlers handlers and kSources schedules is below 1 MiB; what is larger was not written by hark.
+// state.json of kHandlers handlers and kSources schedules is below 2 MiB; what is larger was not written by hark.
 inline constexpr std::uint64_t kStateFile = 4 * 1024 * 1024;
 // Source git_push. A push of a thousand commits is told by its newest ones, as the forges do; the repository has the rest. Paths and
 // messages are a stranger's text: each is bounded, and so are all of an event's together.

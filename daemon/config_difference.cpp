@@ -1,7 +1,7 @@
 #include "daemon/config_difference.h"
 
-#include <algorithm>
 #include <string_view>
+#include <unordered_map>
 
 #include <nlohmann/json.hpp>
 
@@ -56,20 +56,19 @@ constexpr Key kKeys[] = {
 
 template <class Item>
 ConfigDifference::Names compare(const std::vector<Item>& running, const std::vector<Item>& wanted) {
-  const auto find = [](const std::vector<Item>& all, const std::string& name) {
-    return std::find_if(all.begin(), all.end(), [&](const Item& each) { return each.name == name; });
-  };
+  std::unordered_map<std::string_view, const Item*> gone;
+  for (const auto& item : running) gone.emplace(item.name, &item);
   ConfigDifference::Names names;
   for (const auto& item : wanted) {
-    const auto before = find(running, item.name);
-    if (before == running.end()) {
+    const auto before = gone.extract(item.name);
+    if (before.empty()) {
       names.added.push_back(item.name);
-    } else if (!(*before == item)) {
+    } else if (!(*before.mapped() == item)) {
       names.changed.push_back(item.name);
     }
   }
   for (const auto& item : running) {
-    if (find(wanted, item.name) == wanted.end()) names.removed.push_back(item.name);
+    if (gone.contains(item.name)) names.removed.push_back(item.name);
   }
   return names;
 }

@@ -1,5 +1,6 @@
 #include <algorithm>
 #include <array>
+#include <map>
 #include <set>
 
 #include "core/limits.h"
@@ -86,17 +87,17 @@ class Merger {
   // An item of `over` meets each item of `base` at most once, so that a name given twice in one file stays there twice, and is
   // found by the check of names.
   ConfigNode named_items(ConfigNode base, ConfigNode over) {
-    std::set<std::size_t> met;
+    std::multimap<std::string, std::size_t> unmet;  // those of one name in their order
+    for (std::size_t at = 0; at < base.items.size(); ++at) unmet.emplace(*name_of(base.items[at]), at);
     for (ConfigNode& item : over.items) {
-      const std::string* name = name_of(item);
-      std::size_t at = 0;
-      while (at < base.items.size() && (met.contains(at) || *name_of(base.items[at]) != *name)) ++at;
-      met.insert(at);
-      if (at < base.items.size()) {
-        base.items[at] = table(std::move(base.items[at]), std::move(item), false);
-      } else {
+      const auto first = unmet.lower_bound(*name_of(item));
+      if (first == unmet.end() || first->first != *name_of(item)) {
         base.items.push_back(std::move(item));
+        continue;
       }
+      ConfigNode& under = base.items[first->second];
+      under = table(std::move(under), std::move(item), false);
+      unmet.erase(first);
     }
     base.place = over.place;
     return base;
@@ -150,12 +151,13 @@ void name_sources(ConfigNode& root) {
   if (sources == nullptr || !sources->value.is_array_of_tables()) return;
   if (sources->value.items.size() > limits::kSources) return;  // refused later
   std::set<std::string> taken;
+  std::map<std::string, int> last;  // numbers given to those that would have the same name
   for (const ConfigNode& item : sources->value.items) taken.insert(text_at(item, "name"));
   for (ConfigNode& item : sources->value.items) {
     if (item.find("name") != nullptr) continue;
     const std::string plain = derived_name(item);
     std::string name = plain;
-    for (int n = 2; !taken.insert(name).second; ++n) name = plain + "-" + std::to_string(n);
+    for (int& n = last.try_emplace(plain, 1).first->second; !taken.insert(name).second;) name = plain + "-" + std::to_string(++n);
     ConfigNode value;
     value.kind = Kind::string;
     value.place = item.place;

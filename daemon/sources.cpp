@@ -1,6 +1,8 @@
 #include "daemon/sources.h"
 
 #include <algorithm>
+#include <string_view>
+#include <unordered_map>
 
 #include "core/time_zone.h"
 #include "platform/boot_id.h"
@@ -40,11 +42,6 @@ std::unique_ptr<Source> make(const ScheduleOptions& options, const std::string& 
 }
 std::unique_ptr<Source> make(const ManualOptions&, const std::string&, const SourceParts&) { return nullptr; }
 
-const SourceSettings* source_named(const Settings& settings, const std::string& name) {
-  const auto found = std::find_if(settings.sources.begin(), settings.sources.end(), [&](const SourceSettings& each) { return each.name == name; });
-  return found == settings.sources.end() ? nullptr : &*found;
-}
-
 // From when on slots are wanted. One that is already planned goes on from its last slot, whatever else about it is new; a new plan
 // begins with this very second, so that a slot which falls together with the change is not lost, and is no judge of the past.
 void note_since(const SourceSettings& source, const SourceSettings* before, bool at_start, const SourceParts& parts) {
@@ -69,11 +66,16 @@ std::unique_ptr<Source> make_source(const SourceSettings& settings, const Source
 }
 
 std::vector<SourceSupervisor::Wanted> wanted_sources(const Settings& settings, const Settings* running, const std::vector<std::string>& only, const SourceParts& parts) {
+  std::unordered_map<std::string_view, const SourceSettings*> before_by_name;
+  if (running != nullptr) {
+    for (const auto& source : running->sources) before_by_name.emplace(source.name, &source);
+  }
   std::vector<SourceSupervisor::Wanted> wanted;
   for (const auto& source : settings.sources) {
     if (std::holds_alternative<ManualOptions>(source.options)) continue;  // only a person offers to it
     if (!only.empty() && std::find(only.begin(), only.end(), source.name) == only.end()) continue;
-    const auto* before = running == nullptr ? nullptr : source_named(*running, source.name);
+    const auto found = before_by_name.find(source.name);
+    const auto* before = found == before_by_name.end() ? nullptr : found->second;
     const bool as_before = before != nullptr && before->options == source.options;
     if (!as_before) note_since(source, before, running == nullptr, parts);
     wanted.push_back({source.name, source.type, as_before ? nullptr : make_source(source, parts)});

@@ -1,6 +1,8 @@
 // Configurations that are right, and what becomes of them.
 #include <nlohmann/json.hpp>
 
+#include "core/limits.h"
+#include "daemon/config_difference.h"
 #include "sources/webhook_provider.h"
 #include "tests/daemon/config_support.h"
 
@@ -188,6 +190,21 @@ type = "manual"
   CHECK(settings.sources[4].rule.handlers.empty());
   CHECK(options<ManualOptions>(settings, 4).name == "manual");
   CHECK_FALSE(settings.listen);
+}
+
+TEST_CASE("config: ten thousand sources, of one name if nobody gives them others, and no more") {
+  const ConfigFolder folder;
+  std::string text = "[handlers.a]\nrun = \"true\"\n";
+  for (std::size_t i = 0; i < limits::kSources; ++i) text += "[[sources]]\ntype = \"schedule\"\ncron = \"@daily\"\nhandler = \"a\"\n";
+  const auto settings = folder.good(text).settings;
+  REQUIRE(settings.sources.size() == 10'000);
+  CHECK(settings.sources[0].name == "schedule-daily");
+  CHECK(settings.sources[1].name == "schedule-daily-2");
+  CHECK(settings.sources[9'999].name == "schedule-daily-10000");
+  CHECK(difference(settings, settings).empty());
+  const auto one_more = folder.load(text + "[[sources]]\ntype = \"manual\"\nhandler = \"a\"\n");
+  REQUIRE(one_more.errors.size() == 1);
+  CHECK(one_more.errors[0].text().find("more than 10000 sources") != std::string::npos);
 }
 
 TEST_CASE("config: schedules and repositories") {
