@@ -1,4 +1,7 @@
 // The post-receive hook: put into a repository, taken out, and what it calls.
+#include <unistd.h>
+
+#include <cerrno>
 #include <cstdlib>
 #include <filesystem>
 #include <iostream>
@@ -65,15 +68,16 @@ int receive_hook_command(const HookCommand& command) {
   call.body = *body;
   call.content_type = "application/json";
   call.timeout = kHookPatience;
-  const bool is_away = !std::filesystem::exists(call.unix_socket);
-  const auto answer = is_away ? Result<HttpResponse>(Error{}) : RealHttpClient().call(call, {});
-  if (is_away) {
-    output::complain("the daemon is away, and tells of this push when it starts");
-  } else if (answer && answer->status == 202) {
-    const auto said = parse_json(answer->body, "the answer");
-    if (said && said->value("sources", 1) == 0) output::complain("no git_push source of the daemon watches this repository");
-  } else if (answer) {
+  if (access(call.unix_socket.c_str(), W_OK) != 0) {
+    output::complain(errno == EACCES ? "the daemon's socket is not open to this user; the daemon finds the push by itself" : "the daemon is away, and tells of this push when it starts");
+    return exit_code::kOk;
+  }
+  const auto answer = RealHttpClient().call(call, {});
+  if (!answer) return exit_code::kOk;  // it is busy, and has what was sent; or it ended just now
+  if (answer->status != 202) {
     output::complain("the daemon did not take word of this push: " + std::to_string(answer->status));
+  } else if (const auto said = parse_json(answer->body, "the answer"); said && said->value("sources", 1) == 0) {
+    output::complain("no git_push source of the daemon watches this repository");
   }
   return exit_code::kOk;
 }
