@@ -20,6 +20,8 @@ std::vector<std::string> read_names(TableReader& reader, const std::string& key,
     if (node->text.starts_with("refs/")) reader.fail(*node, key, "expected " + what + ", found " + shown(*node));
     if (node->text.starts_with('!')) reader.fail(*node, key, "a `!` is not known here; where = \"!payload." + std::string(key == "tags" ? "tag" : "branch") + ":" + node->text.substr(1) + "\" leaves it out");
   }
+  const ConfigNode* list = reader.any(key);
+  if (list != nullptr && list->is(ConfigNode::Kind::array) && list->items.empty()) reader.fail(*list, key, "expected " + what + ", found an empty array; \"*\" is all of them");
   return read_globs(reader, key);
 }
 
@@ -63,7 +65,10 @@ std::string wrong_with_url(const std::string& url) {
   if (url.find("://") != url.npos && std::find(kSchemes.begin(), kSchemes.end(), scheme) == kSchemes.end()) {
     return "a path, or an address that begins with https://, ssh://, git://, http:// or file://, or is USER@HOST:PATH";
   }
-  if (user_of(url).find(':') != std::string_view::npos) return "an address without a password, which belongs into `token`: it would be shown with every event";
+  const bool is_web = url.starts_with("http");
+  if (user_of(url).find(':') != std::string_view::npos || (is_web && !user_of(url).empty())) {
+    return "an address without a user or password, which belong into `username` and `token`: they would be shown with every event";
+  }
   return {};
 }
 

@@ -130,12 +130,20 @@ std::string text_at(const ConfigNode& table, std::string_view key) {
   return entry != nullptr && entry->value.is(Kind::string) ? entry->value.text : std::string();
 }
 
+// An address less what may be a secret in it.
+std::string without_user(std::string text) {
+  const auto begin = text.find("://");
+  if (begin == text.npos) return text;
+  const auto at = text.substr(0, text.find('/', begin + 3)).rfind('@');
+  return at == text.npos || at < begin ? text : text.erase(begin + 3, at + 1 - begin - 3);
+}
+
 std::string derived_name(const ConfigNode& source) {
   std::string name = slug(text_at(source, "type"));
   if (name.empty()) name = "source";
   std::string place;
   for (const char* key : {"path", "repository", "cron"}) {
-    if (place.empty()) place = slug(text_at(source, key));
+    if (place.empty()) place = slug(without_user(text_at(source, key)));
   }
   return place.empty() ? name : name + "-" + place;
 }

@@ -60,6 +60,10 @@ class GitPr final : public Source {
   void tell(const PullRequestNotice& notice, const std::vector<std::string>& actions, const std::optional<Refusal>& refused, const Told& told);
   void offer(Event event, const std::optional<Refusal>& refused, EventSink::Answer answer);
 
+  bool is_of_known_second(const PullRequest& request) const;
+  bool is_unordered(const PullRequest& request) const;
+  bool is_asked(const std::string& repository) const;
+  void ask_anew();
   void ask_in(Duration pause);
   void ask();
   void answered(ForgeOutcome outcome);
@@ -84,6 +88,9 @@ class GitPr final : public Source {
   int failures_ = 0;  // in a row
   int refusals_ = 0;
   bool degraded_ = false;
+  bool asking_ = false;
+  bool ask_again_ = false;          // at once, whatever was answered before
+  std::set<std::string> touched_;   // by webhooks, since the question under way
 };
 
 Status GitPr::start(SourceHost& host) {
@@ -110,8 +117,9 @@ void GitPr::stop() {
   timer_.reset();
   host_ = nullptr;
   etag_.clear();
+  touched_.clear();
   failures_ = refusals_ = 0;
-  degraded_ = false;
+  degraded_ = asking_ = ask_again_ = false;
 }
 
 // ---- webhooks
@@ -127,10 +135,35 @@ void GitPr::receive(HttpRequest request, const HttpResponder& answer) {
   }
   if (!*notice) return answer(json_answer(200, {{"ignored", "it tells nothing new of a pull request's own state"}}));
   const auto actions = actions_of(**notice);
+  if (!actions.empty() && is_unordered((*notice)->request)) {
+    ask_anew();
+    return answer(json_answer(202, {{"asking", true}}));
+  }
+  touched_.insert(key_of((*notice)->request));
   tell(**notice, actions, receiver_->refusal(request, Refusal::Cause::unavailable, "not taken: "), [answer, unchanged = actions.empty()](const std::vector<Acceptance>& all) {
     if (all.empty()) return answer(json_answer(200, {{unchanged ? "unchanged" : "unwanted", true}}));
     answer(all.size() == 1 ? answer_to(all.front()) : answer_to(all));
   });
+}
+
+// Forges tell of times in whole seconds, and webhooks come late and in any order: which of two states of one second is the newer one is
+// only known by asking.
+bool GitPr::is_of_known_second(const PullRequest& request) const {
+  const auto* known = known_.find(key_of(request));
+  const auto second = [](const std::optional<WallTime>& time) { return time ? std::optional(std::chrono::floor<std::chrono::seconds>(*time)) : std::nullopt; };
+  return known != nullptr && known->updated && second(known->updated) == second(request.updated);
+}
+
+// While the forge does not answer, the webhook's word has to do.
+bool GitPr::is_unordered(const PullRequest& request) const { return is_asked(request.repository) && failures_ == 0 && is_of_known_second(request); }
+
+bool GitPr::is_asked(const std::string& repository) const {
+  return options_.polling && !first_time() && without_case(repository) == without_case(known_.asked()->repository);
+}
+
+void GitPr::ask_anew() {
+  ask_again_ = true;
+  if (!asking_) ask_in(Duration::zero());
 }
 
 // What it says itself of a request that nothing was known of, unless that was made since the forge was asked first: then what happened
@@ -138,8 +171,7 @@ void GitPr::receive(HttpRequest request, const HttpResponder& answer) {
 std::vector<std::string> GitPr::actions_of(const PullRequestNotice& notice) const {
   const auto* known = known_.find(key_of(notice.request));
   if (known != nullptr) return actions_between(*known, notice.request);
-  const bool is_asked = options_.polling && !first_time() && without_case(notice.request.repository) == without_case(known_.asked()->repository);
-  const bool is_new = is_asked && notice.request.created && *notice.request.created >= known_.asked()->since;
+  const bool is_new = is_asked(notice.request.repository) && notice.request.created && *notice.request.created >= known_.asked()->since;
   return is_new ? actions_between(std::nullopt, notice.request) : std::vector{notice.action};
 }
 
@@ -201,6 +233,9 @@ void GitPr::ask_in(Duration pause) {
 }
 
 void GitPr::ask() {
+  asking_ = true;
+  touched_.clear();
+  if (std::exchange(ask_again_, false)) etag_.clear();
   ForgeQuestion question{options_.polling->api, options_.polling->token, first_time() ? std::nullopt : std::optional(known_.asked()->seen), etag_};
   // The client outlives the workers; `life` is looked at on the loop only, and says there whether `this` is still one to touch.
   parts_.workers.post([question = std::move(question), &client = parts_.client, &clock = parts_.clock, &loop = parts_.loop, stop = stop_.get_token(), life = life_, this]() mutable {
@@ -217,6 +252,7 @@ void GitPr::ask() {
 }
 
 void GitPr::answered(ForgeOutcome outcome) {
+  asking_ = false;
   if (const auto* failure = std::get_if<ForgeFailure>(&outcome)) return failed(*failure);
   const auto& answer = std::get<ForgeAnswer>(outcome);
   const auto life = life_;
@@ -244,6 +280,10 @@ void GitPr::tell_all(const ForgeAnswer& answer) {
   const auto each = [&](const PullRequest& request, WallTime since) {
     const auto actions = actions_of(request, since);
     if (actions.empty()) return note_quietly(request);
+    if (touched_.contains(key_of(request)) && is_of_known_second(request)) {
+      ask_again_ = true;  // a webhook came while this was under way
+      return;
+    }
     ++outstanding->open;
     tell({{}, {}, request}, actions, std::nullopt, [settle](const std::vector<Acceptance>& all) {
       settle(std::all_of(all.begin(), all.end(), [](const auto& acceptance) { return acceptance.taken(); }));
@@ -290,7 +330,7 @@ void GitPr::asked(const ForgeAnswer& answer, bool all_taken) {
   } else if (seen != known_.asked()->seen) {
     known_.set_asked({known_.asked()->repository, known_.asked()->since, seen});
   }
-  ask_in(options_.polling->interval);
+  ask_in(ask_again_ ? Duration::zero() : options_.polling->interval);
 }
 
 void GitPr::failed(const ForgeFailure& failure) {

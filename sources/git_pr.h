@@ -4,7 +4,8 @@
 // One event an action: type "git_pr", subject "owner/name#12", data as pull_request_data() says (sources/pull_request.h). A webhook is told
 // as its own action where nothing was known of the request; of a known one, whoever brings news of it, what is told is what differs
 // from what is known, in order (sources/pull_request_state.h): a webhook of what a poll told already is answered 200 {"unchanged": true},
-// and one that got lost is made up for by the next. dedupe_key: "git_pr/<name>/<subject>/<action>/<fingerprint of both states>".
+// and one that got lost is made up for by the next. Which of two states of one second is the newer one (forges tell no more) only the
+// forge knows: where it is asked, a webhook of such a one is answered 202 {"asking": true}, and the answer is told. dedupe_key: "git_pr/<name>/<subject>/<action>/<fingerprint of both states>".
 //
 // Known is, in the marks (sources/marks.h), the state of each request that was told of, and when a repository is first asked of all
 // that are open then and of the hundred that changed last, which are no events. One that the forge says was made since is told as opened.

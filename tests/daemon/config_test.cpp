@@ -248,7 +248,7 @@ type = "git_push"
 repository = "git@host.org:team/x.git"
 ssh_key = "/nowhere/k"
 interval = "30s"
-tags = []
+tags = "*"
 handler = "h"
 [[sources]]
 type = "git_push"
@@ -274,7 +274,7 @@ run = "true"
   CHECK(ssh.url == "git@host.org:team/x.git");
   CHECK(ssh.credentials == RemoteCredentials{"", "", "/nowhere/k"});
   CHECK(ssh.interval == 30s);
-  CHECK(ssh.wanted == WantedRefs{std::nullopt, std::vector<std::string>{}});
+  CHECK(ssh.wanted == WantedRefs{std::nullopt, std::vector<std::string>{"*"}});
   const auto& web = options<GitRemoteOptions>(loaded.settings, 1);
   CHECK(web.credentials == RemoteCredentials{"me", "secret", "/etc/passwd"});
   CHECK(web.interval == 1min);

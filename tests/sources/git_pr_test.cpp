@@ -342,6 +342,25 @@ TEST_CASE("git_pr: webhook and poll of one change are told once, whichever is fi
   CHECK(world.told() == Lines{"opened #3", "closed #3"});
 }
 
+TEST_CASE("git_pr: of two states of one second the forge says which is the newer") {
+  World world;
+  world.forge.change(1, "opened");
+  world.by_webhook().by_polling().start();
+  world.until_asked();
+  // Two changes of one second: the webhook of the first comes when a poll told the second.
+  auto first = world.forge.change(1, "edited", {{"title", "Count some"}});
+  CHECK(world.told(1) == Lines{"edited #1"});
+  first["pull_request"]["title"] = "Count a few";
+  CHECK(world.post(first) == std::pair(202, json{{"asking", true}}));
+  world.asked_again();
+  CHECK(world.told().empty());
+  // Nobody can be asked: its word has to do.
+  world.forge.trouble(500);
+  world.asked_again();
+  CHECK(world.post(first).second.contains("event_id"));
+  CHECK(world.told() == Lines{"edited #1"});
+}
+
 TEST_CASE("git_pr: what changed while hark was away is told once at its next start") {
   World world;
   world.forge.change(1, "opened");
