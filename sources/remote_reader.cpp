@@ -39,6 +39,9 @@ Error error_of(const ProcessResult& ended, const std::string& output) {
   }
   const auto said = json::parse(output, nullptr, false);
   if (said.is_object() && said.contains("message") && said.contains("cure")) return {said["message"].get<std::string>(), said["cure"].get<std::string>()};
+  if (ended.end == ProcessResult::End::signalled) {
+    return {"the process that asked it was ended by signal " + std::to_string(ended.code - 128), "it may have sent more references than fit into 1 GiB: git ls-remote there says more"};
+  }
   return {"the process that asked it ended with status " + std::to_string(ended.code), "git ls-remote there says more"};
 }
 
