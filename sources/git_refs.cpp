@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <exception>
+#include <map>
 #include <optional>
 
 #include "core/backoff.h"
@@ -75,9 +76,11 @@ class GitRefs final : public Source {
   std::unique_ptr<Timer> read_timer_;
   GitFolders watched_;
   PushDesk::Registration registration_;
-  std::vector<RefMove> steps_;  // that somebody saw and nothing told yet; those of a reading under way stay at the front
-  std::size_t steps_read_ = 0;
-  std::vector<GitMovement> used_;  // of the reading under way, without data: what uses them up
+  std::vector<RefMove> steps_;  // that somebody saw and nothing told yet, oldest first
+  // Of the reading under way: how many of them it was given, how many of those each reference used up, and whether it has more to tell.
+  std::size_t steps_given_ = 0;
+  std::map<std::string, std::size_t> steps_used_;
+  bool more_ = false;
   bool changed_again_ = false;  // since the reading under way began
   std::optional<WallTime> noticed_, noticed_next_;  // when the first change was that the reading, or the next one, follows
   bool watch_is_stale_ = false;
@@ -132,7 +135,7 @@ void GitRefs::stop() {
   watch_.reset();
   registration_.reset();
   steps_.clear();
-  used_.clear();
+  steps_used_.clear();
   read_timer_.reset();
   ledger_.end();
   host_ = nullptr;
@@ -168,7 +171,7 @@ void GitRefs::gather(Duration pause) {
 void GitRefs::read() {
   state_ = State::reading;
   changed_again_ = false;
-  steps_read_ = steps_.size();
+  steps_given_ = steps_.size();
   noticed_ = std::exchange(noticed_next_, std::nullopt);
   GitReadRequest request{options_.repository.string(), options_.wanted, ledger_.known(), ledger_.held(), steps_};
   workers_.post([request = std::move(request), &loop = loop_, life = life_, this]() mutable {
@@ -205,13 +208,10 @@ void GitRefs::read_done(Result<GitReading> result) {
   const Life life = life_;
   tell_health(reading.unreadable);
   if (!*life) return;
-  if (reading.more) changed_again_ = true;
-  for (const auto& movement : reading.movements) {
-    used_.push_back(movement);
-    used_.back().data = Payload();
-  }
-  // What leads on from nowhere was told already, or together with others.
-  if (reading.movements.empty()) steps_.erase(steps_.begin(), steps_.begin() + std::ptrdiff_t(steps_read_));
+  more_ = reading.more;
+  if (more_) changed_again_ = true;
+  steps_used_.clear();
+  for (const auto& movement : reading.movements) steps_used_[movement.ref] = movement.steps;
   state_ = State::offering;
   ledger_.tell(std::move(reading.movements), !reading.more, noticed_.value_or(clock_.now().wall), [this] { settled(); });
 }
@@ -243,13 +243,15 @@ void GitRefs::settled() {
   if (changed_again_) gather(limits::kGitGather);
 }
 
-// Those of a reference up to the one that was taken, so that a branch that went back and forth is told in order.
+// Those of a reference up to the one that was taken, so that a branch that went back and forth is told in order; and when all is told, the
+// others too: they came too late, and must not be taken for what happens later.
 void GitRefs::use_up_steps() {
-  for (const auto& movement : std::exchange(used_, {})) {
-    if (ledger_.held().contains(movement.ref)) continue;
-    std::size_t number = 0;
-    std::erase_if(steps_, [&](const RefMove& step) { return ++number <= movement.steps && step.ref == movement.ref; });
-  }
+  std::size_t number = 0;
+  std::erase_if(steps_, [&](const RefMove& step) {
+    if (++number > steps_given_ || ledger_.held().contains(step.ref)) return false;
+    const auto used = steps_used_.find(step.ref);
+    return !more_ || (used != steps_used_.end() && number <= used->second);
+  });
 }
 
 void GitRefs::read_again() {

@@ -211,6 +211,7 @@ SetEnv {" ".join(f"{name}={value}" for name, value in ANY_OWNER.items())}
                 with subprocess.Popen(["ssh-agent", "-D", "-a", str(agent)], stdout=subprocess.DEVNULL) as process:
                     try:
                         while not agent.exists():
+                            self.assertIsNone(process.poll())
                             time.sleep(0.01)
                         environment = {**at_home, "SSH_AUTH_SOCK": str(agent)}
                         self.assertIn("does not let us in", self.refused(url, env=environment)["reason"])

@@ -11,25 +11,18 @@
 #include "platform/loop.h"
 #include "platform/workers.h"
 #include "sources/push_desk.h"
-#include "tests/sources/recording_host.h"
-#include "tests/support/git_folder.h"
+#include "tests/sources/git_bench.h"
 
 using namespace hark;
 using namespace std::chrono_literals;
-using hark::test::GitFolder;
-using hark::test::RecordingHost;
+using hark::test::GitBench;
 using nlohmann::json;
 
 namespace {
 
-struct Bench {
-  GitFolder folder;
-  Loop loop;
-  SystemClock clock;
+struct Bench : GitBench {
   Workers workers{"git", 2};
-  RecordingHost host{loop};
   PushDesk desk;
-  std::unique_ptr<Source> source;
 
   Bench() { folder.shell(".", "mkdir -p git/plain git/deep/down"); }
   ~Bench() { source.reset(); }
@@ -43,21 +36,12 @@ struct Bench {
     const auto started = source->start(host);
     if (!started) FAIL(started.error().text());
   }
-  void until(const std::function<bool()>& condition) {
-    const auto deadline = std::chrono::steady_clock::now() + 60s;
-    while (!condition()) {
-      if (std::chrono::steady_clock::now() > deadline) FAIL("nothing came within 60 s");
-      loop.run_once(20ms);
-    }
-  }
   void until_note(const std::string& note) {
     until([&] { return source->note() == note; });
   }
   // "two main" of the next event.
   std::string next() {
-    until([&] { return !host.taken.empty(); });
-    const auto data = host.taken.front().data.json();
-    host.taken.pop_front();
+    const auto data = next_event().data.json();
     return std::filesystem::path(data["repository"].get<std::string>()).filename().string() + " " + data["branch"].get<std::string>() + (data["created"].get<bool>() ? " created" : "");
   }
 };

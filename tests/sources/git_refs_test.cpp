@@ -21,13 +21,11 @@
 #include "sources/commit_text.h"
 #include "sources/marks.h"
 #include "sources/repository_owner.h"
-#include "tests/sources/recording_host.h"
-#include "tests/support/git_folder.h"
+#include "tests/sources/git_bench.h"
 
 using namespace hark;
 using namespace std::chrono_literals;
-using hark::test::GitFolder;
-using hark::test::RecordingHost;
+using hark::test::GitBench;
 using nlohmann::json;
 
 namespace {
@@ -36,15 +34,9 @@ WantedRefs branches(std::vector<std::string> patterns) { return {std::move(patte
 
 const std::string kZeros(40, '0');
 
-// A repository, a source on it and a host, on a loop that runs only while a test waits for something.
-struct Bench {
-  GitFolder folder;
-  Loop loop;
-  SystemClock clock;
+struct Bench : GitBench {
   Workers workers{"git", 2};
-  RecordingHost host{loop};
   PushDesk desk;
-  std::unique_ptr<Source> source;
 
   Bench() { folder.git(".", "init -q -b main work"); }
   ~Bench() { source.reset(); }
@@ -58,21 +50,7 @@ struct Bench {
     if (!status) FAIL(status.error().text());
   }
 
-  void until(const std::function<bool()>& condition) {
-    const auto deadline = std::chrono::steady_clock::now() + 60s;
-    while (!condition()) {
-      if (std::chrono::steady_clock::now() > deadline) FAIL("nothing came within 60 s");
-      loop.run_once(100ms);
-    }
-  }
-  // The next event that was taken.
-  Event next() {
-    until([&] { return !host.taken.empty() || !host.failures.empty(); });
-    if (host.taken.empty()) FAIL("the source failed: " << host.failures.front().text());
-    Event event = std::move(host.taken.front());
-    host.taken.pop_front();
-    return event;
-  }
+  Event next() { return next_event(); }
   json next_data() { return next().data.json(); }
 
   // True when what was done so far brings no event: the next one is that of a branch made for the purpose.
@@ -376,6 +354,19 @@ TEST_CASE("git_push: moves that a hook told of are each an event, in order, and 
   CHECK(bench.desk.tell(bench.folder / "elsewhere", {}) == 0);
   bench.source.reset();
   CHECK(bench.desk.tell(bench.folder / "work/.git", {}) == 0);
+}
+
+TEST_CASE("git_push: a move that a hook told of too late is not taken for a later one") {
+  Bench bench;
+  const auto one = bench.folder.commit("work", "a", "one"), two = bench.folder.commit("work", "a", "two"), three = bench.folder.commit("work", "a", "three");
+  bench.must_start();
+  const auto four = bench.folder.commit("work", "a", "four");
+  bench.desk.tell(bench.folder / "work/.git", {{"refs/heads/main", one, two}});
+  CHECK(bench.next_data()["after"] == four);
+  bench.folder.git("work", "reset -q --hard " + one);
+  CHECK(bench.next_data()["after"] == one);
+  const auto five = bench.folder.commit("work", "b", "five");
+  CHECK(bench.next_data()["after"] == five);
 }
 
 TEST_CASE("git_push: work trees linked to one repository are seen from each of them") {

@@ -13,13 +13,12 @@
 #include "platform/loop.h"
 #include "platform/workers.h"
 #include "sources/remote_reader.h"
-#include "tests/sources/recording_host.h"
-#include "tests/support/git_folder.h"
+#include "tests/sources/git_bench.h"
 
 using namespace hark;
 using namespace std::chrono_literals;
+using hark::test::GitBench;
 using hark::test::GitFolder;
-using hark::test::RecordingHost;
 using nlohmann::json;
 
 namespace {
@@ -47,14 +46,9 @@ struct Reader final : RemoteReader {
   std::atomic<bool> hangs = false;
 };
 
-struct Bench {
-  GitFolder folder;
-  Loop loop;
-  SystemClock clock;
+struct Bench : GitBench {
   Reader reader;
   Workers workers{"network", 2};
-  RecordingHost host{loop};
-  std::unique_ptr<Source> source;
 
   Bench() {
     folder.git(".", "init -q -b main work");
@@ -69,23 +63,11 @@ struct Bench {
     source = make_git_remote({"remote", repository.empty() ? url() : repository, {}, std::move(wanted), 10ms}, loop, clock, workers, reader, host.marks);
     REQUIRE(source->start(host));
   }
-  void until(const std::function<bool()>& condition) {
-    const auto deadline = std::chrono::steady_clock::now() + 60s;
-    while (!condition()) {
-      if (std::chrono::steady_clock::now() > deadline) FAIL("nothing came within 60 s");
-      loop.run_once(100ms);
-    }
-  }
   // Two questions later, of which at least one began after now.
   void asked_again() {
     until([&, seen = reader.asked.load()] { return reader.asked > seen + 1; });
   }
-  json next() {
-    until([&] { return !host.taken.empty(); });
-    auto data = host.taken.front().data.json();
-    host.taken.pop_front();
-    return data;
-  }
+  json next() { return next_event().data.json(); }
 };
 
 }  // namespace
