@@ -171,8 +171,8 @@ run = ["echo", "{payload.ref} {payload.after}"]
             daemon = self.daemon(self.work)
             connection, _ = server.accept()
             with connection:
+                self.assertEqual(connection.recv(1000)[-1:], b"\0")  # asked, and waiting now
                 self.assertEqual(daemon.stop(), 0)  # within its deadline, which is shorter than the question's
-                self.assertEqual(connection.recv(1000)[-1:], b"\0")
                 self.assertEqual(connection.recv(1), b"")  # who asked is gone too
 
     @unittest.skipUnless(SSHD, "no sshd here")
