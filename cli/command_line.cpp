@@ -278,12 +278,12 @@ void add_hook(CLI::App& app, Parsed& p) {
   auto& hook = *app.add_subcommand("hook", "Have a git repository hand its pushes over to the daemon at once");
   hook.require_subcommand(1);
   auto& install = *hook.add_subcommand("install", "Write its post-receive hook, which never fails a push nor waits for a daemon that is away");
-  install.add_option("repository", p.hook.repository, "The repository (default: .)")->option_text("REPO");
+  install.add_option("repository", p.hook.repositories, "The repositories (default: .)")->option_text("REPO ...");
   add_configuration(install, p.common);
   add_socket(install, p.common);
-  example(install, "hark hook install /srv/git/site.git");
+  example(install, "hark hook install /srv/git/*.git");
   auto& uninstall = *hook.add_subcommand("uninstall", "Take it out again");
-  uninstall.add_option("repository", p.hook.repository, "The repository (default: .)")->option_text("REPO");
+  uninstall.add_option("repository", p.hook.repositories, "The repositories (default: .)")->option_text("REPO ...");
   auto& receive = *hook.add_subcommand("receive", "What the hook calls")->group("");
   add_socket(receive, p.common);
   const auto run = [&p](CLI::App& command, int (*what)(const HookCommand&)) {

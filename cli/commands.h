@@ -110,7 +110,7 @@ int config_plan_command(const CommonOptions& common);
 
 struct HookCommand {
   CommonOptions common;
-  std::string repository = ".";
+  std::vector<std::string> repositories;  // empty: the folder it is called in
 };
 int install_hook_command(const HookCommand& command);
 int uninstall_hook_command(const HookCommand& command);

@@ -4,6 +4,7 @@
 #include <cerrno>
 #include <cstdlib>
 #include <filesystem>
+#include <functional>
 #include <iostream>
 #include <iterator>
 
@@ -25,9 +26,18 @@ namespace {
 // A push waits no longer than this for the daemon to say that it heard. It has what was sent, also when it says so later.
 constexpr auto kHookPatience = std::chrono::milliseconds(30);
 
-int failed(const Error& error) {
-  output::complain(error);
-  return exit_code::kFailed;
+// All of them, also after one that failed; `step` says what was done.
+int each_repository(const HookCommand& command, const std::function<Result<std::string>(const std::filesystem::path&)>& step) {
+  int code = exit_code::kOk;
+  for (const auto& repository : command.repositories.empty() ? std::vector<std::string>{"."} : command.repositories) {
+    if (const auto done = step(repository)) {
+      output::print_line(*done);
+    } else {
+      output::complain(done.error());
+      code = exit_code::kFailed;
+    }
+  }
+  return code;
 }
 
 }  // namespace
@@ -39,18 +49,22 @@ int install_hook_command(const HookCommand& command) {
     if (!journal) return exit_code::kConfig;
     socket = socket_path(*journal);
   }
+  socket = std::filesystem::absolute(socket);
   std::error_code failure;
-  const auto file = install_hook({command.repository, std::filesystem::read_symlink("/proc/self/exe", failure), std::filesystem::absolute(socket)});
-  if (!file) return failed(file.error());
-  output::print_line("wrote " + file->string() + ": each push is handed to the daemon at " + std::filesystem::absolute(socket).string());
-  return exit_code::kOk;
+  const auto program = std::filesystem::read_symlink("/proc/self/exe", failure);
+  return each_repository(command, [&](const std::filesystem::path& repository) -> Result<std::string> {
+    const auto file = install_hook({repository, program, socket});
+    if (!file) return file.error();
+    return "wrote " + file->string() + ": each push is handed to the daemon at " + socket.string();
+  });
 }
 
 int uninstall_hook_command(const HookCommand& command) {
-  const auto file = uninstall_hook(command.repository);
-  if (!file) return failed(file.error());
-  output::print_line("removed " + file->string());
-  return exit_code::kOk;
+  return each_repository(command, [](const std::filesystem::path& repository) -> Result<std::string> {
+    const auto file = uninstall_hook(repository);
+    if (!file) return file.error();
+    return "removed " + file->string();
+  });
 }
 
 // Whatever happens, the push has happened: this never fails one, and says to who pushes ("remote: hark: ...") what he should know.

@@ -4,6 +4,7 @@
 #include <cstddef>
 #include <string>
 #include <string_view>
+#include <vector>
 
 namespace hark {
 
@@ -14,6 +15,9 @@ std::string printable(std::string_view text, std::size_t max_bytes);
 
 // "1 source", "2 sources".
 std::string counted(std::size_t count, std::string_view noun);
+
+// "a", "a and b", "a, b and c"; `last`: "and" or "or".
+std::string enumerated(const std::vector<std::string>& words, std::string_view last);
 
 // The length of the UTF-8 character at `at` (1 to 4); 0: the bytes there are none.
 std::size_t utf8_length(std::string_view text, std::size_t at);

@@ -5,9 +5,12 @@
 #include <set>
 
 #include "core/limits.h"
+#include "core/printable.h"
 #include "daemon/config_mapping.h"
 #include "platform/http_url.h"
 #include "platform/listen_socket.h"
+#include "sources/libgit2.h"
+#include "sources/repository_pattern.h"
 
 namespace hark {
 namespace {
@@ -43,7 +46,12 @@ constexpr std::array kForRemotes = {"interval", "username", "token", "token_file
 void read_local(TableReader& reader, const ConfigNode& repository, GitRefsOptions& options) {
   options.repository = reader.resolve(repository, "repository").value_or(std::filesystem::path());
   std::error_code failure;
-  if (!options.repository.empty() && !std::filesystem::exists(options.repository, failure)) reader.warn(repository.place, "repository", shown(repository) + " does not exist yet");
+  if (!options.repository.empty() && !std::filesystem::exists(options.repository, failure)) {
+    reader.warn(repository.place, "repository", shown(repository) + " does not exist yet");
+  } else if (!options.repository.empty()) {
+    prepare_libgit2();
+    if (const auto opened = GitRepository::open(options.repository); !opened) reader.warn(repository.place, "repository", opened.error().text());
+  }
   for (const char* key : kForRemotes) {
     reader.allow(key);
     reader.warn_if_idle(key, true, "a repository on this machine is watched and not asked");
@@ -58,17 +66,24 @@ std::string_view user_of(std::string_view url) {
   return host.substr(0, host.rfind('@') == host.npos ? 0 : host.rfind('@'));
 }
 
-// As far as it can be seen without asking.
+// What was expected of an address, as far as it can be seen without asking; empty: nothing is wrong.
 std::string wrong_with_url(const std::string& url) {
-  const auto scheme = url.substr(0, url.find("://"));
+  const auto begin = url.find("://");
+  const auto scheme = url.substr(0, begin);
   constexpr std::array<std::string_view, 5> kSchemes = {"https", "http", "ssh", "git", "file"};
-  if (url.find("://") != url.npos && std::find(kSchemes.begin(), kSchemes.end(), scheme) == kSchemes.end()) {
+  // "ext::COMMAND" is how git names programs that it would run.
+  if (begin == url.npos ? url.find("::") != url.npos : std::find(kSchemes.begin(), kSchemes.end(), scheme) == kSchemes.end()) {
     return "a path, or an address that begins with https://, ssh://, git://, http:// or file://, or is USER@HOST:PATH";
   }
-  const bool is_web = url.starts_with("http");
-  if (user_of(url).find(':') != std::string_view::npos || (is_web && !user_of(url).empty())) {
+  const auto user = user_of(url);
+  if (user.find(':') != user.npos || (scheme.starts_with("http") && !user.empty())) {
     return "an address without a user or password, which belong into `username` and `token`: they would be shown with every event";
   }
+  if (begin == url.npos || scheme == "file") return {};
+  const auto rest = url.substr(begin + 3 + (user.empty() ? 0 : user.size() + 1));
+  const auto parts = parse_http_url("http://" + rest);
+  if (!parts) return "an address like " + scheme + "://HOST/PATH: " + parts.error().message;
+  if (parts->target == "/") return "an address like " + scheme + "://HOST/PATH, found no path of a repository in " + toml_string(url);
   return {};
 }
 
@@ -90,6 +105,7 @@ GitRemoteOptions read_remote(TableReader& reader, const ConfigNode& repository) 
   reader.warn_if_idle("ssh_key", !shell, why("ssh"));
   options.credentials.username = reader.string("username", "");
   options.credentials.token = read_token(reader);
+  reader.warn_if_idle("username", web && !reader.has("token") && !reader.has("token_file"), "there is neither `token` nor `token_file`");
   if (!options.credentials.token.empty() && options.url.starts_with("http://") && !to_loopback(options.url)) {
     reader.fail_key(reader.has("token") ? "token" : "token_file", "would go over the network for everybody to read; expected an address that begins with https://");
   }
@@ -102,9 +118,9 @@ GitRemoteOptions read_remote(TableReader& reader, const ConfigNode& repository) 
   return options;
 }
 
-// Signs of glob(7), in a name that is none of a folder as it stands.
+// A name with signs of glob(7), which is none of a folder as it stands.
 bool is_pattern(TableReader& reader, const ConfigNode& repository) {
-  if (repository.text.find_first_of("*?[") == std::string::npos) return false;
+  if (!is_repository_pattern(repository.text)) return false;
   const auto path = reader.resolve(repository, "repository");
   std::error_code failure;
   return path && !std::filesystem::exists(*path, failure);
@@ -112,9 +128,15 @@ bool is_pattern(TableReader& reader, const ConfigNode& repository) {
 
 GitFleetOptions read_fleet(TableReader& reader, const ConfigNode& repository) {
   GitFleetOptions options;
-  options.pattern = reader.resolve(repository, "repository").value_or(std::filesystem::path()).string();
+  const std::filesystem::path text(repository.text);
+  const std::filesystem::path base = text.is_relative() ? as_pattern(repository.place.file->base) : std::string();
+  options.pattern = (base / text).lexically_normal().string();
   if (repository.text.find("**") != std::string::npos) {
     reader.fail(repository, "repository", "a `**` is not known here; name the folders between: \"/srv/git/*/*.git\"");
+  } else if (const auto named = named_repositories(options.pattern); !named) {
+    reader.warn(repository.place, "repository", named.error().text());
+  } else if (named->paths.empty()) {
+    reader.warn(repository.place, "repository", shown(repository) + " names no repository yet");
   }
   options.interval = reader.duration("interval", "10s", limits::kGitRemoteIntervalLeast);
   for (const char* key : kForRemotes) {
@@ -129,8 +151,7 @@ constexpr std::array kForPolling = {"interval", "token", "token_file", "api"};
 
 std::set<std::string> read_actions(TableReader& reader) {
   std::vector<std::string> known(kPullRequestActions.begin(), kPullRequestActions.end());
-  std::string list;
-  for (const auto& each : known) list += (list.empty() ? "" : each == known.back() ? " or " : ", ") + each;
+  const auto list = enumerated(known, "or");
   std::set<std::string> events;
   const auto nodes = reader.texts("events");
   if (!reader.has("events")) {
@@ -150,6 +171,10 @@ ForgePolling read_polling(TableReader& reader, const ConfigNode& repository, For
   ForgePolling polling;
   reader.show_text("repository", repository);
   const auto base = reader.string("api", "");
+  if (const auto fine = base.empty() ? Status() : check_api_address(base); !fine) {
+    reader.fail(*reader.any("api"), "api", fine.error().text());
+    return polling;
+  }
   const auto api = forge_api(forge, repository.text, base);
   if (api) {
     polling.api = *api;

@@ -4,6 +4,7 @@
 
 #include "core/limits.h"
 #include "core/nearest.h"
+#include "core/printable.h"
 #include "daemon/config_show.h"
 
 namespace hark {
@@ -16,12 +17,9 @@ std::string expected(std::string_view what, const ConfigNode& found) {
 }
 
 std::string quoted_choices(const std::vector<std::string>& choices) {
-  std::string list;
-  for (std::size_t i = 0; i < choices.size(); ++i) {
-    if (i > 0) list += i + 1 == choices.size() ? " or " : ", ";
-    list += "\"" + choices[i] + "\"";
-  }
-  return list;
+  std::vector<std::string> quoted;
+  for (const auto& choice : choices) quoted.push_back("\"" + choice + "\"");
+  return enumerated(quoted, "or");
 }
 
 constexpr std::string_view kDurationForm = "a duration such as \"250ms\", \"5m\" or \"24h\", at most \"36500d\"";

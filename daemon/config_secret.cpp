@@ -43,18 +43,21 @@ std::optional<std::string> read_secret_file(TableReader& reader, const ConfigNod
 
 std::string read_token(TableReader& reader) {
   std::string token;
+  const ConfigNode* from = nullptr;
   if (const ConfigNode* text = reader.text("token")) {
     reader.show_text("token", *text);
     token = text->text;
+    from = text;
     if (token.empty()) reader.fail(*text, "token", "expected a token, found it empty");
   }
   if (const ConfigNode* file = reader.text("token_file")) {
     reader.show_text("token_file", *file);
+    from = file;
     if (!token.empty()) reader.fail(*file, "token_file", "says the same as `token`; expected one of them");
     if (const auto path = reader.resolve(*file, "token_file")) token = read_secret_file(reader, *file, "token_file", *path).value_or("");
   }
   const bool printable = std::all_of(token.begin(), token.end(), [](char c) { return c > 0x20 && c < 0x7f; });
-  if (!printable) reader.fail_key(reader.has("token") ? "token" : "token_file", "expected a token of letters, digits and signs, without blanks and line ends");
+  if (!printable) reader.fail(*from, reader.has("token") ? "token" : "token_file", "expected a token of letters, digits and signs, without blanks and line ends");
   return token;
 }
 

@@ -6,6 +6,7 @@
 #include "core/cron.h"
 #include "core/glob.h"
 #include "core/limits.h"
+#include "core/printable.h"
 #include "daemon/config_mapping.h"
 #include "daemon/places.h"
 #include "platform/zoneinfo.h"
@@ -245,25 +246,18 @@ class SourceReader {
 
   const SourceType* type(TableReader& reader) {
     std::vector<std::string> names;
-    std::string list;
-    for (const SourceType& type : kTypes) {
-      list += names.empty() ? "" : names.size() + 1 == kTypes.size() ? " or " : ", ";
-      list += names.emplace_back(type.name);
-    }
-    if (!reader.has("type")) reader.fail_table("needs `type`: " + list);
+    for (const SourceType& type : kTypes) names.emplace_back(type.name);
+    if (!reader.has("type")) reader.fail_table("needs `type`: " + enumerated(names, "or"));
     return find_type(reader.choice("type", names, "", {"topic"}));
   }
 
   // For a key that is right, but in the wrong source.
   static void send_keys_home(TableReader& reader) {
-    std::map<std::string_view, std::string> homes;
+    std::map<std::string_view, std::vector<std::string>> homes;
     for (const SourceType& type : kTypes) {
-      for (const auto key : type.keys) {
-        std::string& home = homes[key];
-        home += (home.empty() ? "`" : " and `") + std::string(type.name) + "`";
-      }
+      for (const auto key : type.keys) homes[key].push_back("`" + std::string(type.name) + "`");
     }
-    for (const auto& [key, home] : homes) reader.belongs(key, home + " sources");
+    for (const auto& [key, types] : homes) reader.belongs(key, enumerated(types, "and") + " sources");
   }
 
   void take_path(TableReader& reader, const std::string& path) {

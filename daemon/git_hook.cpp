@@ -12,6 +12,8 @@
 #include "platform/file_system.h"
 #include "sources/git_repository.h"
 #include "sources/libgit2.h"
+#include "sources/ls_remote.h"
+#include "sources/repository_pattern.h"
 
 namespace hark {
 namespace {
@@ -43,6 +45,11 @@ struct Found {
 };
 
 Result<Found> find_hook(const fs::path& repository) {
+  if (is_remote(repository.string())) return Error{repository.string() + " is the address of a remote repository, where no hook can be written from here", "run this where it lies, beside a hark there; or have it asked at an `interval`"};
+  std::error_code failure;
+  if (is_repository_pattern(repository.string()) && !fs::exists(repository, failure)) {
+    return Error{"no repository is called " + repository.string(), "a pattern is expanded by the shell, where it is not quoted and names something"};
+  }
   prepare_libgit2();
   const auto opened = GitRepository::open(repository);
   if (!opened) return opened.error();

@@ -17,6 +17,7 @@ namespace hark {
 namespace {
 
 const std::string kAddressCure = "write it as https://host/owner/name";
+const std::string kApiCure = "write it as https://host/api/v4";
 
 // Bitbucket gives 50 of pull requests at most, Gitea 50 unless its owner says otherwise.
 std::size_t page_size(Forge forge) {
@@ -53,6 +54,15 @@ Result<std::string> default_base(Forge forge, const HttpUrl& url) {
           "take its webhook"};
   }
   return Error{"no forge", {}};
+}
+
+// Hosts that everybody knows, and whose they are.
+std::optional<Forge> forge_of(const std::string& host) {
+  if (host == "github.com") return Forge::github;
+  if (host == "gitlab.com") return Forge::gitlab;
+  if (host == "codeberg.org") return Forge::gitea;
+  if (host == "bitbucket.org") return Forge::bitbucket;
+  return std::nullopt;
 }
 
 // "/group/name", of a server that lies below "/git" without that.
@@ -107,21 +117,30 @@ std::optional<Duration> until_reset(const HttpHeaders& headers, WallTime now) {
 
 }  // namespace
 
+Status check_api_address(std::string_view api) {
+  if (api.size() > limits::kPullRequestUrl) return Error{"the address is too long", kApiCure};
+  const auto place = parse_http_url(api);
+  if (!place) return Error{place.error().message, kApiCure};
+  if (api.find_first_of("?#") != api.npos) return Error{"the address holds a query", kApiCure};
+  return {};
+}
+
 Result<ForgeApi> forge_api(Forge forge, std::string_view repository_url, std::string_view api) {
-  if (repository_url.size() > limits::kPullRequestUrl || api.size() > limits::kPullRequestUrl)
-    return Error{"the address is too long", kAddressCure};
+  if (repository_url.size() > limits::kPullRequestUrl) return Error{"the address is too long", kAddressCure};
   const auto url = parse_http_url(repository_url);
   if (!url) return Error{url.error().message, kAddressCure};
   if (url->target.find('?') != std::string::npos || repository_url.find('#') != repository_url.npos)
     return Error{"the address holds more than a repository", kAddressCure};
   auto path = without_end(without_end(url->target, "/"), ".git");
 
+  if (const auto whose = forge_of(lower_case(url->host)); api.empty() && whose && *whose != forge) {
+    return Error{"it is at " + lower_case(url->host) + ", which `provider` does not say", "write provider = \"" + std::string(to_string(*whose)) + "\""};
+  }
   auto base = api.empty() ? default_base(forge, *url) : Result<std::string>(std::string(api));
   if (!base) return base.error();
   while (base->ends_with('/')) base->pop_back();
+  if (const auto fine = check_api_address(*base); !fine) return fine.error();
   const auto place = parse_http_url(*base);
-  if (!place) return Error{"the API's address: " + place.error().message, place.error().cure};
-  if (base->find_first_of("?#") != base->npos) return Error{"the API's address holds a query", "write it as https://host/api/v4"};
 
   path = below_root(path, *url, *place);
   if (path.starts_with('/')) path.erase(0, 1);

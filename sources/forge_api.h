@@ -30,8 +30,10 @@ struct ForgeApi {
 };
 
 // From a repository's address as people write it: "https://github.com/owner/name", with or without .git or a slash behind it.
-// `api`: where the API lies, for one that is not where it is by default; may be empty. An Error says what is wrong with either.
+// `api`: where the API lies, for one that is not where it is by default; may be empty, else one that check_api_address() has nothing against.
 Result<ForgeApi> forge_api(Forge forge, std::string_view repository_url, std::string_view api);
+
+Status check_api_address(std::string_view api);
 
 std::string list_url(const ForgeApi& api, bool only_open, int page);  // from 1 on
 

@@ -1,9 +1,6 @@
 #include "sources/git_fleet.h"
 
-#include <glob.h>
-
 #include <algorithm>
-#include <filesystem>
 #include <map>
 #include <set>
 #include <vector>
@@ -16,33 +13,10 @@
 #include "sources/git_refs.h"
 #include "sources/inotify_hub.h"
 #include "sources/marks.h"
+#include "sources/repository_pattern.h"
 
 namespace hark {
 namespace {
-
-namespace fs = std::filesystem;
-
-bool looks_like_a_repository(const fs::path& path) {
-  std::error_code error;
-  return fs::exists(path / ".git", error) || (fs::is_regular_file(path / "HEAD", error) && fs::is_directory(path / "refs", error));
-}
-
-// Sorted. Folders that cannot be read are passed over, as a shell does. Blocks.
-Result<std::vector<std::string>> repositories(const std::string& pattern) {
-  glob_t found{};
-  const int failure = glob(pattern.c_str(), GLOB_NOSORT, nullptr, &found);
-  std::vector<std::string> paths;
-  for (std::size_t i = 0; failure == 0 && i < found.gl_pathc; ++i) {
-    if (looks_like_a_repository(found.gl_pathv[i])) paths.emplace_back(found.gl_pathv[i]);
-  }
-  globfree(&found);
-  if (failure != 0 && failure != GLOB_NOMATCH) return Error{"the repositories of " + pattern + " cannot be looked for", "see that its folders can be read"};
-  if (paths.size() > limits::kGitRepositories) {
-    return Error{pattern + " names more than " + std::to_string(limits::kGitRepositories) + " repositories", "spread them over several sources"};
-  }
-  std::sort(paths.begin(), paths.end());
-  return paths;
-}
 
 // The marks of one repository among those of all.
 class OwnMarks final : public Marks {
@@ -85,8 +59,9 @@ class GitFleet final : public Source {
 
   Status take_up();
   void look();
-  void looked(Result<std::vector<std::string>> found);
-  void take(const std::vector<std::string>& found);
+  void looked(Result<NamedRepositories> named);
+  void take(NamedRepositories named);
+  bool is_new(const std::string& path) const;
   void tell_health();
 
   const GitFleetOptions options_;
@@ -101,6 +76,7 @@ class GitFleet final : public Source {
   bool first_look_ = true;  // of this pattern: what is found is known as it stands
   std::map<std::string, MarkSet> marked_;  // by path: of repositories that were not met since this object was made
   std::map<std::string, std::unique_ptr<Ship>> ships_;
+  std::set<std::string> unseen_;  // folders that could not be looked into: what they hold may be old
 
   // Of one start.
   SourceHost* host_ = nullptr;
@@ -108,7 +84,7 @@ class GitFleet final : public Source {
   std::shared_ptr<InotifyHub> hub_;
   std::unique_ptr<Timer> timer_;
   std::size_t working_ = 0;
-  std::optional<Error> trouble_;  // with looking for them
+  std::vector<Error> troubles_;  // with looking for them
   bool degraded_ = false;
 };
 
@@ -126,7 +102,9 @@ struct GitFleet::Ship final : SourceHost {
   void failed(Error error) override {
     source->stop();
     works = false;
-    degraded(std::move(error));
+    trouble.reset();
+    if (looks_like_a_repository(path)) trouble = std::move(error);  // one that is gone has nothing to complain of
+    fleet.tell_health();
   }
   void degraded(Error error) override {
     trouble = std::move(error);
@@ -157,12 +135,13 @@ Status GitFleet::start(SourceHost& host) {
     hub_ = std::move(hub).value();
   }
   // On the loop, as with one repository: what is pushed a moment after this returned is not missed.
-  auto found = repositories(options_.pattern);
-  if (!found) return found.error();
+  auto named = named_repositories(options_.pattern);
+  if (!named) return named.error();
   host_ = &host;
   life_ = std::make_shared<bool>(true);
   timer_ = loop_.timer();
-  take(*found);
+  take(std::move(*named));
+  tell_health();
   return {};
 }
 
@@ -193,51 +172,57 @@ void GitFleet::stop() {
   timer_.reset();
   host_ = nullptr;
   working_ = 0;
-  trouble_.reset();
+  troubles_.clear();
   degraded_ = false;
 }
 
 void GitFleet::look() {
   workers_.post([pattern = options_.pattern, &loop = loop_, life = life_, this]() mutable {
-    auto found = std::make_shared<Result<std::vector<std::string>>>(repositories(pattern));
-    loop.post([life = std::move(life), found, this] {
-      if (*life) looked(std::move(*found));
+    auto named = std::make_shared<Result<NamedRepositories>>(named_repositories(pattern));
+    loop.post([life = std::move(life), named, this] {
+      if (*life) looked(std::move(*named));
     });
   });
 }
 
-void GitFleet::looked(Result<std::vector<std::string>> found) {
-  trouble_ = found ? std::nullopt : std::optional(found.error());
-  take(found ? *found : std::vector<std::string>{});
+void GitFleet::looked(Result<NamedRepositories> named) {
+  take(named ? std::move(*named) : NamedRepositories{});
+  if (!named) troubles_.push_back(named.error());
+  tell_health();
 }
 
 // Each that is not at work is started, or started again.
-void GitFleet::take(const std::vector<std::string>& found) {
-  const auto life = life_;
+void GitFleet::take(NamedRepositories named) {
   timer_->at(clock_.now().steady + options_.interval, [this] { look(); });
-  for (const auto& path : found) {
+  for (const auto& path : named.paths) {
     auto& ship = ships_[path];
     if (ship == nullptr) {
       auto own = marked_.extract(path);
-      ship = std::make_unique<Ship>(*this, path, own.empty() ? MarkSet{} : std::move(own.mapped()), !first_look_);
+      ship = std::make_unique<Ship>(*this, path, own.empty() ? MarkSet{} : std::move(own.mapped()), is_new(path));
     }
     if (ship->works) continue;
     const auto started = ship->source->start(*ship);
     ship->works = started.ok();
     ship->trouble = started ? std::nullopt : std::optional(started.error());
   }
-  // One that is gone has nothing to complain of.
   for (auto& [path, ship] : ships_) {
-    if (!ship->works && !std::binary_search(found.begin(), found.end(), path)) ship->trouble.reset();
+    if (!ship->works && !std::binary_search(named.paths.begin(), named.paths.end(), path)) ship->trouble.reset();
+  }
+  troubles_.clear();
+  for (auto& folder : named.unreadable) {
+    troubles_.push_back({"folder " + folder + " cannot be looked into", "let hark read it, or write a pattern that leaves it out"});
+    unseen_.insert(std::move(folder));
   }
   if (std::exchange(first_look_, false)) marks_.note_marks(options_.name, {{std::string{}, options_.pattern}});
-  if (*life) tell_health();
+}
+
+bool GitFleet::is_new(const std::string& path) const {
+  return !first_look_ && std::none_of(unseen_.begin(), unseen_.end(), [&](const auto& folder) { return path == folder || path.starts_with(folder + "/"); });
 }
 
 void GitFleet::tell_health() {
   working_ = std::size_t(std::count_if(ships_.begin(), ships_.end(), [](const auto& each) { return each.second->works; }));
-  std::vector<Error> errors;
-  if (trouble_) errors.push_back(*trouble_);
+  auto errors = troubles_;
   for (const auto& [_, ship] : ships_) {
     if (ship->trouble) errors.push_back(*ship->trouble);
   }

@@ -281,10 +281,12 @@ run = "true"
   const auto& many = options<GitFleetOptions>(loaded.settings, 3);
   CHECK(many.pattern == folder.path() / "git/*.git");
   CHECK(many.interval == 1min);
-  REQUIRE(loaded.warnings.size() == 3);
+  REQUIRE(loaded.warnings.size() == 5);
   CHECK(loaded.warnings[0].find("ssh_key: \"/nowhere/k\" does not exist yet") != std::string::npos);
   CHECK(loaded.warnings[1].find("ssh_key: has no effect: it is for ssh") != std::string::npos);
-  CHECK(loaded.warnings[2].find("token: has no effect: a repository on this machine is watched") != std::string::npos);
+  CHECK(loaded.warnings[2].find("is no git repository") != std::string::npos);
+  CHECK(loaded.warnings[3].find("token: has no effect: a repository on this machine is watched") != std::string::npos);
+  CHECK(loaded.warnings[4].find("there is no folder " + (folder.path() / "git").string()) != std::string::npos);
 }
 
 TEST_CASE("config: pull requests by webhook, by asking, or by both") {
@@ -441,6 +443,13 @@ TEST_CASE("config: what is taken and has no effect is worth a word, what another
   ConfigFolder folder;
   CHECK(any_holds(folder.good("handlers.a.run = \"true\"\nhandlers.a.retry.backoff = \"5s\"\n").warnings, "without `attempts`"));
   CHECK(any_holds(folder.good("[[sources]]\ntype = \"git_push\"\nrepository = \"nowhere\"\nhandler = \"a\"\n[handlers.a]\nrun = \"true\"\n").warnings, "does not exist yet"));
+  const auto repository = [&folder](const std::string& lines) {
+    return folder.good("[[sources]]\ntype = \"git_push\"\nhandler = \"a\"\n" + lines + "\n[handlers.a]\nrun = \"true\"\n").warnings;
+  };
+  CHECK(any_holds(repository("repository = \".\""), "is no git repository"));
+  CHECK(any_holds(repository("repository = \"*.git\""), "names no repository yet"));
+  CHECK(any_holds(repository("repository = \"nowhere/*.git\""), "there is no folder"));
+  CHECK(any_holds(repository("repository = \"https://host/x\"\nusername = \"u\""), "there is neither `token` nor `token_file`"));
   CHECK(any_holds(folder.good("[[sources]]\ntype = \"file_change\"\npath = \".\"\npattern = \"*.c,*.h\"\nhandler = \"a\"\n[handlers.a]\nrun = \"true\"\n").warnings, "several patterns are a list"));
   const auto idle = [&](const std::string& text, std::string_view place, std::string_view why) {
     const auto warnings = folder.good(text + "\n[handlers.a]\nrun = \"true\"\n").warnings;

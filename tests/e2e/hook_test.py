@@ -92,8 +92,14 @@ run = ["echo", "{payload.before} {payload.after}"]
         self.assertEqual((done.returncode, done.stdout.strip()), (0, f"removed {file}"))
         self.assertFalse(file.exists())
 
-    def test_no_repository_is_an_error(self):
-        self.assertIn("is no git repository", self.work.hark("hook", "install", self.folder, status=1).stderr)
+    def test_no_repository_is_an_error_and_the_others_get_theirs(self):
+        site = str(self.work.path / "site.git")
+        for wrong, said in ((self.folder, "is no git repository"), ("https://example.org/x.git", "run this where it lies"), ("/nowhere/*.git", "expanded by the shell")):
+            self.hook.unlink(missing_ok=True)
+            done = self.work.hark("hook", "install", wrong, site, status=1)
+            self.assertIn(said, done.stderr)
+            self.assertEqual(done.stdout.count("wrote"), 1)
+            self.assertTrue(self.hook.exists())
 
 
 if __name__ == "__main__":

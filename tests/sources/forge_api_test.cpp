@@ -88,8 +88,8 @@ TEST_CASE("forge api: what is no repository's address is told with what is wrong
   CHECK(place(Forge::github, "https://github.com/owner/name?tab=x") == "the address holds more than a repository");
   CHECK(place(Forge::github, "https://github.com/owner/name#readme") == "the address holds more than a repository");
   CHECK(place(Forge::github, "https://github.com/owner/name", "api.github.com") ==
-        "the API's address: the URL begins with neither http:// nor https://");
-  CHECK(place(Forge::github, "https://github.com/owner/name", "https://x/?a") == "the API's address holds a query");
+        "the URL begins with neither http:// nor https://");
+  CHECK(place(Forge::github, "https://github.com/owner/name", "https://x/?a") == "the address holds a query");
   CHECK(place(Forge::github, "https://github.com/" + std::string(5000, 'a')) == "the address is too long");
 }
 

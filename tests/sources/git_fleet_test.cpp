@@ -12,6 +12,7 @@
 #include "platform/workers.h"
 #include "sources/push_desk.h"
 #include "tests/sources/git_bench.h"
+#include "tests/support/bound_by_modes.h"
 
 using namespace hark;
 using namespace std::chrono_literals;
@@ -119,6 +120,48 @@ TEST_CASE("git_push, many: one that goes and comes back is told from where it st
   bench.folder.shell("git", "mv one/head one/.git/HEAD; git init -q one 2>/dev/null; printf '[core]\\nrepositoryformatversion = 0\\n' >one/.git/config");
   bench.until_note("2 repositories");
   bench.until([&] { return bench.host.recoveries > 0; });
+}
+
+TEST_CASE("git_push, many: one that cannot be looked into is named, and known as it stands when it can") {
+  const hark::test::BoundByModes bound;
+  Bench bench;
+  bench.repository("one");
+  bench.repository("shut");
+  bench.repository("deep/down/far");
+  bench.folder.shell("git", "chmod 0 shut deep/down");
+  SUBCASE("itself") {
+    bench.start();
+    bench.until([&] { return !bench.host.degradations.empty(); });
+    CHECK(bench.host.degradations.back().message.find("git/shut cannot be looked into") != std::string::npos);
+    CHECK(bench.source->note() == "1 repository");
+    bench.folder.shell("git", "chmod 755 shut");
+    bench.until_note("2 repositories");
+    bench.folder.commit("git/shut", "b", "second");
+    CHECK(bench.next() == "shut main");
+  }
+  SUBCASE("the folder it lies in") {
+    bench.start("git/*/*/*");
+    CHECK(bench.host.degradations.back().message.find("git/deep/down cannot be looked into, and 1 more") != std::string::npos);
+    bench.folder.shell("git", "chmod 755 deep/down");
+    bench.until_note("1 repository");
+    bench.folder.commit("git/deep/down/far", "b", "second");
+    CHECK(bench.next() == "far main");
+  }
+  bench.folder.shell("git", "chmod 755 shut deep/down");
+}
+
+TEST_CASE("git_push, many: the folder of all goes away: one word of it, and they go on from where they stood when it is back") {
+  Bench bench;
+  for (const auto* name : {"one", "two", "three"}) bench.repository(name);
+  bench.start();
+  bench.folder.shell(".", "mv git away");
+  bench.until([&] { return !bench.host.degradations.empty(); });
+  bench.until_note("0 repositories");
+  for (const auto& each : bench.host.degradations) CHECK(each.message.find("there is no folder " + (bench.folder / "git").string()) == 0);
+  bench.folder.commit("away/two", "b", "second");
+  bench.folder.shell(".", "mv away git");
+  CHECK(bench.next() == "two main");
+  bench.until([&] { return bench.host.recoveries == 1; });
 }
 
 TEST_CASE("git_push, many: all share one instance of the kernel's watches") {
