@@ -34,7 +34,6 @@ class Asking {
     for (int number = 1; number <= pages; ++number) {
       auto page = this->page(false, number, number == 1 ? &answer : nullptr);
       if (failure_) return *failure_;
-      if (answer.unchanged) return answer;
       const bool old = question_.seen && std::any_of(page.requests.begin(), page.requests.end(), [&](const PullRequest& each) { return each.updated && *each.updated < *question_.seen; });
       append(page, answer.changed, answer.unreadable);
       if (!page.more || old) break;
@@ -54,7 +53,7 @@ class Asking {
   }
 
  private:
-  // `first`: where the answer's own mark is kept, and that nothing is new.
+  // `first`: where the answer's own mark is kept.
   ForgePage page(bool only_open, int number, ForgeAnswer* first) {
     HttpCall call;
     call.url = list_url(question_.api, only_open, number);
@@ -65,7 +64,6 @@ class Asking {
     const auto response = client_.call(call, stop_);
     if (!response) return fail(response.error());
     if (response->status == 304 && first != nullptr) {
-      first->unchanged = true;
       first->etag = question_.etag;
       return {};
     }

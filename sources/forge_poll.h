@@ -24,10 +24,9 @@ struct ForgeQuestion {
 };
 
 struct ForgeAnswer {
-  std::vector<PullRequest> changed;    // newest first
+  std::vector<PullRequest> changed;    // newest first; none where nothing is new
   std::vector<PullRequest> open;       // first question: all that are open, and `changed` is only the newest page
   std::string etag;
-  bool unchanged = false;              // as before, and empty
   std::vector<std::string> unreadable; // why others are left out, and that the bound of pages was met
 };
 

@@ -319,11 +319,10 @@ void GitPr::note_quietly(const PullRequest& request) {
 
 void GitPr::asked(const ForgeAnswer& answer, bool all_taken) {
   if (!all_taken) {
-    etag_.clear();
     return ask_in(Backoff{limits::kOfferRetryFirst, limits::kOfferRetryMax, 0}.pause(++refusals_, 0));
   }
   refusals_ = 0;
-  etag_ = answer.etag;
+  etag_ = answer.unreadable.empty() ? answer.etag : "";  // what could not be taken is in trouble until it can
   const auto seen = newest(answer.changed, first_time() ? WallTime{} : known_.asked()->seen);
   if (first_time()) {
     known_.set_asked({options_.polling->api.repository, seen, seen});

@@ -112,6 +112,7 @@ TEST_CASE("git_push, many: one that goes and comes back is told from where it st
   bench.start();
   bench.folder.shell(".", "mv git/two away");
   bench.until_note("1 repository");
+  CHECK(bench.host.degradations.empty());
   bench.folder.commit("away", "b", "second");
   bench.folder.shell(".", "mv away git/two");
   CHECK(bench.next() == "two main");

@@ -2,6 +2,8 @@
 
 #include <algorithm>
 #include <chrono>
+#include <condition_variable>
+#include <limits>
 #include <map>
 #include <mutex>
 #include <optional>
@@ -36,13 +38,14 @@ const std::string kMoved(40, '4');
 class GitHub final : public HttpClient {
  public:
   Result<HttpResponse> call(const HttpCall& call, std::stop_token) override {
-    const std::lock_guard lock(mutex_);
+    std::unique_lock lock(mutex_);
     ++asked_;
+    asked_at_.push_back(std::chrono::steady_clock::now());
     last_ = call;
     HttpResponse response;
     if (trouble_ != 0) {
       response.status = trouble_;
-      response.headers.add("Retry-After", "0");
+      response.headers.add("Retry-After", std::to_string(pause_));
       return response;
     }
     const bool open = call.url.find("state=open") != std::string::npos;
@@ -61,6 +64,8 @@ class GitHub final : public HttpClient {
     for (auto i = (page - 1) * 100; i < std::min(items.size(), page * 100); ++i) some.push_back(items[i]);
     response.body = some.dump();
     response.headers.add("ETag", etag);
+    if (changes_ > held_from_) ++held_;
+    released_.wait(lock, [this, computed = changes_] { return computed <= held_from_; });
     return response;
   }
 
@@ -84,9 +89,32 @@ class GitHub final : public HttpClient {
     told["pull_request"]["merged"] = !request["merged_at"].is_null();
     return told;
   }
-  void trouble(int status) {
+  void trouble(int status, int pause = 0) {
     const std::lock_guard lock(mutex_);
     trouble_ = status;
+    pause_ = pause;
+  }
+  // Answers with what changes from now on are on their way until they are let go.
+  void hold() {
+    const std::lock_guard lock(mutex_);
+    held_ = 0;
+    held_from_ = changes_;
+  }
+  void let_go() {
+    const std::lock_guard lock(mutex_);
+    held_from_ = kNobody;
+    released_.notify_all();
+  }
+  // Another change within the same second.
+  void amend(int number, const json& fields) {
+    const std::lock_guard lock(mutex_);
+    requests_[number].update(fields);
+    ++changes_;
+  }
+  int held() const { return read(held_); }
+  std::vector<std::chrono::steady_clock::time_point> asked_at() const {
+    const std::lock_guard lock(mutex_);
+    return asked_at_;
   }
   int asked() const { return read(asked_); }
   int unchanged() const { return read(unchanged_); }
@@ -111,7 +139,10 @@ class GitHub final : public HttpClient {
   mutable std::mutex mutex_;
   std::map<int, json> requests_;
   std::optional<HttpCall> last_;
-  int asked_ = 0, unchanged_ = 0, changes_ = 0, trouble_ = 0;
+  std::condition_variable released_;
+  std::vector<std::chrono::steady_clock::time_point> asked_at_;
+  static constexpr int kNobody = std::numeric_limits<int>::max();
+  int asked_ = 0, unchanged_ = 0, changes_ = 0, trouble_ = 0, pause_ = 0, held_ = 0, held_from_ = kNobody;
 };
 
 // Prints what is not as it should be.
@@ -277,6 +308,53 @@ TEST_CASE("git_pr: only the actions that are asked for, while the others are kno
   CHECK(world.told() == Lines{"closed #7"});
 }
 
+TEST_CASE("git_pr: what nobody asks for is known after a restart too") {
+  World world;
+  world.by_webhook().options.events = {"merged"};
+  world.start();
+  const auto opened = world.forge.change(7, "opened");
+  CHECK(world.post(opened) == std::pair(200, json{{"unwanted", true}}));
+  world.end();
+  world.start();
+  CHECK(world.post(opened) == std::pair(200, json{{"unchanged", true}}));
+}
+
+TEST_CASE("git_pr: one that was closed long before the forge was first asked is no new one when it comes back") {
+  World world;
+  for (int number = 1; number <= 130; ++number) world.forge.change(number, "closed", {{"state", "closed"}});
+  world.by_webhook().by_polling().start();
+  world.until_asked();
+  world.forge.change(1, "reopened", {{"state", "open"}});
+  CHECK(world.told(1) == Lines{"reopened #1"});
+  world.forge.trouble(500);
+  world.asked_again();
+  CHECK(world.post(world.forge.change(2, "reopened", {{"state", "open"}})).first == 202);
+  CHECK(world.told() == Lines{"reopened #2"});
+}
+
+TEST_CASE("git_pr: one that was made between the two first questions is told") {
+  World world;
+  world.forge.change(1, "opened");
+  world.forge.hold();
+  world.forge.amend(1, {{"title", "Count all"}});
+  world.by_polling().start();
+  REQUIRE(eventually([&] { return world.forge.held() == 1; }));
+  world.forge.change(2, "opened");
+  world.forge.let_go();
+  CHECK(world.told(1) == Lines{"opened #2"});
+}
+
+TEST_CASE("git_pr: names that differ in their case are one") {
+  World world;
+  world.forge.change(1, "opened");
+  world.by_webhook().by_polling().start();
+  world.until_asked();
+  auto told = world.forge.change(1, "edited", {{"title", "Count all"}});
+  CHECK(world.told(1) == Lines{"edited #1"});
+  for (auto* repository : {&told["repository"], &told["pull_request"]["base"]["repo"]}) (*repository)["full_name"] = "HARBOUR/gulls";
+  CHECK(world.post(told) == std::pair(200, json{{"unchanged", true}}));
+}
+
 TEST_CASE("git_pr: a webhook that is refused for now is told when it comes again, with the same key") {
   World world;
   world.by_webhook().start();
@@ -361,6 +439,27 @@ TEST_CASE("git_pr: of two states of one second the forge says which is the newer
   CHECK(world.told() == Lines{"edited #1"});
 }
 
+TEST_CASE("git_pr: a webhook that comes while the forge is asked, of the same second: it is asked once more") {
+  World world;
+  world.forge.change(1, "opened");
+  world.by_webhook().by_polling().start();
+  world.until_asked();
+  world.forge.hold();
+  auto webhook = world.forge.change(1, "edited", {{"title", "Count all"}});
+  REQUIRE(eventually([&] { return world.forge.held() == 1; }));
+  webhook["pull_request"]["title"] = "Count a few";
+  bool webhook_is_newer = false;
+  SUBCASE("the webhook is older") {}
+  SUBCASE("the webhook is newer") { webhook_is_newer = true; }
+  if (webhook_is_newer) world.forge.amend(1, {{"title", "Count a few"}});
+  CHECK(world.post(webhook).first == 202);
+  CHECK(world.told() == Lines{"edited #1"});
+  world.forge.let_go();
+  if (!webhook_is_newer) CHECK(world.told(1) == Lines{"edited #1"});
+  world.asked_again();
+  CHECK(world.told().empty());
+}
+
 TEST_CASE("git_pr: what changed while hark was away is told once at its next start") {
   World world;
   world.forge.change(1, "opened");
@@ -423,4 +522,26 @@ TEST_CASE("git_pr: a forge that refuses, or is no forge, is said so with what to
   world.forge.trouble(0);
   world.until_asked();
   CHECK(world.at_host(&RecordingHost::recoveries) == 1);
+}
+
+TEST_CASE("git_pr: a forge that wants a pause gets it") {
+  World world;
+  world.forge.trouble(429, 1);
+  world.by_polling().start();
+  REQUIRE(eventually([&] { return world.forge.asked() == 2; }));
+  const auto times = world.forge.asked_at();
+  CHECK(times[1] - times[0] >= 1s);
+  CHECK(world.at_host(&RecordingHost::degradations).front().cure.find("a pause of 1s") != std::string::npos);
+}
+
+TEST_CASE("git_pr: a request that cannot be taken keeps the source in trouble until it can") {
+  World world;
+  world.forge.change(1, "opened", {{"title", 7}});
+  world.by_polling().start();
+  world.until_asked(1);
+  CHECK(world.at_host(&RecordingHost::degradations).front().message.find("could not be taken, the first: ") != std::string::npos);
+  world.asked_again();
+  CHECK(world.at_host(&RecordingHost::recoveries) == 0);
+  world.forge.change(1, "edited", {{"title", "Count all"}});
+  REQUIRE(eventually([&] { return world.at_host(&RecordingHost::recoveries) == 1; }));
 }

@@ -49,6 +49,7 @@ struct Reader final : RemoteReader {
 struct Bench : GitBench {
   Reader reader;
   Workers workers{"network", 2};
+  Duration interval = 10ms;
 
   Bench() {
     folder.git(".", "init -q -b main work");
@@ -60,7 +61,7 @@ struct Bench : GitBench {
 
   std::string url() const { return "file://" + (folder / "bare").string(); }
   void start(WantedRefs wanted = {}, std::string repository = {}) {
-    source = make_git_remote({"remote", repository.empty() ? url() : repository, {}, std::move(wanted), 10ms}, loop, clock, workers, reader, host.marks);
+    source = make_git_remote({"remote", repository.empty() ? url() : repository, {}, std::move(wanted), interval}, loop, clock, workers, reader, host.marks);
     REQUIRE(source->start(host));
   }
   // Two questions later, of which at least one began after now.
@@ -131,6 +132,28 @@ TEST_CASE("git_push, remote: a refused event is offered again with the same key"
   bench.next();
   REQUIRE(bench.host.offered.size() == 2);
   CHECK(bench.host.offered[0].dedupe_key == bench.host.offered[1].dedupe_key);
+}
+
+TEST_CASE("git_push, remote: neither a refused event nor the rest of many waits for the next interval") {
+  Bench bench;
+  bench.interval = 1h;
+  bench.start();
+  bench.until([&] { return bench.reader.asked == 1 && !bench.host.marks.marks_of("remote")->empty(); });
+  bench.source.reset();
+  SUBCASE("refused") {
+    bench.folder.commit("work", "b", "two");
+    bench.folder.git("work", "push -q origin main");
+    bench.host.refusals_left = 1;
+    bench.start();
+    CHECK(bench.next()["branch"] == "main");
+  }
+  SUBCASE("many") {
+    bench.folder.shell("bare", "for i in $(seq 300); do echo \"create refs/heads/many-$i HEAD\"; done | git update-ref --stdin");
+    bench.start();
+    std::set<std::string> told;
+    for (int i = 0; i < 300; ++i) told.insert(bench.next()["branch"].get<std::string>());
+    CHECK(told.size() == 300);
+  }
 }
 
 TEST_CASE("git_push, remote: while it cannot be asked the source says so, and tells what moved meanwhile") {
