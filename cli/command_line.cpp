@@ -329,7 +329,9 @@ std::vector<const CLI::App*> subcommands_of(const CLI::App& app) { return app.ge
 
 std::string listed(const std::vector<const CLI::App*>& commands) {
   std::string names;
-  for (const auto* command : commands) names += (names.empty() ? "" : ", ") + command->get_name();
+  for (const auto* command : commands) {
+    if (!command->get_group().empty()) names += (names.empty() ? "" : ", ") + command->get_name();  // what only hark itself calls has none
+  }
   return names;
 }
 

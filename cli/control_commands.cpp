@@ -71,7 +71,7 @@ void print_status(const json& status, WallTime now) {
   }
   if (!rows.empty()) {
     output::print_line("");
-    output::print_table({{"SOURCE"}, {"TYPE"}, {"STATE", true}, {"EVENTS", true}, {"NOTE"}}, rows);
+    output::print_table({{"SOURCE"}, {"TYPE"}, {"STATE", true}, {"EVENTS", true}, {"NOTE", false, 0, output::Overflow::wrap}}, rows);
   }
   rows.clear();
   for (const auto& handler : status["handlers"]) {
@@ -84,7 +84,7 @@ void print_status(const json& status, WallTime now) {
   }
   if (!rows.empty()) {
     output::print_line("");
-    output::print_table({{"HANDLER"}, {"RUNNING", true}, {"WAITING", true}, {"LAST RUN", true}, {"RESULT", true}, {""}}, rows);
+    output::print_table({{"HANDLER"}, {"RUNNING", true}, {"WAITING", true}, {"LAST RUN", true}, {"RESULT", true}, {"", false, 0, output::Overflow::wrap}}, rows);
   }
   if (status["queue"]["waiting"].get<std::int64_t>() > 0) output::print_line("\nwhat waits: `hark history --filter state:queued`; why: `hark explain RUN`");
 }
@@ -186,7 +186,10 @@ int trigger_command(const TriggerCommand& command) {
   if (command.wait) ::signal(SIGINT, say_that_it_goes_on);
   json answer;
   const auto target = "/api/handlers/" + command.handler + "/trigger" + (command.wait ? "?wait=true" : "");
-  if (const auto ended = ask_daemon_json(command.common, "POST", target, *payload, command.wait ? Duration(kUntilItEnds) : Duration(kPatience), answer)) return *ended;
+  if (const auto ended = ask_daemon_json(command.common, "POST", target, *payload, command.wait ? Duration(kUntilItEnds) : Duration(kPatience), answer)) {
+    if (command.wait && *ended == exit_code::kUnreachable) output::complain("where it ended meanwhile the event may be taken all the same: `hark history --events` says");
+    return *ended;
+  }
   if (command.common.json) {
     output::print_json(answer);
   } else if (command.wait) {

@@ -1,6 +1,10 @@
+#include <fcntl.h>
 #include <unistd.h>
 
 #include <algorithm>
+#include <cerrno>
+#include <cstdlib>
+#include <filesystem>
 #include <optional>
 
 #include "cli/background.h"
@@ -11,6 +15,8 @@
 #include "core/nearest.h"
 #include "daemon/daemon.h"
 #include "daemon/places.h"
+#include "platform/descriptor.h"
+#include "platform/errno_text.h"
 #include "platform/file_system.h"
 
 namespace hark {
@@ -56,6 +62,18 @@ ConfigOutcome load_again(const ConfigRequest& request, const DaemonCommand& comm
 
 class PidFile {
  public:
+  // Before anything begins, while there is somebody to be told.
+  static Status can_be_written(const std::string& path) {
+    const auto folder = std::filesystem::absolute(path).parent_path();
+    std::error_code error;
+    if (!std::filesystem::is_directory(folder, error)) return Error{"--pid-file: there is no folder " + folder.string(), "make it"};
+    auto probe = (folder / ".hark-pid.XXXXXX").string();
+    const Descriptor made(mkostemp(probe.data(), O_CLOEXEC));
+    if (!made) return Error{"--pid-file: no file can be made in " + folder.string() + ": " + errno_text(errno), "name another folder"};
+    unlink(probe.c_str());
+    return {};
+  }
+
   Status write(const std::string& path) {
     RealFileSystem files;
     auto written = files.replace(path, std::to_string(getpid()) + "\n");
@@ -95,6 +113,10 @@ int daemon_command(const DaemonCommand& command) {
 
   if (!command.pid_file.empty() && !is_free(settings, "--pid-file", std::filesystem::absolute(command.pid_file).lexically_normal())) {
     return exit_code::kUsage;
+  }
+  if (const auto writable = command.pid_file.empty() ? Status() : PidFile::can_be_written(command.pid_file); !writable) {
+    output::complain(writable.error());
+    return exit_code::kFailed;
   }
   std::optional<Background> background;
   if (command.background) {

@@ -61,7 +61,7 @@ void print_events(const json& events, WallTime now, const ShownId& shown_id) {
                     {event.value("subject", std::string{})},
                     outcome_of(explained)});
   }
-  output::print_table({{"EVENT", true}, {"TIME", true}, {"SOURCE"}, {"TYPE", false, 1}, {"SUBJECT", false, 2}, {"RUNS"}}, rows);
+  output::print_table({{"EVENT", true}, {"WHEN", true}, {"SOURCE"}, {"TYPE", false, 1}, {"SUBJECT", false, 2}, {"RUNS"}}, rows);
 }
 
 }  // namespace

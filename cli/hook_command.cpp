@@ -53,9 +53,10 @@ int install_hook_command(const HookCommand& command) {
   std::error_code failure;
   const auto program = std::filesystem::read_symlink("/proc/self/exe", failure);
   return each_repository(command, [&](const std::filesystem::path& repository) -> Result<std::string> {
-    const auto file = install_hook({repository, program, socket});
-    if (!file) return file.error();
-    return "wrote " + file->string() + ": each push is handed to the daemon at " + socket.string();
+    const auto hook = install_hook({repository, program, socket});
+    if (!hook) return hook.error();
+    if (hook->was_there) return hook->file.string() + " calls hark already";
+    return "wrote " + hook->file.string() + ": each push is handed to the daemon at " + socket.string();
   });
 }
 
@@ -75,6 +76,7 @@ int receive_hook_command(const HookCommand& command) {
     output::complain(body.error());
     return exit_code::kOk;
   }
+  if (body->empty()) return exit_code::kOk;  // nothing moved
   HttpCall call;
   call.unix_socket = command.common.socket;
   call.method = "POST";
@@ -83,7 +85,7 @@ int receive_hook_command(const HookCommand& command) {
   call.content_type = "application/json";
   call.timeout = kHookPatience;
   if (access(call.unix_socket.c_str(), W_OK) != 0) {
-    output::complain(errno == EACCES ? "the daemon's socket is not open to this user; the daemon finds the push by itself" : "the daemon is away, and tells of this push when it starts");
+    output::complain(errno == EACCES ? "the daemon's socket is not open to this user; the daemon finds the push by itself" : "the daemon is away; when it starts it tells where the branches stand then");
     return exit_code::kOk;
   }
   const auto answer = RealHttpClient().call(call, {});

@@ -21,6 +21,8 @@ namespace {
 constexpr std::size_t kGap = 2;
 constexpr std::size_t kReadable = 16;  // a column is not cut below this while there is another that can be spared
 constexpr std::size_t kNarrowest = 8;  // nor below this at all
+constexpr std::size_t kSentence = 40;  // what people read as sentences is not squeezed into less
+constexpr std::size_t kBelow = 4;      // how far it is indented below its row instead
 
 bool wants_colour() {
   const auto* no_colour = std::getenv("NO_COLOR");
@@ -91,6 +93,12 @@ bool narrow(std::vector<std::size_t>& widths, const std::vector<Column>& head, s
   return true;
 }
 
+// Whether the last column, of sentences, has too little room beside the others.
+bool goes_below(const std::vector<std::size_t>& widths, const std::vector<Column>& head, std::size_t most) {
+  if (head.size() == 1 || head.back().overflow == Overflow::end || total(widths) <= most) return false;
+  return total(widths) - widths.back() + kSentence > most;
+}
+
 // The widths that fit in `most`, as near as can be. A width of 0: the column is left out.
 std::vector<std::size_t> fitted(std::vector<std::size_t> widths, const std::vector<Column>& head, std::size_t most) {
   while (true) {
@@ -134,7 +142,10 @@ void print_table(const std::vector<Column>& head, const std::vector<std::vector<
       widths[i] = std::max(widths[i], width(row[i].text));
     }
   }
-  if (is_terminal()) widths = fitted(std::move(widths), head, terminal_width());
+  const auto most = terminal_width();
+  const bool below = is_terminal() && goes_below(widths, head, most);
+  if (below) widths.back() = 0;
+  if (is_terminal()) widths = fitted(std::move(widths), head, most);
   const auto print_row = [&](const auto& row, auto text_of, auto paint) {
     std::string line;
     std::size_t indent = 0;
@@ -157,9 +168,17 @@ void print_table(const std::vector<Column>& head, const std::vector<std::vector<
     print_line(line);
     for (const auto& more : rest) print_line(std::string(indent, ' ') + paint(row.back(), more));
   };
+  const auto print_below = [&](const Cell& cell) {
+    if (cell.text.empty()) return;
+    const auto room = std::max(most, kBelow + kNarrowest) - kBelow;
+    for (const auto& line : head.back().overflow == Overflow::wrap ? wrapped(cell.text, room) : std::vector{cut(cell.text, room, head.back().overflow)}) {
+      print_line(std::string(kBelow, ' ') + painted(line, cell.colour));
+    }
+  };
   print_row(head, [](const Column& column) { return column.title; }, [](const Column&, const std::string& text) { return painted(text, Colour::grey); });
   for (const auto& row : clean) {
     print_row(row, [](const Cell& cell) { return cell.text; }, [](const Cell& cell, const std::string& text) { return painted(text, cell.colour); });
+    if (below) print_below(row.back());
   }
 }
 

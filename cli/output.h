@@ -20,7 +20,8 @@ struct Cell {
   Colour colour = Colour::none;
 };
 
-// What becomes of a text that is too long for its column: its end is left out, or its middle, or it goes on in the next line.
+// What becomes of a text that is too long for its column: its end is left out, or its middle, or it goes on in the next line. Of the last
+// two are sentences: in the last column they stand below their row where there is too little room beside it.
 enum class Overflow { end, middle, wrap };
 
 struct Column {

@@ -40,6 +40,13 @@ void print_attempt(const json& attempt) {
   output::print_line(line);
 }
 
+// The error of one that goes on is that of its attempt before.
+std::string of_now_or_before(const json& run) {
+  const auto error = run.value("error", std::string{});
+  const auto state = run["state"].get<std::string>();
+  return error.empty() || (state != "running" && state != "queued") ? error : "the attempt before: " + error;
+}
+
 }  // namespace
 
 std::string dead_letter_note(const json& run) {
@@ -60,7 +67,7 @@ void print_runs(const json& runs, WallTime now, const ShownId& shown_id) {
                     {state, output::colour_of_state(state)},
                     {duration_text(run)},
                     {run["event"]["source"].get<std::string>()},
-                    {run.value("error", std::string{})}});
+                    {of_now_or_before(run)}});
   }
   output::print_table({{"RUN", true}, {"WHEN", true}, {"HANDLER"}, {"STATE", true}, {"TOOK", true, 1}, {"SOURCE", false, 2}, {"ERROR", false, 0, output::Overflow::middle}}, rows);
 }
@@ -72,7 +79,7 @@ void print_run(const json& run) {
                      (run.value("attempt", 1) > 1 ? "  attempt " + std::to_string(run["attempt"].get<int>()) : ""));
   output::print_line("  event " + run["event"]["id"].get<std::string>() + " (" + output::printable(run["event"]["type"].get<std::string>()) + " from '" +
                      output::printable(run["event"]["source"].get<std::string>()) + "')");
-  if (run.contains("error")) output::print_line("  " + output::printable(run["error"].get<std::string>()));
+  if (run.contains("error")) output::print_line("  " + output::printable(of_now_or_before(run)));
   if (state == "queued") output::print_line("  waits: `hark explain " + run["id"].get<std::string>() + "` says for what");
   if (const auto note = dead_letter_note(run); !note.empty()) output::print_line("  " + note);
   for (const auto& attempt : run.value("attempts", json::array())) print_attempt(attempt);

@@ -181,13 +181,19 @@ class ElementParser {
       return fail(range_end,
                   quoted(element_.text) + " means only " + std::to_string(from) + ": the step is larger than the range " +
                       range_text(from, to),
-                  "write " + std::to_string(from) + " if that is meant");
+                  "write " + std::to_string(from) + " if that is meant" + every(step));
     }
     for (int i = from; i <= to; i += step) values.set(static_cast<std::size_t>(is_weekday() && i == 7 ? 0 : i));
     return {};
   }
 
  private:
+  // What a step beyond the range may have been meant for.
+  std::string every(int step) const {
+    const auto unit = field_.name.substr(0, 1);
+    const bool is_time = field_.name == "second" || field_.name == "minute" || field_.name == "hour";
+    return is_time && element_.text.starts_with('*') ? ", or @every " + std::to_string(step) + std::string(unit) : "";
+  }
   bool is_weekday() const { return field_.name == kWeekday.name; }
   bool take(char c) {
     if (at_ == element_.text.size() || element_.text[at_] != c) return false;

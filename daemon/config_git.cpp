@@ -79,7 +79,13 @@ std::string wrong_with_url(const std::string& url) {
   if (user.find(':') != user.npos || (scheme.starts_with("http") && !user.empty())) {
     return "an address without a user or password, which belong into `username` and `token`: they would be shown with every event";
   }
-  if (begin == url.npos || scheme == "file") return {};
+  if (begin == url.npos) {
+    const auto colon = url.find(':');
+    const auto at = url.rfind('@', colon);
+    const bool whole = colon > (at == url.npos ? 0 : at + 1) && at != 0 && colon + 1 < url.size();
+    return whole ? "" : "an address like USER@HOST:PATH";
+  }
+  if (scheme == "file") return url.starts_with("file:///") ? "" : "an address like file:///PATH, whose path is absolute";
   const auto rest = url.substr(begin + 3 + (user.empty() ? 0 : user.size() + 1));
   const auto parts = parse_http_url("http://" + rest);
   if (!parts) return "an address like " + scheme + "://HOST/PATH: " + parts.error().message;
@@ -161,7 +167,7 @@ std::set<std::string> read_actions(TableReader& reader) {
   reader.show_texts("events", nodes, reader.any("events"));
   if (reader.any("events")->is(ConfigNode::Kind::array) && reader.any("events")->items.empty()) reader.fail(*reader.any("events"), "events", "expected at least one of " + list);
   for (const ConfigNode* node : nodes) {
-    if (std::find(known.begin(), known.end(), node->text) == known.end()) reader.fail(*node, "events", "expected " + list + ", found " + shown(*node) + suggestion(node->text, known));
+    if (std::find(known.begin(), known.end(), node->text) == known.end()) reader.fail(*node, "events", "expected an action, found " + shown(*node) + suggestion(node->text, known));
     events.insert(node->text);
   }
   return events;

@@ -200,6 +200,7 @@ class Daemon {
     }
     if (engine_.draining()) {
       exit_code_ = 128 + signal;
+      say("info", std::string(signal == SIGINT ? "SIGINT" : "SIGTERM") + " again: what runs is ended; it runs again at the next start");
       return engine_.drain({}, [this] { close(); });  // ends what runs; it goes on at the next start
     }
     stop(signal == SIGINT ? "SIGINT" : "SIGTERM");
@@ -265,6 +266,7 @@ class Daemon {
 
 Result<int> run_daemon(const Settings& settings, const DaemonOptions& options) {
   block_signals(kSignals);  // before the first thread
+  if (auto prepared = prepare_state_folder(settings); !prepared) return prepared.error();
   auto lock = LockFile::take(lock_path(settings));
   if (!lock) return lock.error();
   const SystemClock clock;

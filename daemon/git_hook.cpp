@@ -22,6 +22,8 @@ namespace fs = std::filesystem;
 
 constexpr std::string_view kOurs = "# Written by `hark hook install`";
 
+constexpr std::string_view kCall = " hook receive --socket ";
+
 // For a shell, as one word whatever is in it.
 std::string quoted(const std::string& text) {
   std::string out = "'";
@@ -29,7 +31,7 @@ std::string quoted(const std::string& text) {
   return out + "'";
 }
 
-std::string command(const GitHook& hook) { return quoted(hook.program.string()) + " hook receive --socket " + quoted(hook.socket.string()); }
+std::string command(const GitHook& hook) { return quoted(hook.program.string()) + std::string(kCall) + quoted(hook.socket.string()); }
 
 std::string script(const GitHook& hook) {
   return "#!/bin/sh\n" + std::string(kOurs) +
@@ -42,6 +44,7 @@ struct Found {
   fs::path file;
   bool is_there = false;
   bool is_ours = false;
+  bool calls_us = false;  // ours, or somebody's who added our line
 };
 
 Result<Found> find_hook(const fs::path& repository) {
@@ -60,15 +63,17 @@ Result<Found> find_hook(const fs::path& repository) {
   if (!text) return text.error();
   found.is_there = text->has_value();
   found.is_ours = found.is_there && (*text)->find(kOurs) != std::string::npos;
+  found.calls_us = found.is_there && (*text)->find(kCall) != std::string::npos;
   return found;
 }
 
 }  // namespace
 
-Result<fs::path> install_hook(const GitHook& hook) {
+Result<InstalledHook> install_hook(const GitHook& hook) {
   const auto found = find_hook(hook.repository);
   if (!found) return found.error();
   if (found->is_there && !found->is_ours) {
+    if (found->calls_us) return InstalledHook{found->file, true};
     return Error{"there is a hook of somebody else's: " + found->file.string(), "add this line to it, where standard input was not read yet: " + command(hook) + " || true"};
   }
   std::error_code failure;
@@ -77,7 +82,7 @@ Result<fs::path> install_hook(const GitHook& hook) {
   if (auto written = files.replace(found->file, script(hook)); !written) return written.error();
   // Whoever may write there may run it; who pushes need not be who installed it.
   if (chmod(found->file.c_str(), 0755) != 0) return Error{"hook " + found->file.string() + " cannot be made executable", "chmod 755 " + found->file.string()};
-  return found->file;
+  return InstalledHook{found->file, false};
 }
 
 Result<fs::path> uninstall_hook(const fs::path& repository) {
@@ -99,6 +104,7 @@ Result<std::string> pushes_json(const std::string& lines, const fs::path& git_fo
     if (!(words >> before >> after >> ref)) return Error{"expected lines of BEFORE AFTER REF on standard input, as git gives them to a post-receive hook", {}};
     moves.push_back({{"ref", ref}, {"before", before}, {"after", after}});
   }
+  if (moves.empty()) return std::string();
   std::error_code failure;
   auto folder = fs::canonical(git_folder, failure);
   if (failure) return Error{"no git folder at " + git_folder.string(), "git sets $GIT_DIR for its hooks"};

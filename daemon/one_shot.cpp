@@ -110,6 +110,7 @@ Result<OneShotOutcome> run_event(const Settings& configured, OneShotRequest requ
 
   SystemClock clock;
   RealFileSystem files;
+  if (auto prepared = prepare_state_folder(settings); !prepared) return prepared.error();
   auto journal = open_journal(settings.journal_file);
   if (!journal) return journal.error();
   LastRun last_run;

@@ -51,6 +51,15 @@ Status prepare_socket_folder(const std::filesystem::path& socket) {
   return Error{"no place for the control socket: " + made.error().message, cure + "or set XDG_RUNTIME_DIR, or a shorter journal_file"};
 }
 
+Status prepare_state_folder(const Settings& settings) {
+  const auto folder = settings.journal_file.parent_path();
+  std::error_code error;
+  const bool is_new = !std::filesystem::exists(folder, error);
+  if (auto made = make_private_folder(folder); !made) return made;
+  if (!is_new || !folder.filename().string().starts_with('.')) return {};
+  return RealFileSystem().replace(folder / ".gitignore", "*\n");
+}
+
 std::filesystem::path lock_path(const Settings& settings) { return settings.journal_file.string() + ".lock"; }
 std::filesystem::path output_folder(const Settings& settings) { return settings.journal_file.parent_path() / "runs"; }
 

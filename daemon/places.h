@@ -13,6 +13,8 @@ namespace hark {
 // "hark.sock" beside the journal; in the runtime directory, under a name made of the journal's path, where that would be too long
 // for a Unix socket (107 bytes).
 std::filesystem::path socket_path(const std::filesystem::path& journal_file);
+// The folder of the journal, private, made where it is not there; one that hark makes itself (".hark") is none of a repository's files.
+Status prepare_state_folder(const Settings& settings);
 std::filesystem::path lock_path(const Settings& settings);
 std::filesystem::path output_folder(const Settings& settings);  // large outputs of runs
 std::filesystem::path remotes_folder(const Settings& settings);  // large answers of remote repositories, while they are read

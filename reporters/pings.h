@@ -33,9 +33,14 @@ class Pings {
   void operator()(const lifecycle::Any& event);
 
  private:
-  void send(const std::string& handler, const std::string& url);
+  struct Ping {
+    std::string url;
+    std::string of;  // for an error: "the start of run ID"; the URL is as good as a password
+  };
+
+  void send(const std::string& handler, Ping ping);
   void call_those_of(const std::string& handler);
-  void call(const std::string& handler, const std::string& url);
+  void call(const std::string& handler, const Ping& ping);
   bool pause(Duration time);  // false: there is no time left
 
   HttpClient& client_;
@@ -45,7 +50,7 @@ class Pings {
   std::stop_source stop_;
   std::mutex mutex_;
   std::condition_variable_any done_;
-  std::map<std::string, std::deque<std::string>> waiting_;  // by handler that a thread is at; guarded by mutex_
+  std::map<std::string, std::deque<Ping>> waiting_;  // by handler that a thread is at; guarded by mutex_
   std::size_t open_ = 0;                                    // guarded by mutex_
   Workers threads_{"hark-pings", limits::kPingThreads};
 };

@@ -1,7 +1,10 @@
 #include "sources/file_watcher.h"
 
+#include <sys/stat.h>
+
 #include <algorithm>
 #include <filesystem>
+#include <optional>
 #include <system_error>
 #include <utility>
 
@@ -34,6 +37,16 @@ std::string below(const fs::path& root, const fs::path& path) {
   return relative(fs::weakly_canonical(root, ignored), fs::weakly_canonical(path, ignored));
 }
 
+// Of the nearest folder that is there.
+std::optional<dev_t> device_above(fs::path path) {
+  struct stat found {};
+  while (stat(path.c_str(), &found) != 0) {
+    if (!path.has_relative_path()) return std::nullopt;
+    path = path.parent_path();
+  }
+  return found.st_dev;
+}
+
 class FileWatcher final : public Source {
  public:
   FileWatcher(FileWatcherOptions options, FileWatcherParts parts) : options_(std::move(options)), parts_(parts) {
@@ -63,7 +76,8 @@ class FileWatcher final : public Source {
   // Kept over stop and start, so that what changes between the two is noticed; unless the tree is to be watched another way by then.
   std::unique_ptr<Source> watcher_;
   WatchPlan::Way way_ = WatchPlan::Way::notified;
-  SourceHost* host_ = nullptr;  // null: stopped
+  std::optional<dev_t> missing_on_;  // while `path` is not there: the file system that it would be made on
+  SourceHost* host_ = nullptr;       // null: stopped
   std::unique_ptr<MountWatch> mount_watch_;
   std::vector<Mount> mounts_;
 };
@@ -92,7 +106,13 @@ void FileWatcher::on_mounts() {
 Status FileWatcher::begin(SourceHost& host) {
   mounts_ = mounts();
   auto planned = plan();
-  if (!planned && !watcher_) return planned.error();
+  if (!planned && !watcher_) {
+    std::error_code error;
+    if (fs::status(options_.path, error).type() == fs::file_type::not_found) missing_on_ = device_above(options_.path);
+    return planned.error();
+  }
+  // What was mounted since may be as old as it likes.
+  if (planned) planned->is_new = missing_on_ && device_above(options_.path) == std::exchange(missing_on_, std::nullopt);
   if (planned && (!watcher_ || planned->way != way_)) {
     way_ = planned->way;
     const auto make = way_ == WatchPlan::Way::polled ? make_polled_watcher : make_notified_watcher;

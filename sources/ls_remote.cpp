@@ -107,13 +107,13 @@ class Asked {
   std::string cure_;
 };
 
-std::string cure_of(int code) {
+std::string cure_of(int code, const std::string& url) {
   switch (code) {
     case GIT_ECERTIFICATE:
       return "see that its certificate, or its line in ~/.ssh/known_hosts, is right; authorities of your own come with SSL_CERT_FILE";
     case GIT_EAUTH: return "see that `token`, `username` or the ssh key is right and may read the repository";
     case GIT_ENOTFOUND: return "see that there is such a repository, and that who asks may read it";
-    default: return "git ls-remote there says more";
+    default: return "see that `repository` is right; git ls-remote " + printable(url, limits::kShownValue) + " says more";
   }
 }
 
@@ -156,7 +156,7 @@ Result<RemoteRefs> ls_remote(const std::string& url, const RemoteCredentials& cr
   if (error == 0) error = git_remote_ls(&heads, &count, remote.get());
   if (error != 0) {
     if (!asked.cure().empty()) return Error{"it does not let us in", asked.cure()};
-    return Error{printable(libgit2_error(), limits::kStepError), cure_of(error)};
+    return Error{printable(libgit2_error(), limits::kStepError), cure_of(error, url)};
   }
   RemoteRefs refs;
   for (std::size_t i = 0; i < count; ++i) {

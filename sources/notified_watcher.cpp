@@ -133,13 +133,15 @@ Status NotifiedWatcher::take_up() {
   if (taken_up_) return {};
   if (!options_.catch_up) {
     taken_up_ = true;
+    if (plan_.is_new) tree_.know();
     return forget_known_files(marks_, options_.name);
   }
   const auto loaded = load_known_files(marks_, options_.name, plan_.tree, tree_.tree().snapshot());
   if (!loaded) return loaded.error();
   tree_.tree().looks_at_all = true;
-  if (*loaded) tree_.know();
-  begins_ = !*loaded;
+  if (!*loaded && plan_.is_new) keep_known_files(marks_, options_.name, plan_.tree, tree_.tree().snapshot());  // nothing yet
+  if (*loaded || plan_.is_new) tree_.know();
+  begins_ = !*loaded && !plan_.is_new;
   taken_up_ = true;
   return {};
 }

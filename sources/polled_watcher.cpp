@@ -82,10 +82,12 @@ Status PolledWatcher::take_up() {
   if (options_.catch_up) {
     const auto loaded = load_known_files(parts_.marks, options_.name, plan_.tree, tree_->snapshot());
     if (!loaded) return loaded.error();
+    if (!*loaded && plan_.is_new) keep_known_files(parts_.marks, options_.name, plan_.tree, tree_->snapshot());  // nothing yet
     known_ = *loaded;
   } else if (auto done = forget_known_files(parts_.marks, options_.name); !done) {
     return done;
   }
+  known_ = known_ || plan_.is_new;
   taken_up_ = true;
   return {};
 }

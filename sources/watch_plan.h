@@ -17,6 +17,7 @@ struct WatchPlan {
   Way way = Way::notified;
   std::string root;  // absolute
   FileSelection selection;
+  bool is_new = false;       // it was not there when it was looked for first: all that it holds came since
   std::string tree;          // says which files these are: what is known of others is of no use (known_files.h)
   Duration look_through{};   // polled: the pause between two; notified: the same besides, 0: none
   std::string shared;        // the type of the file system that asks for it: "nfs4", "overlay"; empty: the user does

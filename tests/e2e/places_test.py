@@ -19,6 +19,25 @@ def mode(path):
     return stat.S_IMODE(path.stat().st_mode)
 
 
+class State(TestCase):
+    def test_its_own_folder_is_none_of_a_repositorys_files_and_another_is_left_as_it_is(self):
+        project = self.project(HANDLER)
+        project.git("init", "-q")
+        project.hark("event", "--type", "manual", "--handler", "h")
+        self.assertEqual(project.git("status", "--short"), "?? hark.toml")
+        shutil.rmtree(project.path / ".hark")
+        (project.path / ".hark").mkdir(mode=0o700)
+        self.daemon(project).stop()
+        self.assertFalse((project.path / ".hark/.gitignore").exists())
+
+    def test_a_pid_file_that_cannot_be_written_is_said_before_anything_begins(self):
+        project = self.project(HANDLER)
+        for place, said in (("nowhere/pid", "there is no folder"), ("/proc/pid", "no file can be made in /proc")):
+            for how in ((), ("-b",)):
+                self.assertIn(said, project.hark("daemon", *how, "--pid-file", place, status=1).stderr)
+        self.assertEqual(sorted(path.name for path in project.path.iterdir()), ["hark.toml"])
+
+
 class Background(TestCase):
     def begin(self, project, *arguments):
         done = project.hark("daemon", "-b", *arguments)

@@ -28,6 +28,7 @@ struct World {
   template <class T>
   void tell(const char* handler) {
     Run run;
+    run.id = "42";
     run.handler = handler;
     (*pings)(T{std::make_shared<const Run>(run)});
   }
@@ -73,7 +74,7 @@ TEST_CASE("pings: one that fails is tried again, and then somebody is told") {
   for (int i = 0; i < 3; ++i) world.http.answer(500);
   world.tell<lifecycle::RunComplete>("backup");
   REQUIRE(eventually([&] { return world.failed() == 1; }));
-  CHECK(world.failures[0].find("backup: a ping failed: the answer was 500") == 0);
+  CHECK(world.failures[0].find("backup: the ping of the success of run 42 failed: the answer was 500") == 0);
   CHECK(world.urls().size() == 6);
 
   world.http.answer(404);  // would be the same again

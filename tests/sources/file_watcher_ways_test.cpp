@@ -129,6 +129,47 @@ TEST_CASE("watcher ways: what is mounted over a part of the tree is another tree
   CHECK(watching.news().back() == "create first");
 }
 
+TEST_CASE("watcher ways: what is made where nothing was when it was looked for first is new") {
+  Watching watching;
+  watching.options.path = watching / "late";
+  SUBCASE("a folder") {}
+  SUBCASE("with its files known") { watching.options.catch_up = true; }
+  SUBCASE("polled") { watching.options.backend = Backend::poll; }
+  SUBCASE("polled, with its files known") {
+    watching.options.backend = Backend::poll;
+    watching.options.catch_up = true;
+  }
+  REQUIRE_FALSE(watching.start().ok());
+  fs::create_directories(watching / "late/sub");
+  write(watching / "late/sub/first");
+  REQUIRE(watching.start().ok());
+  CHECK(watching.until([&] { return watching.told("create sub/first"); }));
+  CHECK(watching.told() == Lines{"create sub/first"});
+}
+
+TEST_CASE("watcher ways: a file that was not there when it was looked for first is new, what is mounted there is not") {
+  Watching watching;
+  watching.options.path = watching / "late/one";
+  REQUIRE_FALSE(watching.start().ok());
+  SUBCASE("a file") {
+    fs::create_directory(watching / "late");
+    write(watching / "late/one");
+    REQUIRE(watching.start().ok());
+    CHECK(watching.until([&] { return watching.told("create one"); }));
+  }
+  SUBCASE("a file system") {
+    fs::create_directory(watching / "late");
+    if (!mounted("tmpfs", watching / "late", "")) return;
+    const Mounted mount(watching / "late");
+    fs::create_directory(watching / "late/one");
+    write(watching / "late/one/old");
+    REQUIRE(watching.start().ok());
+    write(watching / "late/one/new");
+    CHECK(watching.until([&] { return watching.told("create new"); }));
+    CHECK(watching.told() == Lines{"create new"});
+  }
+}
+
 TEST_CASE("watcher ways: overlay is looked through besides, so that what came from below is told as well") {
   Watching watching;
   for (const auto* name : {"lower", "upper", "work"}) fs::create_directory(watching.folder / name);
