@@ -418,12 +418,34 @@ def starts_floor_under_load():
 
 # Schedules.
 
-def lateness(loaded):
-    """(p50, max) of microseconds from a second's begin to the first instruction of what a schedule starts."""
+@contextlib.contextmanager
+def stamps_in(at):
     import socket
-    with folder() as at, contextlib.closing(socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)) as stamps:
+    with contextlib.closing(socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)) as stamps:
         stamps.bind(str(at / "stamp"))
         stamps.settimeout(10)
+        yield stamps
+
+
+def late_by(stamps):
+    """(p50, max) of microseconds from a second's begin to each stamp."""
+    late = []
+    for _ in range(15):
+        stamp = int.from_bytes(stamps.recv(8), "little")
+        real = stamp + time.time_ns() - time.monotonic_ns()
+        late.append(real % 1_000_000_000 / 1000)
+    late = late[2:]
+    return statistics.median(late), max(late)
+
+
+def lateness_floor():
+    with folder() as at, stamps_in(at) as stamps, running(program("slot_floor"), program("stamp"), at / "stamp"):
+        return late_by(stamps)
+
+
+def lateness(loaded):
+    """Of what a schedule starts."""
+    with folder() as at, stamps_in(at) as stamps:
         daemon = Hark(at, f"""
 webhook_port = 0
 [[sources]]
@@ -448,16 +470,11 @@ run = "true"
             if loaded:
                 port = daemon.status()["listener"]["port"]
                 flood = subprocess.Popen([program("http_load"), str(port), "/hook", "X-Signature", SECRET, "64", "60"], stdout=subprocess.DEVNULL, start_new_session=True)
-            late = []
-            for _ in range(15):
-                stamp = int.from_bytes(stamps.recv(8), "little")
-                real = stamp + time.time_ns() - time.monotonic_ns()
-                late.append(real % 1_000_000_000 / 1000)
+            late = late_by(stamps)
             if flood:
                 flood.kill()
                 flood.wait()
-            late = late[2:]
-            return statistics.median(late), max(late)
+            return late
         finally:
             daemon.stop()
 
@@ -593,8 +610,11 @@ if "schedules" in only:
     for line in subprocess.run([program("cron_next")], check=True, capture_output=True, text=True).stdout.splitlines():
         nanoseconds, expression = line.split(" ", 1)
         print_row(f"the next fire of {expression}", nanoseconds, "ns", "")
-    for name, loaded in (("a second's begin to first instruction", False), ("… while 64 connections post", True)):
-        figures = [lateness(loaded) for _ in range(options.rounds)]
+    figures = {"a second's begin to first instruction": [], "… while 64 connections post": [], "floor: sleep, posix_spawn": []}
+    for _ in range(options.rounds):
+        for found, measure in zip(figures.values(), (lambda: lateness(False), lambda: lateness(True), lateness_floor)):
+            found.append(measure())
+    for name, figures in figures.items():
         print_row(name, f"{statistics.median(f[0] for f in figures):.0f}", "µs p50", f"  at the most {max(f[1] for f in figures):.0f} µs")
     ready, resident, descriptors, used = many_schedules()
     print_row("10,000 schedules: start to ready", f"{ready:.2f}", "s", f"   {resident:.0f} MB resident, {descriptors} descriptors, {used * 1000:.0f} ms of CPU in 20 s")

@@ -283,6 +283,9 @@ inline constexpr std::size_t kWallTimersPerTurn = 100;
 // Slots of one schedule that wait because the sink refused them. The schedule is not asked for more until there is room; what
 // passes meanwhile is a missed slot.
 inline constexpr std::size_t kSlotsWaiting = 1000;
+// A slot is offered so long ahead, and its run waits for its moment where nothing but the start of a process is left to do: longer than a
+// busy loop and the journal take.
+inline constexpr auto kSlotAhead = 40ms;
 // Slots that one catch-up may offer, whatever the configuration says, and how far missed ones are counted: bounds a start after years.
 inline constexpr int kCatchUpSlots = 10'000;
 inline constexpr int kMissedCounted = 1000;

@@ -1,8 +1,23 @@
 #include "executor/pool_runner.h"
 
+#include <thread>
 #include <utility>
 
+#include "core/limits.h"
+#include "platform/clock.h"
+
 namespace hark {
+namespace {
+
+// A schedule is a little ahead of its slot, so that what it starts is on time.
+void wait_until_it_happens(const Event& event, Run& run, const Clock& clock) {
+  const auto ahead = event.time - clock.now().wall;
+  if (ahead <= Duration::zero() || ahead > limits::kSlotAhead) return;
+  std::this_thread::sleep_for(ahead);
+  run.started = clock.now().wall;
+}
+
+}  // namespace
 
 PoolRunner::PoolRunner(Loop& loop, std::size_t threads, PipelineTools tools, RunReports reports)
     : loop_(loop), tools_(std::move(tools)), shared_(std::make_shared<Shared>()), workers_("hark-run", threads) {
@@ -47,6 +62,7 @@ void PoolRunner::start(Assignment assignment) {
       reported = index + 1;
       shared->report(loop, shared, [reports = &shared->reports, run = assignment.run, index, step] { reports->step_finished(run, index, step); });
     };
+    if (context.event) wait_until_it_happens(*context.event, context.run, tools.clock);
     auto run = run_pipeline(*assignment.handler, context, tools);
     shared->report(loop, shared, [reports = &shared->reports, reported, run = std::move(run)] {
       for (auto index = reported; index < run.steps.size(); ++index) reports->step_finished(run, index, run.steps[index]);

@@ -53,9 +53,10 @@ class Schedule::Running : public std::enable_shared_from_this<Running> {
         retry_timer_(std::move(retry_timer)),
         boot_(std::move(boot)) {}
 
-  void wake_at(WallTime when) { wall_timer_->at(when, guarded(&Running::wake)); }
+  void wake_at(WallTime when) { wall_timer_->at(when - limits::kSlotAhead, guarded(&Running::wake)); }
   void offer_at_once() {
-    waiting_.push_back({clock_.now().wall, 0});
+    const auto now = clock_.now().wall;
+    waiting_.push_back({now, now, 0});
     retry_timer_->at(clock_.now().steady, guarded(&Running::offer_next));
   }
 
@@ -88,7 +89,7 @@ class Schedule::Running : public std::enable_shared_from_this<Running> {
 void Schedule::Running::wake() {
   is_full_ = waiting_.size() >= limits::kSlotsWaiting;
   if (is_full_) return;
-  const auto due = state_.due(clock_.now().wall);
+  const auto due = state_.due(clock_.now().wall + limits::kSlotAhead);
   waiting_.insert(waiting_.end(), due.slots.begin(), due.slots.end());
   if (due.wake) wake_at(*due.wake);
   if (!offering_) offer_next();
@@ -124,7 +125,7 @@ Event Schedule::Running::event_of(const ScheduleSlot& slot) const {
   event.type = "schedule";
   event.source = options_.name;
   event.subject = to_rfc3339(slot.time);
-  event.time = clock_.now().wall;
+  event.time = std::max(clock_.now().wall, slot.due);  // its run begins no sooner
   event.data = Payload(nlohmann::json{
       {"schedule", options_.name}, {"cron", options_.cron}, {"slot", to_rfc3339(slot.time, zone_)}, {"missed", slot.missed}});
   event.dedupe_key = "schedule/" + options_.name + "/" + (boot_.empty() ? event.subject : "boot/" + boot_);

@@ -1,7 +1,8 @@
 // Source `schedule`: offers one event a slot of a cron expression.
 //
 // Type "schedule". data = {"schedule": name, "cron": expression, "slot": the planned time (RFC 3339 with the zone's offset),
-// "missed": n}. Subject: the slot in UTC. Time: when it was offered. dedupe_key "schedule/<name>/<slot in UTC>", so that no
+// "missed": n}. Subject: the slot in UTC. Offered limits::kSlotAhead before it, so that what it starts is
+// on time. Time: the slot with its jitter, or when it was offered, whichever is later. dedupe_key "schedule/<name>/<slot in UTC>", so that no
 // restart, clock jump or second start fires a slot twice.
 //
 // Slots are offered in order, one at a time: a slot the sink refuses is offered again after 1 s, then twice that, up to 60 s, and

@@ -34,7 +34,7 @@ ScheduleState::Due ScheduleState::due(WallTime now) {
   Due due;
   if (until > settled_) {
     for (const auto slot : chosen_slots(until)) {
-      due.slots.push_back({slot, count_missed(slot)});
+      due.slots.push_back({slot, slot + jitter_, count_missed(slot)});
       last_offered_ = slot;
     }
     settled_ = until;

@@ -24,6 +24,7 @@ namespace hark {
 
 struct ScheduleSlot {
   WallTime time;   // as planned, without the jitter
+  WallTime due;    // with it
   int missed = 0;  // passed over since the slot offered before this one; counted up to limits::kMissedCounted
 };
 

@@ -480,6 +480,20 @@ run = "echo {last_run}"
         self.assertEqual(len(slots), len(set(slots)))
 
 
+    def test_nothing_starts_before_its_slot(self):
+        daemon = self.daemon(self.project("""
+[[sources]]
+type = "schedule"
+cron = "* * * * * *"
+handler = "show"
+[handlers.show]
+run = "date +%s.%N; date -d {payload.slot} +%s"
+"""))
+        for _ in range(3):
+            began, slot = daemon.project.run_output(daemon.wait_run("show")["run"]).split()
+            self.assertGreaterEqual(float(began), int(slot))
+
+
 class OnlySome(TestCase):
     def test_sources_of_the_flag_run_and_a_misspelt_one_is_refused(self):
         project = self.project("""

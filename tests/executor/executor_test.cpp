@@ -127,6 +127,33 @@ TEST_CASE("executor: a run without its handler fails with the reason") {
   CHECK(world.queue.slots().running() == 0);
 }
 
+TEST_CASE("pool runner: what a schedule offered a little ahead begins at its slot, what is far ahead at once") {
+  test::TemporaryFolder folder;
+  Loop loop;
+  SystemClock clock;
+  test::FakeProcesses processes;
+  test::FakeHttpClient http;
+  std::optional<Run> ended;
+  RunReports reports;
+  reports.step_finished = [](const Run&, std::size_t, const StepResult&) {};
+  reports.finished = [&](const Run& run) { ended = run; };
+  PoolRunner runner(loop, 1, PipelineTools{processes, http, clock, folder.path()}, reports);
+  const auto begins = [&](Duration ahead) {
+    Event event;
+    event.time = clock.now().wall + std::chrono::duration_cast<std::chrono::microseconds>(ahead);
+    Assignment assignment;
+    assignment.handler = std::make_shared<Handler>();
+    assignment.event = std::make_shared<const Event>(event);
+    ended.reset();
+    runner.start(std::move(assignment));
+    for (int tries = 0; !ended && tries < 600; ++tries) loop.run_once(100ms);
+    REQUIRE((ended && ended->started));
+    return *ended->started >= event.time;
+  };
+  CHECK(begins(limits::kSlotAhead - 1ms));
+  CHECK_FALSE(begins(1h));
+}
+
 TEST_CASE("pool runner: a pipeline runs on a worker and reports its steps, then its end, on the loop") {
   test::TemporaryFolder folder;
   Loop loop;
