@@ -1,12 +1,11 @@
-"""Remote repositories over each of git's ways: its own HTTP backend behind TLS, its own daemon, sshd."""
+"""Remote repositories over each of git's ways: its own HTTP backend behind TLS, its own daemon, ssh."""
 
 import base64
 import contextlib
-import getpass
 import http.server
 import os
 import pathlib
-import shutil
+import shlex
 import socket
 import sqlite3
 import ssl
@@ -17,7 +16,10 @@ import unittest
 
 from support import TestCase
 
-SSHD = os.environ.get("HARK_SSHD") or shutil.which("sshd", path=os.environ.get("PATH", "") + ":/usr/sbin")
+try:
+    import paramiko
+except ImportError:
+    paramiko = None
 
 
 def free_port():
@@ -58,6 +60,56 @@ class Backend(http.server.BaseHTTPRequestHandler):
 
 
 ANY_OWNER = {"GIT_CONFIG_COUNT": "1", "GIT_CONFIG_KEY_0": "safe.directory", "GIT_CONFIG_VALUE_0": "*"}
+
+
+@contextlib.contextmanager
+def ssh_server(host, client):
+    """Lets the owner of one key in, to run `git upload-pack`; answers its port. An sshd would want a user of its own on the machine."""
+    key = paramiko.Ed25519Key.from_private_key_file(str(client))
+
+    class Door(paramiko.ServerInterface):
+        def get_allowed_auths(self, _):
+            return "publickey"
+
+        def check_auth_publickey(self, _, offered):
+            return paramiko.AUTH_SUCCESSFUL if offered == key else paramiko.AUTH_FAILED
+
+        def check_channel_request(self, *_):
+            return paramiko.OPEN_SUCCEEDED
+
+        def check_channel_exec_request(self, channel, command):
+            threading.Thread(target=serve, args=(channel, shlex.split(command.decode()))).start()
+            return True
+
+    def serve(channel, words):
+        with subprocess.Popen(["git", words[0].removeprefix("git-"), words[1]], stdin=subprocess.PIPE, stdout=subprocess.PIPE, env={**os.environ, **ANY_OWNER}) as git:
+            def ask():
+                with git.stdin:
+                    while part := channel.recv(4096):
+                        git.stdin.write(part)
+                        git.stdin.flush()
+            threading.Thread(target=ask).start()
+            while part := git.stdout.read1():
+                channel.sendall(part)
+            channel.shutdown_write()
+            channel.send_exit_status(git.wait())
+            channel.close()
+
+    def let_in(connection):
+        transport = paramiko.Transport(connection)
+        transport.daemon = True
+        transport.add_server_key(paramiko.Ed25519Key.from_private_key_file(str(host)))
+        with contextlib.suppress(paramiko.SSHException, EOFError):  # who asks may go at any time
+            transport.start_server(server=Door())
+
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        def listen():
+            with contextlib.suppress(OSError):  # the test is over
+                while True:
+                    let_in(listener.accept()[0])
+        threading.Thread(target=listen, daemon=True).start()
+        yield listener.getsockname()[1]
+        listener.shutdown(socket.SHUT_RDWR)
 
 
 class Remote(TestCase):
@@ -175,52 +227,33 @@ run = ["echo", "{payload.ref} {payload.after}"]
                 self.assertEqual(daemon.stop(), 0)  # within its deadline, which is shorter than the question's
                 self.assertEqual(connection.recv(1), b"")  # who asked is gone too
 
-    @unittest.skipUnless(SSHD, "no sshd here")
+    @unittest.skipUnless(paramiko, "no paramiko here")
     def test_ssh_with_a_key_and_with_an_agent(self):
         folder = pathlib.Path(self.folder) / "ssh"
         home = folder / "home"
         (home / ".ssh").mkdir(parents=True, mode=0o700)
-        port = free_port()
         for name in ("host", "client"):
             subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", str(folder / name)], check=True)
-        shutil.copy(folder / "client.pub", folder / "authorized_keys")
-        (folder / "sshd_config").write_text(f"""Port {port}
-ListenAddress 127.0.0.1
-HostKey {folder}/host
-AuthorizedKeysFile {folder}/authorized_keys
-PidFile none
-StrictModes no
-PasswordAuthentication no
-PermitRootLogin yes
-SetEnv {" ".join(f"{name}={value}" for name, value in ANY_OWNER.items())}
-""")
-        os.makedirs("/run/sshd", exist_ok=True)
-        with subprocess.Popen([SSHD, "-D", "-e", "-f", str(folder / "sshd_config")], stderr=subprocess.PIPE, text=True) as server:
-            try:
-                while "listening" not in server.stderr.readline():
-                    self.assertIsNone(server.poll())
-                threading.Thread(target=server.stderr.read, daemon=True).start()
-                url = f"ssh://{getpass.getuser()}@127.0.0.1:{port}{self.work.path}/served/x.git"
-                key, at_home = f'ssh_key = "{folder}/client"\n', {"HOME": str(home)}
-                self.assertIn("known_hosts", self.refused(url, key, env=at_home)["cure"])  # nobody vouches for the server yet
-                host = (folder / "host.pub").read_text().split()
-                (home / ".ssh/known_hosts").write_text(f"[127.0.0.1]:{port} {host[0]} {host[1]}\n")
-                self.check(url, key, env=at_home).stop()
+        with ssh_server(folder / "host", folder / "client") as port:
+            url = f"ssh://git@127.0.0.1:{port}{self.work.path}/served/x.git"
+            key, at_home = f'ssh_key = "{folder}/client"\n', {"HOME": str(home)}
+            self.assertIn("known_hosts", self.refused(url, key, env=at_home)["cure"])  # nobody vouches for the server yet
+            host = (folder / "host.pub").read_text().split()
+            (home / ".ssh/known_hosts").write_text(f"[127.0.0.1]:{port} {host[0]} {host[1]}\n")
+            self.check(url, key, env=at_home).stop()
 
-                agent = folder / "agent"
-                with subprocess.Popen(["ssh-agent", "-D", "-a", str(agent)], stdout=subprocess.DEVNULL) as process:
-                    try:
-                        while not agent.exists():
-                            self.assertIsNone(process.poll())
-                            time.sleep(0.01)
-                        environment = {**at_home, "SSH_AUTH_SOCK": str(agent)}
-                        self.assertIn("does not let us in", self.refused(url, env=environment)["reason"])
-                        subprocess.run(["ssh-add", "-q", str(folder / "client")], check=True, env={**os.environ, **environment})
-                        self.check(url, message="three", env=environment)
-                    finally:
-                        process.terminate()
-            finally:
-                server.terminate()
+            agent = folder / "agent"
+            with subprocess.Popen(["ssh-agent", "-D", "-a", str(agent)], stdout=subprocess.DEVNULL) as process:
+                try:
+                    while not agent.exists():
+                        self.assertIsNone(process.poll())
+                        time.sleep(0.01)
+                    environment = {**at_home, "SSH_AUTH_SOCK": str(agent)}
+                    self.assertIn("does not let us in", self.refused(url, env=environment)["reason"])
+                    subprocess.run(["ssh-add", "-q", str(folder / "client")], check=True, env={**os.environ, **environment})
+                    self.check(url, message="three", env=environment)
+                finally:
+                    process.terminate()
 
 
 if __name__ == "__main__":
