@@ -54,6 +54,10 @@ inline constexpr std::size_t kStepJson = 16 * 1024 * 1024;
 // An http step's response is held in memory whole; beyond this it is an error. Larger things are fetched by a command.
 inline constexpr std::size_t kHttpStepResponse = 16 * 1024 * 1024;
 
+// A file step reads a file whole into memory, and lists no more files than this.
+inline constexpr std::size_t kFileStep = 16 * 1024 * 1024;
+inline constexpr std::size_t kFilesFound = 100'000;
+
 // Handlers, steps and sources a configuration may hold: far beyond use, small enough that no loop over them is felt. Sources may be
 // many: a schedule for each of a host's customers, a line each of somebody's crontabs.
 inline constexpr std::size_t kSources = 10'000;

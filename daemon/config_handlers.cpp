@@ -20,12 +20,11 @@ bool is_word(std::string_view text, std::string_view further) {
 
 // A step's keys of the contract, not of this version.
 void refuse_later_step_keys(TableReader& reader) {
-  reader.not_yet({"prompt", "provider", "system", "tool", "action", "publish", "topic", "data", "wait", "where", "recipe",
-                  "content", "since", "message", "model"});
+  reader.not_yet({"prompt", "provider", "system", "publish", "topic", "data", "wait", "where", "recipe", "since", "message", "model"});
 }
 
-bool has_later_step_kind(const TableReader& reader) {
-  return reader.has("prompt") || reader.has("tool") || reader.has("publish") || reader.has("wait") || reader.has("recipe");
+bool has_step_kind(const TableReader& reader) {
+  return reader.has("run") || reader.has("http") || reader.has("tool") || reader.has("prompt") || reader.has("publish") || reader.has("wait") || reader.has("recipe");
 }
 
 class HandlerReader {
@@ -43,7 +42,7 @@ class HandlerReader {
     // Their own tables follow the handler's, so that what is shown is TOML; hence the limits first.
     const bool several = reader_.has("steps");
     if (several) {
-      for (const char* key : {"run", "http", "if"}) {
+      for (const char* key : {"run", "http", "tool", "action", "path", "content", "if"}) {
         reader_.allow(key);
         if (reader_.has(key)) reader_.fail_key(key, "stands beside `steps`; expected it within a step, or no `steps`");
       }
@@ -63,8 +62,8 @@ class HandlerReader {
   void single_step() {
     StepOptions step;
     step.name = "step1";
-    if (!reader_.has("run") && !reader_.has("http") && !has_later_step_kind(reader_)) {
-      reader_.fail_table("needs something to do: `run`, `http` or `steps`");
+    if (!has_step_kind(reader_)) {
+      reader_.fail_table("needs something to do: `run`, `http`, `tool` or `steps`");
     }
     read_step_kind(reader_, {}, step);
     handler_.steps.push_back(std::move(step));
@@ -132,11 +131,10 @@ class HandlerReader {
     const std::string heading = "[[handlers." + toml_key(handler_.name) + ".steps]]";
     TableReader reader(table, item_path(reader_.path() + ".steps", table, index), heading, context_.report);
     refuse_later_step_keys(reader);
-    reader.not_yet({"path"});
     StepOptions step;
     step.name = step_name(reader, index, earlier);
-    if (!reader.has("run") && !reader.has("http") && !has_later_step_kind(reader)) {
-      reader.fail_table("needs something to do: `run` or `http`");
+    if (!has_step_kind(reader)) {
+      reader.fail_table("needs something to do: `run`, `http` or `tool`");
     }
     read_step_kind(reader, earlier, step);
     read_retry(reader, step.retry);

@@ -1,11 +1,14 @@
 #include <algorithm>
+#include <array>
 #include <cmath>
 
+#include "core/glob.h"
 #include "core/limits.h"
 #include "daemon/config_mapping.h"
 #include "daemon/config_show.h"
 #include "handlers/names.h"
 #include "handlers/pipeline.h"
+#include "platform/confined_folder.h"
 
 namespace hark {
 namespace {
@@ -150,6 +153,46 @@ void read_http(TableReader& outer, const ConfigNode& table, const Names& earlier
   reader.finish();
 }
 
+// As far as it is the same for every event.
+void check_file_path(TableReader& reader, const ConfigNode& at, const FileStepOptions& file) {
+  const bool pattern = file.action == FileStepOptions::Action::glob;
+  const auto text = file.path.render([](std::string_view) { return nullptr; });
+  const auto glob = Glob::parse(pattern ? text : "*");
+  const auto path = pattern ? Status() : check_confined_path(text);
+  if (!glob || !path) reader.fail(at, "path", (glob ? path.error() : glob.error()).text());
+}
+
+Template read_template(TableReader& reader, std::string_view key, const Names& earlier) {
+  const ConfigNode* node = reader.text(key);
+  if (node == nullptr) return {};
+  reader.show_text(key, *node);
+  auto text = Template::parse(node->text);
+  check_template(reader, *node, key, text, earlier);
+  return text;
+}
+
+void read_file_tool(TableReader& reader, const Names& earlier, FileStepOptions& file) {
+  using Action = FileStepOptions::Action;
+  if (!reader.has("action")) reader.fail_table("tool = \"file\" needs `action`: read, write, append or glob");
+  const auto action = reader.choice("action", {"read", "write", "append", "glob"}, "");
+  file.action = action == "write" ? Action::write : action == "append" ? Action::append : action == "glob" ? Action::glob : Action::read;
+  if (!reader.has("path")) reader.fail_table("tool = \"file\" needs `path`, relative to the handler's `working_directory`");
+  file.path = read_template(reader, "path", earlier);
+  if (const ConfigNode* path = reader.any("path"); path != nullptr && path->is(Kind::string) && file.path.constant()) check_file_path(reader, *path, file);
+  const bool writes = file.action == Action::write || file.action == Action::append;
+  if (writes && !reader.has("content")) reader.fail_table("action = " + toml_string(action) + " needs `content`");
+  file.content = read_template(reader, "content", earlier);
+  reader.warn_if_idle("content", !writes, "nothing is written");
+}
+
+void read_tool(TableReader& reader, const Names& earlier, StepOptions& step) {
+  const auto tool = reader.choice("tool", {"file"}, "", {"git", "forge", "slack"});
+  if (tool != "file") return;  // reported
+  FileStepOptions file;
+  read_file_tool(reader, earlier, file);
+  step.kind = std::move(file);
+}
+
 void read_condition(TableReader& reader, const Names& earlier, StepOptions& step) {
   const ConfigNode* node = reader.text("if");
   if (node == nullptr) return;
@@ -181,9 +224,16 @@ void check_template(TableReader& reader, const ConfigNode& at, std::string_view 
 }
 
 void read_step_kind(TableReader& reader, const Names& earlier, StepOptions& step) {
-  reader.allow("run");
-  reader.allow("http");
-  if (reader.has("run") && reader.has("http")) reader.fail_key("http", "stands beside `run`; expected one of them in a step");
+  constexpr std::array kKinds = {"run", "http", "tool"};
+  const char* first = nullptr;
+  for (const char* kind : kKinds) {
+    reader.allow(kind);
+    if (first != nullptr && reader.has(kind)) reader.fail_key(kind, "stands beside `" + std::string(first) + "`; expected one of them in a step");
+    if (first == nullptr && reader.has(kind)) first = kind;
+  }
+  if (!reader.has("tool")) {
+    for (const char* key : {"action", "path", "content"}) reader.belongs(key, "a step with `tool`");
+  }
   if (reader.has("run")) {
     RunStepOptions run;
     read_command(reader, earlier, run);
@@ -192,6 +242,8 @@ void read_step_kind(TableReader& reader, const Names& earlier, StepOptions& step
     HttpStepOptions http;
     read_http(reader, *table, earlier, http);
     step.kind = std::move(http);
+  } else if (reader.has("tool")) {
+    read_tool(reader, earlier, step);
   }
   read_condition(reader, earlier, step);
 }

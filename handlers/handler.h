@@ -35,6 +35,14 @@ struct HttpStepOptions {
   friend bool operator==(const HttpStepOptions&, const HttpStepOptions&) = default;
 };
 
+// A file of the handler's folder, which no path leads out of.
+struct FileStepOptions {
+  enum class Action { read, write, append, glob } action = Action::read;
+  Template path;     // glob: the pattern
+  Template content;  // write, append
+  friend bool operator==(const FileStepOptions&, const FileStepOptions&) = default;
+};
+
 // Another attempt after one that failed. Empty lists: what is worth another one as a rule (handlers/retry.h).
 struct Retry {
   int attempts = 1;
@@ -68,7 +76,7 @@ struct BreakerOptions {
 
 struct StepOptions {
   std::string name;                                         // unique within the handler
-  std::variant<RunStepOptions, HttpStepOptions> kind;
+  std::variant<RunStepOptions, HttpStepOptions, FileStepOptions> kind;
   std::optional<Duration> timeout;                          // of one attempt
   Retry retry;
   Filter condition;                                         // `if`: not met: skipped

@@ -12,6 +12,7 @@
 #include "handlers/retry.h"
 #include "handlers/scope.h"
 #include "handlers/steps/attempt.h"
+#include "handlers/steps/file.h"
 #include "handlers/steps/http.h"
 #include "handlers/steps/run.h"
 #include "platform/clock.h"
@@ -29,8 +30,7 @@ bool wait(Duration pause, std::stop_token stop) {
 }
 
 StepResult attempt_step(const StepCall& call) {
-  if (const auto* run = std::get_if<RunStepOptions>(&call.step.kind)) return attempt_run(*run, call);
-  return attempt_http(std::get<HttpStepOptions>(call.step.kind), call);
+  return std::visit([&](const auto& options) { return attempt(options, call); }, call.step.kind);
 }
 
 // The last line that says something: what programs write before they give up. Where there was more than is held, the last one is
@@ -187,37 +187,9 @@ class Pipeline {
   std::optional<SteadyTime> deadline_;
 };
 
-std::string shown_call(const HttpCall& call) {
-  std::string text = call.method + " " + call.url;
-  if (!call.content_type.empty()) text += "\nContent-Type: " + call.content_type;
-  for (const auto& [name, value] : call.headers.entries()) text += "\n" + name + ": " + value;
-  if (!call.body.empty()) text += "\n\n" + call.body;
-  return text;
-}
-
 bool looks_at_steps(const Filter& filter) {
   const auto fields = filter.fields();
   return std::any_of(fields.begin(), fields.end(), [](const std::string& field) { return field.starts_with("steps."); });
-}
-
-void render_run(const RunStepOptions& options, Scope& scope, RenderedStep& shown) {
-  shown.kind = "run";
-  auto command = render_command(options, scope);
-  if (!command) {
-    shown.error = command.error().text();
-    return;
-  }
-  shown.text = options.shell ? command->argv.back() : shown_argv(command->argv);
-  shown.values = std::move(command->values);
-}
-
-void render_http(const HttpStepOptions& options, Scope& scope, RenderedStep& shown) {
-  shown.kind = "http";
-  const auto call = render_call(options, scope);
-  if (call)
-    shown.text = shown_call(*call);
-  else
-    shown.error = call.error().text();
 }
 
 }  // namespace
@@ -241,10 +213,7 @@ std::vector<RenderedStep> render_pipeline(const Handler& handler, const RunConte
       const auto verdict = step.condition.evaluate([&](std::string_view field) { return scope.field(field); });
       if (!verdict.matches) shown.skipped = "if: " + verdict.why;
     }
-    if (const auto* run = std::get_if<RunStepOptions>(&step.kind))
-      render_run(*run, scope, shown);
-    else
-      render_http(std::get<HttpStepOptions>(step.kind), scope, shown);
+    std::visit([&](const auto& options) { render(options, scope, shown); }, step.kind);
     rendered.push_back(std::move(shown));
   }
   return rendered;

@@ -1,5 +1,10 @@
 #include "handlers/steps/attempt.h"
 
+#include <utility>
+
+#include "core/limits.h"
+#include "platform/output_file.h"
+
 namespace hark {
 
 StepResult failed_for_good(const Error& error) {
@@ -8,6 +13,16 @@ StepResult failed_for_good(const Error& error) {
   result.error = error.text();
   result.for_good = true;
   return result;
+}
+
+void keep_output(std::string whole, const StepCall& call, StepResult& result) {
+  result.output_bytes = whole.size();
+  if (whole.size() > limits::kOutputInMemory) {
+    auto file = OutputFile::create(call.scope.output_stem(call.step.name) + ".out");
+    if (file && file->write(whole)) result.output_file = file->path();
+    whole.resize(limits::kOutputInMemory);
+  }
+  result.output = std::move(whole);
 }
 
 std::string idempotency_key(const Handler& handler, const StepOptions& step, const RunContext& context) {

@@ -1,5 +1,5 @@
-// One attempt of one step: what it is given. Each kind of step is a pair of functions: one that renders (also for a dry run), one
-// that acts and returns what the attempt left: state, exit code, outputs, error (none yet for timed_out and cancelled); the rest of
+// One attempt of one step: what it is given. Each kind of step is a pair of functions in a file of its own: render() shows it for a dry run,
+// attempt() acts and returns what the attempt left: state, exit code, outputs, error (none yet for timed_out and cancelled); the rest of
 // the StepResult is the pipeline's.
 #pragma once
 
@@ -24,6 +24,9 @@ struct StepCall {
 
 // A step that could not even be put together: no attempt will do better.
 StepResult failed_for_good(const Error& error);
+
+// What a step says as a command's output: the first bytes with the run, the whole in a file where that is not all.
+void keep_output(std::string whole, const StepCall& call, StepResult& result);
 
 // Stays the same over all attempts of a step, and over all runs of an event through a handler.
 std::string idempotency_key(const Handler& handler, const StepOptions& step, const RunContext& context);

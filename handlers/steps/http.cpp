@@ -10,7 +10,6 @@
 #include "handlers/names.h"
 #include "platform/clock.h"
 #include "platform/http_url.h"
-#include "platform/output_file.h"
 
 namespace hark {
 namespace {
@@ -100,15 +99,12 @@ std::string expectation(const HttpStepOptions& options) {
   return out;
 }
 
-// The body like a command's output: the first bytes with the run, the whole in a file where that is not all.
-void keep_body(std::string body, const StepCall& call, StepResult& result) {
-  result.output_bytes = body.size();
-  if (body.size() > limits::kOutputInMemory) {
-    auto file = OutputFile::create(call.scope.output_stem(call.step.name) + ".out");
-    if (file && file->write(body)) result.output_file = file->path();
-    body.resize(limits::kOutputInMemory);
-  }
-  result.output = std::move(body);
+std::string shown_call(const HttpCall& call) {
+  std::string text = call.method + " " + call.url;
+  if (!call.content_type.empty()) text += "\nContent-Type: " + call.content_type;
+  for (const auto& [name, value] : call.headers.entries()) text += "\n" + name + ": " + value;
+  if (!call.body.empty()) text += "\n\n" + call.body;
+  return text;
 }
 
 StepState state_of_failure(const StepCall& call) {
@@ -138,7 +134,17 @@ Result<HttpCall> render_call(const HttpStepOptions& options, Scope& scope) {
   return call;
 }
 
-StepResult attempt_http(const HttpStepOptions& options, const StepCall& call) {
+void render(const HttpStepOptions& options, Scope& scope, RenderedStep& shown) {
+  shown.kind = "http";
+  const auto call = render_call(options, scope);
+  if (call) {
+    shown.text = shown_call(*call);
+  } else {
+    shown.error = call.error().text();
+  }
+}
+
+StepResult attempt(const HttpStepOptions& options, const StepCall& call) {
   auto request = render_call(options, call.scope);
   if (!request) return failed_for_good(request.error());
   add_unless_there(request->headers, "Idempotency-Key", idempotency_key(call.handler, call.step, call.context));
@@ -155,7 +161,7 @@ StepResult attempt_http(const HttpStepOptions& options, const StepCall& call) {
     return result;
   }
   result.exit_code = answer->status;
-  keep_body(std::move(answer->body), call, result);
+  keep_output(std::move(answer->body), call, result);
   if (!is_expected(options, answer->status)) {
     result.state = StepState::failed;
     result.error = "status " + std::to_string(answer->status) + ", wanted " + expectation(options);

@@ -16,6 +16,7 @@ namespace hark {
 // `json` a string that is one template keeps its value's type, and is null where there is none.
 Result<HttpCall> render_call(const HttpStepOptions& options, Scope& scope);
 
-StepResult attempt_http(const HttpStepOptions& options, const StepCall& call);
+void render(const HttpStepOptions& options, Scope& scope, RenderedStep& shown);
+StepResult attempt(const HttpStepOptions& options, const StepCall& call);
 
 }  // namespace hark

@@ -95,7 +95,18 @@ Result<RenderedCommand> render_command(const RunStepOptions& options, Scope& sco
   return rendered;
 }
 
-StepResult attempt_run(const RunStepOptions& options, const StepCall& call) {
+void render(const RunStepOptions& options, Scope& scope, RenderedStep& shown) {
+  shown.kind = "run";
+  auto command = render_command(options, scope);
+  if (!command) {
+    shown.error = command.error().text();
+    return;
+  }
+  shown.text = options.shell ? command->argv.back() : shown_argv(command->argv);
+  shown.values = std::move(command->values);
+}
+
+StepResult attempt(const RunStepOptions& options, const StepCall& call) {
   auto rendered = render_command(options, call.scope);
   if (!rendered) return failed_for_good(rendered.error());
   Command command;

@@ -13,7 +13,8 @@ struct RenderedCommand {
 };
 Result<RenderedCommand> render_command(const RunStepOptions& options, Scope& scope);
 
-StepResult attempt_run(const RunStepOptions& options, const StepCall& call);
+void render(const RunStepOptions& options, Scope& scope, RenderedStep& shown);
+StepResult attempt(const RunStepOptions& options, const StepCall& call);
 
 // An argv as a person would type it: quoted for a shell where it needs to be.
 std::string shown_argv(const std::vector<std::string>& argv);
