@@ -54,6 +54,9 @@ inline constexpr std::size_t kStepJson = 16 * 1024 * 1024;
 // An http step's response is held in memory whole; beyond this it is an error. Larger things are fetched by a command.
 inline constexpr std::size_t kHttpStepResponse = 16 * 1024 * 1024;
 
+// Redirects that an http step goes after, as browsers do.
+inline constexpr std::int64_t kRedirects = 20;
+
 // A file step reads a file whole into memory, and lists no more files than this.
 inline constexpr std::size_t kFileStep = 16 * 1024 * 1024;
 inline constexpr std::size_t kFilesFound = 100'000;

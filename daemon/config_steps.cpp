@@ -1,6 +1,7 @@
 #include <algorithm>
 #include <array>
 #include <cmath>
+#include <functional>
 
 #include "core/glob.h"
 #include "core/limits.h"
@@ -90,6 +91,39 @@ class JsonReader {
   const Names& earlier_;
 };
 
+// As far as it is the same for every event.
+void check_constant(TableReader& reader, std::string_view key, const Template& text, const std::function<Status(const std::string&)>& check) {
+  const ConfigNode* node = reader.any(key);
+  if (node == nullptr || !node->is(Kind::string) || !text.constant()) return;
+  if (const Status fine = check(text.render([](std::string_view) { return nullptr; })); !fine) reader.fail(*node, key, fine.error().text());
+}
+
+Status check_glob(const std::string& pattern) {
+  const auto glob = Glob::parse(pattern);
+  return glob ? Status() : glob.error();
+}
+
+Template read_template(TableReader& reader, std::string_view key, const Names& earlier) {
+  const ConfigNode* node = reader.text(key);
+  if (node == nullptr) return {};
+  reader.show_text(key, *node);
+  auto text = Template::parse(node->text);
+  check_template(reader, *node, key, text, earlier);
+  return text;
+}
+
+Status check_confined_path_text(const std::string& path) { return check_confined_path(path); }
+
+std::optional<Template> read_path(TableReader& reader, std::string_view key, const Names& earlier) {
+  if (!reader.has(key)) {
+    reader.allow(key);
+    return std::nullopt;
+  }
+  auto path = read_template(reader, key, earlier);
+  check_constant(reader, key, path, check_confined_path_text);
+  return path;
+}
+
 void read_url(TableReader& reader, const Names& earlier, HttpStepOptions& http) {
   const ConfigNode* url = reader.text("url");
   if (url == nullptr) {
@@ -133,42 +167,53 @@ void read_headers(TableReader& reader, const Names& earlier, HttpStepOptions& ht
   }
 }
 
+void read_form(TableReader& reader, const Names& earlier, HttpStepOptions& http) {
+  const ConfigNode* table = reader.table("form");
+  if (table == nullptr) return;
+  if (table->entries.size() > limits::kConfigTable) return reader.fail(*table, "form", "more than " + std::to_string(limits::kConfigTable) + " fields");
+  if (table->entries.empty()) reader.fail(*table, "form", "expected at least one field, found an empty table");
+  TableReader fields = reader.within(*table, "form");
+  for (const ConfigEntry& entry : table->entries) http.form.emplace_back(entry.key, read_template(fields, entry.key, earlier));
+}
+
+// How many redirects: true is as many as browsers' users meet.
+int read_follow(TableReader& reader) {
+  const ConfigNode* node = reader.any("follow");
+  if (node == nullptr) return 0;
+  if (!node->is(Kind::boolean)) {
+    const auto follow = reader.integer("follow", 0, limits::kRedirects);
+    if (follow) reader.show("follow", std::to_string(*follow), node);
+    return int(follow.value_or(0));
+  }
+  return reader.boolean("follow", false) ? int(limits::kRedirects) : 0;
+}
+
 void read_http(TableReader& outer, const ConfigNode& table, const Names& earlier, HttpStepOptions& http) {
   TableReader reader = outer.within(table, "http");
-  const bool sends = reader.has("json") || reader.has("body");
-  http.method = reader.choice("method", {"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"}, sends ? "POST" : "GET");
+  constexpr std::array kBodies = {"json", "body", "form", "file"};
+  const char* sent = nullptr;
+  for (const char* body : kBodies) {
+    if (sent != nullptr && reader.has(body)) reader.fail_key(body, "stands beside `" + std::string(sent) + "`; expected one of them");
+    if (sent == nullptr && reader.has(body)) sent = body;
+  }
+  http.method = reader.choice("method", {"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"}, sent != nullptr ? "POST" : "GET");
   read_url(reader, earlier, http);
   read_headers(reader, earlier, http);
   if (const ConfigNode* json = reader.any("json")) {
     reader.show("json", masked_toml(*json, "json"), json);
     http.json = JsonReader(reader, earlier).value(*json);
-    if (reader.has("body")) reader.fail_key("body", "stands beside `json`; expected one of them");
   }
   if (const ConfigNode* body = reader.text("body")) {
     reader.show_text("body", *body);
     http.body = Template::parse(body->text);
     check_template(reader, *body, "body", *http.body, earlier);
   }
+  read_form(reader, earlier, http);
+  http.file = read_path(reader, "file", earlier);
+  http.save = read_path(reader, "save", earlier);
+  http.follow = read_follow(reader);
   http.expect = reader.integers("expect", 100, 599, "a status");
   reader.finish();
-}
-
-// As far as it is the same for every event.
-void check_file_path(TableReader& reader, const ConfigNode& at, const FileStepOptions& file) {
-  const bool pattern = file.action == FileStepOptions::Action::glob;
-  const auto text = file.path.render([](std::string_view) { return nullptr; });
-  const auto glob = Glob::parse(pattern ? text : "*");
-  const auto path = pattern ? Status() : check_confined_path(text);
-  if (!glob || !path) reader.fail(at, "path", (glob ? path.error() : glob.error()).text());
-}
-
-Template read_template(TableReader& reader, std::string_view key, const Names& earlier) {
-  const ConfigNode* node = reader.text(key);
-  if (node == nullptr) return {};
-  reader.show_text(key, *node);
-  auto text = Template::parse(node->text);
-  check_template(reader, *node, key, text, earlier);
-  return text;
 }
 
 void read_file_tool(TableReader& reader, const Names& earlier, FileStepOptions& file) {
@@ -178,7 +223,7 @@ void read_file_tool(TableReader& reader, const Names& earlier, FileStepOptions& 
   file.action = action == "write" ? Action::write : action == "append" ? Action::append : action == "glob" ? Action::glob : Action::read;
   if (!reader.has("path")) reader.fail_table("tool = \"file\" needs `path`, relative to the handler's `working_directory`");
   file.path = read_template(reader, "path", earlier);
-  if (const ConfigNode* path = reader.any("path"); path != nullptr && path->is(Kind::string) && file.path.constant()) check_file_path(reader, *path, file);
+  check_constant(reader, "path", file.path, file.action == Action::glob ? check_glob : check_confined_path_text);
   const bool writes = file.action == Action::write || file.action == Action::append;
   if (writes && !reader.has("content")) reader.fail_table("action = " + toml_string(action) + " needs `content`");
   file.content = read_template(reader, "content", earlier);

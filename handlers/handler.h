@@ -29,8 +29,13 @@ struct HttpStepOptions {
   std::string method = "GET";
   Template url;
   std::vector<std::pair<std::string, Template>> headers;
+  // What is sent: at most one of these.
   std::optional<nlohmann::json> json;    // strings inside are templates, parsed when rendered
   std::optional<Template> body;
+  std::vector<std::pair<std::string, Template>> form;
+  std::optional<Template> file;          // of the handler's folder (platform/confined_folder.h)
+  std::optional<Template> save;          // where the answer's body goes besides, in the same folder
+  int follow = 0;                        // redirects that are gone after
   std::vector<int> expect;               // statuses that are a success; empty: 200 to 299
   friend bool operator==(const HttpStepOptions&, const HttpStepOptions&) = default;
 };

@@ -89,6 +89,58 @@ Result<HttpUrl> parse_http_url(std::string_view url) {
   return parts;
 }
 
+namespace {
+
+// RFC 3986, 5.2.4.
+std::string without_dot_segments(std::string_view path) {
+  std::string out;
+  while (!path.empty()) {
+    const auto end = std::min(path.find('/', 1), path.size());
+    const auto segment = path.substr(0, end);  // "/x"
+    path.remove_prefix(end);
+    if (segment == "/..") out.resize(out.find_last_of('/') == std::string::npos ? 0 : out.find_last_of('/'));
+    const bool dots = segment == "/." || segment == "/..";
+    if (!dots) {
+      out += segment;
+    } else if (path.empty()) {
+      out += '/';
+    }
+  }
+  return out;
+}
+
+}  // namespace
+
+Result<std::string> resolve_url(std::string_view base, std::string_view reference) {
+  const auto scheme_end = base.find("://");
+  if (scheme_end == base.npos) return Error{"the base is no URL", {}};
+  const auto first = reference.find_first_of(":/?#");
+  std::string url;
+  if (first != reference.npos && reference[first] == ':') {
+    url = reference;
+  } else if (reference.starts_with("//")) {
+    url = std::string(base.substr(0, scheme_end + 1)) + std::string(reference);
+  } else {
+    base = base.substr(0, base.find('#'));
+    const auto path_begin = std::min(base.find_first_of("/?", scheme_end + 3), base.size());
+    const auto query_begin = std::min(base.find('?', path_begin), base.size());
+    const auto path = base.substr(path_begin, query_begin - path_begin);
+    url = base.substr(0, path_begin);
+    if (reference.empty() || reference.front() == '#') {
+      url = base;
+    } else if (reference.front() == '?') {
+      url += std::string(path.empty() ? "/" : path) + std::string(reference);
+    } else {
+      const auto query = std::min(reference.find_first_of("?#"), reference.size());
+      auto merged = std::string(reference.substr(0, query));
+      if (reference.front() != '/') merged = (path.empty() ? "/" : std::string(path.substr(0, path.rfind('/') + 1))) + merged;
+      url += without_dot_segments(merged) + std::string(reference.substr(query));
+    }
+  }
+  if (const auto parts = parse_http_url(url); !parts) return parts.error();
+  return url;
+}
+
 std::string percent_encoded(std::string_view text) {
   std::string out;
   for (const char c : text) {

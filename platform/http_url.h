@@ -20,6 +20,10 @@ struct HttpUrl {
 
 Result<HttpUrl> parse_http_url(std::string_view url);
 
+// Where a reference leads that a server at `base` gave (RFC 3986, 5.2; a Location header): an absolute URL. An Error: one of another scheme, or
+// none at all.
+Result<std::string> resolve_url(std::string_view base, std::string_view reference);
+
 // Just "/path?query". False: control characters, which could end the request line.
 bool escape_target(std::string_view raw, std::string& target);
 

@@ -6,8 +6,7 @@
 #include "core/glob.h"
 #include "core/limits.h"
 #include "core/payload.h"
-#include "core/printable.h"
-#include "platform/confined_folder.h"
+#include "handlers/steps/folder_files.h"
 
 namespace hark {
 namespace {
@@ -35,32 +34,21 @@ Result<Rendered> render_file(const FileStepOptions& options, Scope& scope) {
   return rendered;
 }
 
-Result<std::string> read(const ConfinedFolder& folder, const std::string& path) {
-  auto content = folder.read(path, limits::kFileStep);
-  if (!content) return content.error();
-  const auto shown = "'" + printable(path, limits::kShownValue) + "'";
-  if (!content->has_value()) return Error{"there is no file " + shown, {}};
-  if ((*content)->bytes > limits::kFileStep) return Error{shown + " has more than " + std::to_string(limits::kFileStep) + " bytes", "hand it on by its path"};
-  return std::move((*content)->head);
-}
-
-Result<std::string> find(const ConfinedFolder& folder, const std::string& pattern) {
+Result<std::string> find(const std::string& folder, const std::string& pattern) {
   const auto glob = Glob::parse(pattern);
   if (!glob) return glob.error();
-  const auto found = folder.find(*glob, limits::kFilesFound);
+  const auto opened = ConfinedFolder::open(folder);
+  if (!opened) return opened.error();
+  const auto found = opened->find(*glob, limits::kFilesFound);
   if (!found) return found.error();
   return write_json(*found);
 }
 
-Result<std::string> act(Action action, const ConfinedFolder& folder, const Rendered& file) {
-  switch (action) {
-    case Action::read: return read(folder, file.path);
-    case Action::glob: return find(folder, file.path);
-    case Action::write:
-    case Action::append: break;
-  }
-  const auto written = folder.write(file.path, file.content, action == Action::append ? ConfinedFolder::How::append : ConfinedFolder::How::replace);
-  if (!written) return written.error();
+Result<std::string> act(Action action, const std::string& folder, const Rendered& file) {
+  if (action == Action::read) return read_whole(folder, file.path);
+  if (action == Action::glob) return find(folder, file.path);
+  const auto how = action == Action::append ? ConfinedFolder::How::append : ConfinedFolder::How::replace;
+  if (auto written = write_file(folder, file.path, file.content, how); !written) return written.error();
   return std::string();
 }
 
@@ -80,8 +68,7 @@ void render(const FileStepOptions& options, Scope& scope, RenderedStep& shown) {
 StepResult attempt(const FileStepOptions& options, const StepCall& call) {
   const auto file = render_file(options, call.scope);
   if (!file) return failed_for_good(file.error());
-  const auto folder = ConfinedFolder::open(call.handler.working_directory);
-  auto output = folder ? act(options.action, *folder, *file) : Result<std::string>(folder.error());
+  auto output = act(options.action, call.handler.working_directory, *file);
   StepResult result;
   if (output) {
     keep_output(std::move(*output), call, result);

@@ -7,7 +7,10 @@
 #include <utility>
 
 #include "core/limits.h"
+#include "core/printable.h"
 #include "handlers/names.h"
+#include "handlers/steps/folder_files.h"
+#include "handlers/steps/redirect.h"
 #include "platform/clock.h"
 #include "platform/http_url.h"
 
@@ -107,9 +110,48 @@ std::string shown_call(const HttpCall& call) {
   return text;
 }
 
+std::string render_form(const HttpStepOptions& options, Scope& scope) {
+  std::string body;
+  for (const auto& [name, value] : options.form) {
+    if (!body.empty()) body += '&';
+    body += percent_encoded(name) + '=' + percent_encoded(value.render([&](std::string_view wanted) { return scope.value(wanted); }));
+  }
+  return body;
+}
+
+// What goes with the step into the handler's folder; empty: nothing.
+struct Paths {
+  std::string file, save;
+};
+
+Result<Paths> render_paths(const HttpStepOptions& options, Scope& scope) {
+  const auto render = [&](const std::optional<Template>& path) { return path ? path->render([&](std::string_view name) { return scope.value(name); }) : std::string(); };
+  Paths paths{render(options.file), render(options.save)};
+  if (auto trouble = scope.take_trouble()) return *trouble;
+  // An empty value is no path: it must not become a step without one.
+  for (const auto& [wanted, path] : {std::pair(options.file.has_value(), &paths.file), std::pair(options.save.has_value(), &paths.save)}) {
+    const auto fine = wanted ? check_confined_path(*path) : Status();
+    if (!fine) return fine.error();
+  }
+  return paths;
+}
+
 StepState state_of_failure(const StepCall& call) {
   if (call.context.stop.stop_requested()) return StepState::cancelled;
   return call.deadline && call.tools.clock.now().steady >= *call.deadline ? StepState::timed_out : StepState::failed;
+}
+
+// The last answer: one that leads nowhere further.
+Result<HttpResponse> follow(const HttpStepOptions& options, HttpCall request, const StepCall& call) {
+  for (int number = 0;; ++number) {
+    if (call.deadline) request.timeout = std::max(Duration(std::chrono::milliseconds(1)), *call.deadline - call.tools.clock.now().steady);
+    auto answer = call.tools.http.call(request, call.context.stop);
+    if (!answer || options.follow == 0 || !is_redirect(answer->status)) return answer;
+    if (number == options.follow) return Error{"more than " + counted(std::size_t(options.follow), "redirect"), "name the address that is meant, or a larger `follow`"};
+    auto next = redirected(std::move(request), *answer);
+    if (!next) return next.error();
+    request = std::move(*next);
+  }
 }
 
 }  // namespace
@@ -128,6 +170,11 @@ Result<HttpCall> render_call(const HttpStepOptions& options, Scope& scope) {
   } else if (options.body) {
     call.body = options.body->render([&](std::string_view name) { return scope.value(name); });
     call.content_type = "text/plain; charset=utf-8";
+  } else if (!options.form.empty()) {
+    call.body = render_form(options, scope);
+    call.content_type = "application/x-www-form-urlencoded";
+  } else if (options.file) {
+    call.content_type = "application/octet-stream";
   }
   if (auto added = add_headers(options, scope, call); !added) return added.error();
   if (auto trouble = scope.take_trouble()) return *trouble;
@@ -137,30 +184,44 @@ Result<HttpCall> render_call(const HttpStepOptions& options, Scope& scope) {
 void render(const HttpStepOptions& options, Scope& scope, RenderedStep& shown) {
   shown.kind = "http";
   const auto call = render_call(options, scope);
-  if (call) {
-    shown.text = shown_call(*call);
-  } else {
-    shown.error = call.error().text();
+  const auto paths = render_paths(options, scope);
+  if (!call || !paths) {
+    shown.error = (call ? paths.error() : call.error()).text();
+    return;
   }
+  shown.text = shown_call(*call);
+  if (options.file) shown.text += "\n\nthe file " + paths->file;
+  if (options.save) shown.text += "\n\nthe answer goes into " + paths->save;
 }
 
 StepResult attempt(const HttpStepOptions& options, const StepCall& call) {
   auto request = render_call(options, call.scope);
   if (!request) return failed_for_good(request.error());
+  const auto paths = render_paths(options, call.scope);
+  if (!paths) return failed_for_good(paths.error());
+  if (options.file) {
+    auto content = read_whole(call.handler.working_directory, paths->file);
+    if (!content) return failed_for_good(content.error());
+    request->body = std::move(*content);
+  }
   add_unless_there(request->headers, "Idempotency-Key", idempotency_key(call.handler, call.step, call.context));
   if (!call.context.event->traceparent.empty())
     add_unless_there(request->headers, "traceparent", call.context.event->traceparent);
-  if (call.deadline)
-    request->timeout = std::max(Duration(std::chrono::milliseconds(1)), *call.deadline - call.tools.clock.now().steady);
 
   StepResult result;
-  auto answer = call.tools.http.call(*request, call.context.stop);
+  auto answer = follow(options, std::move(*request), call);
   if (!answer) {
     result.state = state_of_failure(call);
     if (result.state == StepState::failed) result.error = answer.error().text();
     return result;
   }
   result.exit_code = answer->status;
+  if (options.save && is_expected(options, answer->status)) {
+    if (auto saved = write_file(call.handler.working_directory, paths->save, answer->body, ConfinedFolder::How::replace); !saved) {
+      result.state = StepState::failed;
+      result.error = saved.error().text();
+    }
+  }
   keep_output(std::move(answer->body), call, result);
   if (!is_expected(options, answer->status)) {
     result.state = StepState::failed;

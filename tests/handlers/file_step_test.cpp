@@ -72,7 +72,7 @@ TEST_CASE_FIXTURE(Files, "file step: what is large goes by file, what is too lar
   handler.steps.clear();
   std::filesystem::resize_file(folder / "work/large", limits::kFileStep + 1);
   step("read", Action::read, "large");
-  CHECK(this->run().error.find("'large' has more than 16777216 bytes (hand it on by its path)") != std::string::npos);
+  CHECK(this->run().error.find("'large' has more than 16777216 bytes (hand its path to a command)") != std::string::npos);
   handler.steps.clear();
   step("read", Action::read, "gone");
   CHECK(this->run().error == "there is no file 'gone'");

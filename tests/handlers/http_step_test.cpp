@@ -2,6 +2,7 @@
 
 #include <doctest/doctest.h>
 
+#include <fstream>
 #include <random>
 
 #include "core/limits.h"
@@ -9,6 +10,7 @@
 
 using namespace hark;
 using namespace std::chrono_literals;
+using hark::test::FakeHttpClient;
 using hark::test::PipelineFixture;
 using hark::test::header;
 
@@ -176,4 +178,108 @@ TEST_CASE_FIXTURE(PipelineFixture, "http: how long a server asks to be left alon
   const Run run = this->run();
   CHECK(run.state == RunState::failed);
   CHECK(run.steps[0].retry_after == Duration(77s));
+}
+
+TEST_CASE_FIXTURE(PipelineFixture, "http: a form is sent encoded, whatever is in it") {
+  event(R"({"v": "a&b=c d\u00e9+%"})");
+  call("tell", "https://x.example/").form = {{"text", Template::parse("<{payload.v}>")}, {"a b", Template::parse("")}};
+  (void)run();
+  CHECK(http.calls()[0].body == "text=%3Ca%26b%3Dc%20d%C3%A9%2B%25%3E&a%20b=");
+  CHECK(http.calls()[0].content_type == "application/x-www-form-urlencoded");
+}
+
+TEST_CASE_FIXTURE(PipelineFixture, "http: a file is sent and an answer saved, within the handler's folder") {
+  handler.working_directory = folder.path().string();
+  std::ofstream(folder / "in.bin") << "\x01binary";
+  event(R"({"in": "in.bin", "out": "got/it"})");
+  auto& options = call("tell", "https://x.example/", "PUT");
+  options.file = Template::parse("{payload.in}");
+  options.save = Template::parse("{payload.out}");
+  http.answer(200, "the answer");
+  CHECK(run().error == "");
+  CHECK(http.calls()[0].body == "\x01binary");
+  CHECK(http.calls()[0].content_type == "application/octet-stream");
+  std::ifstream saved(folder / "got/it");
+  CHECK(std::string(std::istreambuf_iterator<char>(saved), {}) == "the answer");
+
+  for (const char* data : {R"({"in": "../etc/passwd", "out": "x"})", R"({"in": "in.bin", "out": "/tmp/x"})", R"({"in": "in.bin"})", R"({"in": "gone", "out": "x"})"}) {
+    event(data);
+    CHECK(run().state == RunState::failed);
+  }
+  CHECK(http.calls().size() == 1);  // nothing was sent
+
+  event(R"({"in": "in.bin", "out": "got/it"})");
+  http.answer(500, "no answer");
+  CHECK(run().state == RunState::failed);
+  std::ifstream kept(folder / "got/it");
+  CHECK(std::string(std::istreambuf_iterator<char>(kept), {}) == "the answer");
+}
+
+namespace {
+
+FakeHttpClient::Answer to(int status, const std::string& location) {
+  return [status, location](const HttpCall&, const std::stop_token&) {
+    HttpResponse response;
+    response.status = status;
+    response.headers.add("Location", location);
+    return Result<HttpResponse>(response);
+  };
+}
+
+}  // namespace
+
+TEST_CASE_FIXTURE(PipelineFixture, "http: redirects are answers, unless they are to be gone after") {
+  auto& options = call("tell", "https://x.example/a/b?q", "POST");
+  options.expect = {302};
+  http.answer(to(302, "/c"));
+  CHECK(run().error == "");
+  CHECK(http.calls().size() == 1);
+}
+
+TEST_CASE_FIXTURE(PipelineFixture, "http: what is sent where a redirect leads") {
+  auto& options = call("tell", "https://x.example/a/b?q", "POST");
+  options.follow = 3;
+  options.body = Template::parse("text");
+  options.headers = {{"Authorization", Template::parse("secret")}, {"Accept", Template::parse("text/plain")}};
+  const auto last = [&] { return http.calls().back(); };
+  SUBCASE("within the origin, all of it") {
+    http.answer(to(307, "c"));
+    http.answer(to(308, "https://X.example:443/d"));
+    CHECK(run().error == "");
+    CHECK(last().method == "POST");
+    CHECK(last().body == "text");
+    CHECK(header(last(), "Authorization") == "secret");
+    CHECK(http.calls()[1].url == "https://x.example/a/c");
+    CHECK(last().url == "https://X.example:443/d");
+  }
+  SUBCASE("a GET, where it says so") {
+    http.answer(to(303, "//x.example/seen"));
+    (void)run();
+    CHECK(last().method == "GET");
+    CHECK(last().body.empty());
+    CHECK(last().content_type.empty());
+    CHECK(last().url == "https://x.example/seen");
+  }
+  SUBCASE("no secrets to another origin") {
+    for (const char* where : {"https://y.example/", "https://x.example:8443/"}) {
+      http.answer(to(302, where));
+      (void)run();
+      CHECK(header(last(), "Authorization").empty());
+      CHECK(header(last(), "Idempotency-Key").empty());
+      CHECK(header(last(), "Accept") == "text/plain");
+    }
+  }
+  SUBCASE("nothing without encryption, and nowhere that is no place") {
+    for (const char* where : {"http://x.example/", "file:///etc/passwd", "https://u:p@x.example/", ""}) {
+      const auto before = http.calls().size();
+      http.answer(where[0] == '\0' ? FakeHttpClient::Answer([](const HttpCall&, const std::stop_token&) { HttpResponse none; none.status = 302; return Result<HttpResponse>(none); }) : to(302, where));
+      CHECK(run().state == RunState::failed);
+      CHECK(http.calls().size() == before + 1);
+    }
+  }
+  SUBCASE("no circle") {
+    for (int i = 0; i < 4; ++i) http.answer(to(307, "/again"));
+    CHECK(run().error.find("more than 3 redirects") != std::string::npos);
+    CHECK(http.calls().size() == 4);
+  }
 }

@@ -8,6 +8,7 @@
 
 #include "platform/http_response.h"
 #include "platform/http_target.h"
+#include "platform/http_url.h"
 #include "tests/support/rounds.h"
 
 using namespace hark;
@@ -156,4 +157,23 @@ TEST_CASE("http: Retry-After is seconds or a date") {
     CHECK_FALSE(after(bad));
   }
   CHECK_FALSE(retry_after({}, now));
+}
+
+TEST_CASE("http url: references are resolved as RFC 3986, 5.4 has it") {
+  const std::vector<std::pair<std::string, std::string>> examples = {
+      {"g", "http://a/b/c/g"}, {"./g", "http://a/b/c/g"}, {"g/", "http://a/b/c/g/"}, {"/g", "http://a/g"}, {"//g", "http://g"}, {"?y", "http://a/b/c/d;p?y"},
+      {"g?y", "http://a/b/c/g?y"}, {"#s", "http://a/b/c/d;p?q"}, {"g#s", "http://a/b/c/g#s"}, {";x", "http://a/b/c/;x"}, {"", "http://a/b/c/d;p?q"},
+      {".", "http://a/b/c/"}, {"./", "http://a/b/c/"}, {"..", "http://a/b/"}, {"../", "http://a/b/"}, {"../g", "http://a/b/g"}, {"../..", "http://a/"},
+      {"../../g", "http://a/g"}, {"../../../g", "http://a/g"}, {"../../../../g", "http://a/g"}, {"/./g", "http://a/g"}, {"/../g", "http://a/g"},
+      {"g.", "http://a/b/c/g."}, {"..g", "http://a/b/c/..g"}, {"./../g", "http://a/b/g"}, {"./g/.", "http://a/b/c/g/"}, {"g/./h", "http://a/b/c/g/h"},
+      {"g/../h", "http://a/b/c/h"}, {"g;x=1/../y", "http://a/b/c/y"}, {"g?y/../x", "http://a/b/c/g?y/../x"}, {"https://other/x", "https://other/x"}};
+  for (const auto& [reference, wanted] : examples) {
+    CAPTURE(reference);
+    const auto resolved = resolve_url("http://a/b/c/d;p?q", reference);
+    REQUIRE(resolved);
+    CHECK(*resolved == wanted);
+  }
+  CHECK(*resolve_url("https://a", "g") == "https://a/g");
+  CHECK(*resolve_url("https://a?x", "?y") == "https://a/?y");
+  for (const char* none : {"g:h", "mailto:x", "//", "http://u@h/", "http://a:0/"}) CHECK_FALSE(resolve_url("http://a/b", none));
 }
