@@ -36,8 +36,9 @@ constexpr std::array<std::pair<RunState, std::string_view>, 7> kRunStates = {{{R
                                                                               {RunState::timed_out, "timed_out"},
                                                                               {RunState::cancelled, "cancelled"},
                                                                               {RunState::interrupted, "interrupted"}}};
-constexpr std::array<std::pair<StepState, std::string_view>, 5> kStepStates = {{{StepState::succeeded, "succeeded"},
+constexpr std::array<std::pair<StepState, std::string_view>, 6> kStepStates = {{{StepState::succeeded, "succeeded"},
                                                                                 {StepState::failed, "failed"},
+                                                                                {StepState::tolerated, "tolerated"},
                                                                                 {StepState::timed_out, "timed_out"},
                                                                                 {StepState::cancelled, "cancelled"},
                                                                                 {StepState::skipped, "skipped"}}};

@@ -27,10 +27,18 @@ std::string_view to_string(RunState state);
 std::optional<RunState> run_state_from(std::string_view text);
 inline bool is_final(RunState state) { return state != RunState::queued && state != RunState::running; }
 
-enum class StepState { succeeded, failed, timed_out, cancelled, skipped };
+enum class StepState {
+  succeeded,
+  failed,
+  tolerated,  // failed or ran out of its time, and the run goes on all the same
+  timed_out,
+  cancelled,
+  skipped,
+};
 std::string_view to_string(StepState state);
 std::optional<StepState> step_state_from(std::string_view text);
-inline bool goes_on(StepState state) { return state == StepState::succeeded || state == StepState::skipped; }  // to the next step
+// To the next step.
+inline bool goes_on(StepState state) { return state == StepState::succeeded || state == StepState::skipped || state == StepState::tolerated; }
 
 // What one step left behind: its last attempt's outcome.
 struct StepResult {

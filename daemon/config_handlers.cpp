@@ -38,6 +38,7 @@ class HandlerReader {
     reader_.not_yet({"gates", "max_iterations", "budget", "workspace", "delivery", "stop_on_no_progress",
                      "hooks", "signals"});
     reader_.belongs("key", "a source");
+    reader_.belongs("continue_on_error", "a step of several");
     refuse_later_step_keys(reader_);
     // Their own tables follow the handler's, so that what is shown is TOML; hence the limits first.
     const bool several = reader_.has("steps");
@@ -138,6 +139,10 @@ class HandlerReader {
     }
     read_step_kind(reader, earlier, step);
     read_retry(reader, step.retry);
+    if (const auto tolerated = reader.boolean("continue_on_error")) {
+      step.continue_on_error = *tolerated;
+      reader.show("continue_on_error", *tolerated ? "true" : "false", reader.any("continue_on_error"));
+    }
     if (const auto timeout = reader.duration("timeout", kLeastTimeout)) {
       step.timeout = timeout;
       reader.show_text("timeout", *reader.any("timeout"));

@@ -85,6 +85,7 @@ struct StepOptions {
   std::optional<Duration> timeout;                          // of one attempt
   Retry retry;
   Filter condition;                                         // `if`: not met: skipped
+  bool continue_on_error = false;                           // one that fails for good does not end the run
   friend bool operator==(const StepOptions&, const StepOptions&) = default;
 };
 

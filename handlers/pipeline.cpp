@@ -107,6 +107,7 @@ class Pipeline {
         result.error = failure.what();
       }
       result.duration = tools_.clock.now().steady - began.steady;
+      tolerate(step, result);
     }
     result.name = step.name;
     result.started = began.wall;
@@ -114,6 +115,13 @@ class Pipeline {
     judge(result);
     run_.steps.push_back(std::move(result));
     if (context_.step_finished) context_.step_finished(run_.steps.size() - 1, run_.steps.back());
+  }
+
+  // Not what ends the whole run: its own time is over, or somebody wants it to end.
+  void tolerate(const StepOptions& step, StepResult& result) const {
+    const bool out_of_time = deadline_ && tools_.clock.now().steady >= *deadline_;
+    const bool its_own = result.state == StepState::failed || (result.state == StepState::timed_out && !out_of_time);
+    if (step.continue_on_error && its_own) result.state = StepState::tolerated;
   }
 
   StepResult attempt_until_done(const StepOptions& step) {
@@ -157,6 +165,7 @@ class Pipeline {
         run_.exit_code = result.exit_code;
         break;
       case StepState::skipped:
+      case StepState::tolerated:
         break;
       case StepState::failed:
         end(RunState::failed, told(only ? "" : "failed") + (last_words.empty() ? "" : ": " + last_words));

@@ -1,6 +1,7 @@
 // The pipeline: what a run does, straight down on one worker thread.
 //
-// A step waits for the one before it. A step that fails for good fails the run at once; one whose `if` does not hold is skipped.
+// A step waits for the one before it. A step that fails for good fails the run at once, unless it is tolerated (`continue_on_error`); one whose
+// `if` does not hold is skipped.
 // A step's time is the shorter of its own timeout (each attempt anew) and what is left of the handler's.
 #pragma once
 

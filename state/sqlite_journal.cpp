@@ -161,7 +161,7 @@ class SqliteJournal final : public Journal {
                          "output_bytes, error_bytes, output_file, error_file, error, output, error_output, attempt) "
                          "SELECT run_seq, idx, name, state, attempts, exit_code, started, duration, output_bytes, error_bytes, "
                          "output_file, error_file, error, output, error_output, ?3 FROM steps "
-                         "WHERE run_seq = ?1 AND attempt = ?2 AND state IN ('succeeded', 'skipped')"};
+                         "WHERE run_seq = ?1 AND attempt = ?2 AND state IN ('succeeded', 'skipped', 'tolerated')"};
   Statement pause_{*connection_, "INSERT OR REPLACE INTO paused (handler) VALUES (?1)"};
   Statement resume_{*connection_, "DELETE FROM paused WHERE handler = ?1 OR ?1 = ''"};
   Statement set_breaker_{*connection_, "INSERT OR REPLACE INTO breakers (handler, failures, open_until) VALUES (?1, ?2, ?3)"};

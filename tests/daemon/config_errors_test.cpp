@@ -320,6 +320,7 @@ TEST_CASE("config errors: handlers and steps") {
   check_all({
       {"nothing to do", "[handlers.a]\ntimeout = \"5m\"\n", {{"1:1", {"handlers.a: needs something to do"}}}},
       {"a handler that is no table", "[handlers]\na = \"make\"\n", {{"2:5", {"handlers.a: expected a table, found a string"}}}},
+      {"one step that is tolerated", "[handlers.a]\nrun = \"x\"\ncontinue_on_error = true\n", {{"3:1", {"belongs to a step of several"}}}},
       {"a tool without an action", "[handlers.a]\ntool = \"file\"\npath = \"x\"\n", {{"1:1", {"needs `action`: read, write, append or glob"}}}},
       {"a file without a path", "[handlers.a]\ntool = \"file\"\naction = \"read\"\n", {{"1:1", {"needs `path`, relative to"}}}},
       {"a path out of the folder", "[handlers.a]\ntool = \"file\"\naction = \"read\"\npath = \"../x\"\n", {{"4:8", {"holds a '..'"}}}},

@@ -76,6 +76,36 @@ TEST_CASE_FIXTURE(PipelineFixture, "pipeline: the error of a failed run ends wit
   CHECK(this->run().error.empty());
 }
 
+TEST_CASE_FIXTURE(PipelineFixture, "pipeline: a failure that is tolerated does not end the run, and the steps behind it can see it") {
+  shell("lint", "lint").continue_on_error = true;
+  only_if(shell("tell", "mail {steps.lint.exit_code}"), "steps.lint.state:tolerated");
+  shell("test", "ctest").continue_on_error = true;
+  processes.answer(FakeProcesses::exited(3, "", "too long a line\n"));
+  processes.answer(FakeProcesses::exited(0));
+  processes.answer(FakeProcesses::ended(End::timed_out, 143));
+  Run run = this->run();
+  CHECK(run.state == RunState::succeeded);
+  CHECK(run.error.empty());
+  REQUIRE(run.steps.size() == 3);
+  CHECK(run.steps[0].state == StepState::tolerated);
+  CHECK(run.steps[0].error == "exit status 3");
+  CHECK(run.steps[1].state == StepState::succeeded);
+  CHECK(run.steps[2].state == StepState::tolerated);
+  CHECK(finished.size() == 3);
+
+  processes.answer(FakeProcesses::ended(End::cancelled, 143));  // somebody wants the run to end
+  run = this->run();
+  CHECK(run.state == RunState::cancelled);
+  CHECK(run.steps.size() == 1);
+
+  handler.timeout = 1s;  // and its own time may be over
+  processes.answer([&](const auto&, const auto&) {
+    clock.advance(2s);
+    return Result<ProcessResult>(FakeProcesses::ended(End::timed_out, 143));
+  });
+  CHECK(this->run().state == RunState::timed_out);
+}
+
 TEST_CASE_FIXTURE(PipelineFixture, "pipeline: a signal, and a program that is not there, are told apart") {
   shell("a", "x");
   processes.answer(FakeProcesses::ended(End::signalled, 139));

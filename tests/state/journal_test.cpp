@@ -582,15 +582,18 @@ TEST_CASE("journal: a run's attempts are kept, and a new one takes over what was
   auto run = make_run("run-number-1", event);
   run.source = "deploy";
   run.key = "k";
-  StepResult done, failed;
+  StepResult done, tolerated, failed;
   done.name = "one";
   done.output = "first";
-  failed.name = "two";
+  tolerated.name = "two";
+  tolerated.state = StepState::tolerated;
+  failed.name = "three";
   failed.state = StepState::cancelled;
   in_transaction(*journal, [&] {
     run.sequence = *journal->add_run(run, Owner{});
     REQUIRE(journal->add_step(run.sequence, 1, 0, done).ok());
-    REQUIRE(journal->add_step(run.sequence, 1, 1, failed).ok());
+    REQUIRE(journal->add_step(run.sequence, 1, 1, tolerated).ok());
+    REQUIRE(journal->add_step(run.sequence, 1, 2, failed).ok());
     REQUIRE(journal->add_attempt(run.sequence, {1, RunState::interrupted, kNow, kNow + 1s, 7, "cut off", {}}).ok());
     REQUIRE(journal->carry_steps(run.sequence, 1, 2).ok());
     run.attempt = 2;
@@ -601,8 +604,9 @@ TEST_CASE("journal: a run's attempts are kept, and a new one takes over what was
     REQUIRE(journal->update_run(run, Owner{}).ok());
   });
   const auto whole = **journal->run("run-number-1");
-  REQUIRE(whole.steps.size() == 1);
+  REQUIRE(whole.steps.size() == 2);
   CHECK(whole.steps[0].output == "first");
+  CHECK(whole.steps[1].state == StepState::tolerated);
   CHECK(whole.source == "deploy");
   CHECK(whole.key == "k");
   CHECK(whole.failures == 3);
@@ -614,7 +618,7 @@ TEST_CASE("journal: a run's attempts are kept, and a new one takes over what was
   CHECK(whole.attempts[0].finished == kNow + 1s);
   CHECK(whole.attempts[0].exit_code == 7);
   CHECK(whole.attempts[0].error == "cut off");
-  CHECK(whole.attempts[0].steps.size() == 2);
+  CHECK(whole.attempts[0].steps.size() == 3);
   CHECK(waiting_runs(*journal)[0].key == "k");
   CHECK(waiting_runs(*journal)[0].not_before == kNow + 5s);
   const auto dead = journal->runs({.dead = true});
