@@ -1,4 +1,5 @@
 #include <fcntl.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -62,10 +63,20 @@ ConfigOutcome load_again(const ConfigRequest& request, const DaemonCommand& comm
 
 class PidFile {
  public:
+  // Whatever is there is replaced, and deleted at the end: so it may only be what an earlier daemon left.
+  static bool is_something_else(const std::string& path) {
+    struct stat found {};
+    if (lstat(path.c_str(), &found) != 0) return false;
+    if (!S_ISREG(found.st_mode)) return true;
+    const auto text = RealFileSystem().read(path, 100);
+    return !text || !text->has_value() || (*text)->find_first_not_of("0123456789\n") != std::string::npos;
+  }
+
   // Before anything begins, while there is somebody to be told.
   static Status can_be_written(const std::string& path) {
     const auto folder = std::filesystem::absolute(path).parent_path();
     std::error_code error;
+    if (is_something_else(path)) return Error{"--pid-file: " + path + " is there and no file of a process id", "name another file"};
     if (!std::filesystem::is_directory(folder, error)) return Error{"--pid-file: there is no folder " + folder.string(), "make it"};
     auto probe = (folder / ".hark-pid.XXXXXX").string();
     const Descriptor made(mkostemp(probe.data(), O_CLOEXEC));
@@ -116,6 +127,10 @@ int daemon_command(const DaemonCommand& command) {
   }
   if (const auto writable = command.pid_file.empty() ? Status() : PidFile::can_be_written(command.pid_file); !writable) {
     output::complain(writable.error());
+    return exit_code::kFailed;
+  }
+  if (auto prepared = prepare_state_folder(settings); !prepared) {
+    output::complain(prepared.error());
     return exit_code::kFailed;
   }
   std::optional<Background> background;

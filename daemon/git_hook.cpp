@@ -4,6 +4,7 @@
 
 #include <fstream>
 #include <sstream>
+#include <vector>
 
 #include <nlohmann/json.hpp>
 
@@ -40,6 +41,14 @@ std::string script(const GitHook& hook) {
          command(hook) + "\nexit 0\n";
 }
 
+// As script() has it, line by line; whatever else is in it is somebody's.
+bool is_untouched(const std::string& text) {
+  std::vector<std::string> lines;
+  std::istringstream input(text);
+  for (std::string line; std::getline(input, line);) lines.push_back(line);
+  return lines.size() == 5 && lines[0] == "#!/bin/sh" && lines[1].starts_with(kOurs) && lines[2].starts_with('#') && lines[3].find(kCall) != std::string::npos && lines[4] == "exit 0";
+}
+
 struct Found {
   fs::path file;
   bool is_there = false;
@@ -58,11 +67,14 @@ Result<Found> find_hook(const fs::path& repository) {
   if (!opened) return opened.error();
   Found found;
   found.file = opened->hooks_folder() / "post-receive";
+  if (fs::is_symlink(found.file, failure) && !fs::exists(found.file, failure)) {
+    return Error{"hook " + found.file.string() + " is a link to nothing", "remove it, or make what it leads to"};
+  }
   RealFileSystem files;
   auto text = files.read(found.file, limits::kGitHook);
   if (!text) return text.error();
   found.is_there = text->has_value();
-  found.is_ours = found.is_there && (*text)->find(kOurs) != std::string::npos;
+  found.is_ours = found.is_there && is_untouched(**text);
   found.calls_us = found.is_there && (*text)->find(kCall) != std::string::npos;
   return found;
 }
@@ -89,7 +101,7 @@ Result<fs::path> uninstall_hook(const fs::path& repository) {
   const auto found = find_hook(repository);
   if (!found) return found.error();
   if (!found->is_there) return Error{"there is no hook " + found->file.string(), {}};
-  if (!found->is_ours) return Error{"hook " + found->file.string() + " was not written by hark", "take hark's line out of it by hand"};
+  if (!found->is_ours) return Error{"hook " + found->file.string() + " is not as hark wrote it", "take hark's line out of it by hand"};
   std::error_code failure;
   if (!fs::remove(found->file, failure)) return Error{"hook " + found->file.string() + " cannot be removed: " + failure.message(), {}};
   return found->file;

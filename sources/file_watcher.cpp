@@ -1,8 +1,10 @@
 #include "sources/file_watcher.h"
 
+#include <fcntl.h>
 #include <sys/stat.h>
 
 #include <algorithm>
+#include <cstdint>
 #include <filesystem>
 #include <optional>
 #include <system_error>
@@ -37,14 +39,15 @@ std::string below(const fs::path& root, const fs::path& path) {
   return relative(fs::weakly_canonical(root, ignored), fs::weakly_canonical(path, ignored));
 }
 
-// Of the nearest folder that is there.
-std::optional<dev_t> device_above(fs::path path) {
-  struct stat found {};
-  while (stat(path.c_str(), &found) != 0) {
+// Of the nearest folder that is there (statx(2)): another one for each mount, also where the same file system is mounted twice.
+std::optional<std::uint64_t> mount_above(fs::path path) {
+  struct statx found {};
+  while (statx(AT_FDCWD, path.c_str(), AT_NO_AUTOMOUNT, STATX_MNT_ID, &found) != 0) {
     if (!path.has_relative_path()) return std::nullopt;
     path = path.parent_path();
   }
-  return found.st_dev;
+  if ((found.stx_mask & STATX_MNT_ID) == 0) return std::nullopt;
+  return found.stx_mnt_id;
 }
 
 class FileWatcher final : public Source {
@@ -76,7 +79,7 @@ class FileWatcher final : public Source {
   // Kept over stop and start, so that what changes between the two is noticed; unless the tree is to be watched another way by then.
   std::unique_ptr<Source> watcher_;
   WatchPlan::Way way_ = WatchPlan::Way::notified;
-  std::optional<dev_t> missing_on_;  // while `path` is not there: the file system that it would be made on
+  std::optional<std::uint64_t> missing_on_;  // while `path` is not there: the mount that it would be made on
   SourceHost* host_ = nullptr;       // null: stopped
   std::unique_ptr<MountWatch> mount_watch_;
   std::vector<Mount> mounts_;
@@ -108,11 +111,11 @@ Status FileWatcher::begin(SourceHost& host) {
   auto planned = plan();
   if (!planned && !watcher_) {
     std::error_code error;
-    if (fs::status(options_.path, error).type() == fs::file_type::not_found) missing_on_ = device_above(options_.path);
+    if (fs::status(options_.path, error).type() == fs::file_type::not_found) missing_on_ = mount_above(options_.path);
     return planned.error();
   }
   // What was mounted since may be as old as it likes.
-  if (planned) planned->is_new = missing_on_ && device_above(options_.path) == std::exchange(missing_on_, std::nullopt);
+  if (planned) planned->is_new = missing_on_ && mount_above(options_.path) == std::exchange(missing_on_, std::nullopt);
   if (planned && (!watcher_ || planned->way != way_)) {
     way_ = planned->way;
     const auto make = way_ == WatchPlan::Way::polled ? make_polled_watcher : make_notified_watcher;

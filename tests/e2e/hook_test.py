@@ -81,6 +81,17 @@ run = ["echo", "{payload.before} {payload.after}"]
         self.assertIn("hook receive --socket", self.install(status=1).stderr)
         self.assertEqual(self.hook.read_text(), "#!/bin/sh\necho mine\n")
 
+    def test_one_that_somebody_added_to_is_his(self):
+        self.install()
+        self.hook.write_text(self.hook.read_text().replace("exit 0", "echo deploy\nexit 0"))
+        self.assertIn("calls hark already", self.install().stdout)
+        gone = subprocess.run([HARK, "hook", "uninstall", str(self.work.path / "site.git")], capture_output=True, text=True)
+        self.assertEqual(gone.returncode, 1)
+        self.assertIn("echo deploy", self.hook.read_text())
+        self.hook.unlink()
+        self.hook.symlink_to("nothing")
+        self.assertIn("a link to nothing", self.install(status=1).stderr)
+
     def test_it_is_where_core_hooksPath_says_and_goes_again(self):
         self.work.git("-C", "site.git", "config", "core.hooksPath", str(self.work.path / "my hooks"))
         self.install()

@@ -26,6 +26,10 @@ class State(TestCase):
         project.hark("event", "--type", "manual", "--handler", "h")
         self.assertEqual(project.git("status", "--short"), "?? hark.toml")
         shutil.rmtree(project.path / ".hark")
+        project.hark("daemon", "-b")
+        project.hark("daemon", "stop")
+        self.assertEqual(project.git("status", "--short"), "?? hark.toml")
+        shutil.rmtree(project.path / ".hark")
         (project.path / ".hark").mkdir(mode=0o700)
         self.daemon(project).stop()
         self.assertFalse((project.path / ".hark/.gitignore").exists())
@@ -36,6 +40,19 @@ class State(TestCase):
             for how in ((), ("-b",)):
                 self.assertIn(said, project.hark("daemon", *how, "--pid-file", place, status=1).stderr)
         self.assertEqual(sorted(path.name for path in project.path.iterdir()), ["hark.toml"])
+
+    def test_a_pid_file_never_takes_the_place_of_something_else(self):
+        project = self.project(HANDLER)
+        (project.path / "precious").write_text("precious\n")
+        os.mkfifo(project.path / "pipe")
+        (project.path / "link").symlink_to("precious")
+        for name in ("precious", "pipe", "link"):
+            self.assertIn("no file of a process id", project.hark("daemon", "--pid-file", name, status=1).stderr)
+        self.assertEqual((project.path / "precious").read_text(), "precious\n")
+        (project.path / "pid").write_text("123\n")  # of an earlier daemon
+        self.daemon(project, "--pid-file", "pid").stop()
+        self.assertFalse((project.path / "pid").exists())
+        self.assertTrue((project.path / "link").is_symlink())
 
 
 class Background(TestCase):

@@ -170,6 +170,21 @@ TEST_CASE("watcher ways: a file that was not there when it was looked for first 
   }
 }
 
+TEST_CASE("watcher ways: what is mounted from beside it is not new either") {
+  Watching watching;
+  watching.options.path = watching / "late";
+  REQUIRE_FALSE(watching.start().ok());
+  fs::create_directory(watching.folder / "beside");
+  write(watching.folder / "beside/old");
+  fs::create_directory(watching / "late");
+  if (mount((watching.folder / "beside").c_str(), (watching / "late").c_str(), nullptr, MS_BIND, nullptr) != 0) return;
+  const Mounted mount(watching / "late");
+  REQUIRE(watching.start().ok());
+  write(watching / "late/new");
+  CHECK(watching.until([&] { return watching.told("create new"); }));
+  CHECK(watching.told() == Lines{"create new"});
+}
+
 TEST_CASE("watcher ways: overlay is looked through besides, so that what came from below is told as well") {
   Watching watching;
   for (const auto* name : {"lower", "upper", "work"}) fs::create_directory(watching.folder / name);
