@@ -1,7 +1,6 @@
 #include <algorithm>
 #include <array>
 #include <cmath>
-#include <functional>
 
 #include "core/glob.h"
 #include "core/limits.h"
@@ -92,13 +91,13 @@ class JsonReader {
 };
 
 // As far as it is the same for every event.
-void check_constant(TableReader& reader, std::string_view key, const Template& text, const std::function<Status(const std::string&)>& check) {
+void check_constant(TableReader& reader, std::string_view key, const Template& text, Status (*check)(std::string_view)) {
   const ConfigNode* node = reader.any(key);
   if (node == nullptr || !node->is(Kind::string) || !text.constant()) return;
   if (const Status fine = check(text.render([](std::string_view) { return nullptr; })); !fine) reader.fail(*node, key, fine.error().text());
 }
 
-Status check_glob(const std::string& pattern) {
+Status check_glob(std::string_view pattern) {
   const auto glob = Glob::parse(pattern);
   return glob ? Status() : glob.error();
 }
@@ -112,15 +111,13 @@ Template read_template(TableReader& reader, std::string_view key, const Names& e
   return text;
 }
 
-Status check_confined_path_text(const std::string& path) { return check_confined_path(path); }
-
 std::optional<Template> read_path(TableReader& reader, std::string_view key, const Names& earlier) {
   if (!reader.has(key)) {
     reader.allow(key);
     return std::nullopt;
   }
   auto path = read_template(reader, key, earlier);
-  check_constant(reader, key, path, check_confined_path_text);
+  check_constant(reader, key, path, check_confined_path);
   return path;
 }
 
@@ -223,7 +220,7 @@ void read_file_tool(TableReader& reader, const Names& earlier, FileStepOptions& 
   file.action = action == "write" ? Action::write : action == "append" ? Action::append : action == "glob" ? Action::glob : Action::read;
   if (!reader.has("path")) reader.fail_table("tool = \"file\" needs `path`, relative to the handler's `working_directory`");
   file.path = read_template(reader, "path", earlier);
-  check_constant(reader, "path", file.path, file.action == Action::glob ? check_glob : check_confined_path_text);
+  check_constant(reader, "path", file.path, file.action == Action::glob ? check_glob : check_confined_path);
   const bool writes = file.action == Action::write || file.action == Action::append;
   if (writes && !reader.has("content")) reader.fail_table("action = " + toml_string(action) + " needs `content`");
   file.content = read_template(reader, "content", earlier);

@@ -1,7 +1,5 @@
 #include "handlers/steps/http.h"
 
-#include <strings.h>
-
 #include <algorithm>
 #include <map>
 #include <utility>
@@ -12,6 +10,7 @@
 #include "handlers/steps/folder_files.h"
 #include "handlers/steps/redirect.h"
 #include "platform/clock.h"
+#include "platform/http.h"
 #include "platform/http_url.h"
 
 namespace hark {
@@ -65,17 +64,13 @@ Json render_json(const Json& document, Scope& scope) {
   return rendered;
 }
 
-bool same_name(std::string_view a, std::string_view b) {
-  return a.size() == b.size() && strncasecmp(a.data(), b.data(), a.size()) == 0;
-}
-
 Status add_headers(const HttpStepOptions& options, Scope& scope, HttpCall& call) {
   for (const auto& [name, text] : options.headers) {
     std::string value = text.render([&](std::string_view wanted) { return scope.value(wanted); });
     if (value.find_first_of(std::string_view("\r\n\0", 3)) != value.npos) {
       return Error{"the header " + name + " would hold a line break or a NUL", "put the value into the body"};
     }
-    if (same_name(name, "Content-Type"))
+    if (equal_ignoring_case(name, "Content-Type"))
       call.content_type = std::move(value);
     else
       call.headers.add(name, std::move(value));
@@ -85,7 +80,7 @@ Status add_headers(const HttpStepOptions& options, Scope& scope, HttpCall& call)
 
 void add_unless_there(HttpHeaders& headers, std::string_view name, const std::string& value) {
   const auto& entries = headers.entries();
-  const bool there = std::any_of(entries.begin(), entries.end(), [&](const auto& entry) { return same_name(entry.first, name); });
+  const bool there = std::any_of(entries.begin(), entries.end(), [&](const auto& entry) { return equal_ignoring_case(entry.first, name); });
   // What came with an event is not trusted to be one line.
   if (!there && value.find_first_of(std::string_view("\r\n\0", 3)) == value.npos) headers.add(std::string(name), value);
 }
