@@ -103,7 +103,9 @@ TEST_CASE_FIXTURE(PipelineFixture, "pipeline: a failure that is tolerated does n
     clock.advance(2s);
     return Result<ProcessResult>(FakeProcesses::ended(End::timed_out, 143));
   });
-  CHECK(this->run().state == RunState::timed_out);
+  run = this->run();
+  CHECK(run.state == RunState::timed_out);
+  CHECK(run.steps[0].state == StepState::timed_out);
 }
 
 TEST_CASE_FIXTURE(PipelineFixture, "pipeline: a signal, and a program that is not there, are told apart") {
