@@ -43,6 +43,8 @@ constexpr std::array<std::pair<StepState, std::string_view>, 6> kStepStates = {{
                                                                                 {StepState::cancelled, "cancelled"},
                                                                                 {StepState::skipped, "skipped"}}};
 
+constexpr std::array<std::pair<StepPart, std::string_view>, 3> kStepParts = {{{StepPart::step, "step"}, {StepPart::gate, "gate"}, {StepPart::delivery, "delivery"}}};
+
 double milliseconds(Duration duration) { return double(std::chrono::duration_cast<std::chrono::microseconds>(duration).count()) / 1000.0; }
 
 }  // namespace
@@ -66,6 +68,8 @@ std::string_view to_string(RunState state) { return name_of(kRunStates, state); 
 std::optional<RunState> run_state_from(std::string_view text) { return find_state(kRunStates, text); }
 std::string_view to_string(StepState state) { return name_of(kStepStates, state); }
 std::optional<StepState> step_state_from(std::string_view text) { return find_state(kStepStates, text); }
+std::string_view to_string(StepPart part) { return name_of(kStepParts, part); }
+std::optional<StepPart> step_part_from(std::string_view text) { return find_state(kStepParts, text); }
 
 json to_json(const StepResult& step) {
   json object = {{"name", step.name},
@@ -77,10 +81,16 @@ json to_json(const StepResult& step) {
                  {"output_bytes", step.output_bytes},
                  {"error_output", step.error_output},
                  {"error_bytes", step.error_bytes}};
+  if (step.part != StepPart::step) object["part"] = to_string(step.part);
+  if (step.iteration > 1) object["iteration"] = step.iteration;
   if (step.exit_code) object["exit_code"] = *step.exit_code;
   if (!step.output_file.empty()) object["output_file"] = step.output_file;
   if (!step.error_file.empty()) object["error_file"] = step.error_file;
   if (!step.error.empty()) object["error"] = step.error;
+  if (step.usage) {
+    auto& usage = object["usage"] = {{"input_tokens", step.usage->input_tokens}, {"output_tokens", step.usage->output_tokens}};
+    if (step.usage->cost) usage["cost"] = *step.usage->cost;
+  }
   return object;
 }
 

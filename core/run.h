@@ -40,9 +40,27 @@ std::optional<StepState> step_state_from(std::string_view text);
 // To the next step.
 inline bool goes_on(StepState state) { return state == StepState::succeeded || state == StepState::skipped || state == StepState::tolerated; }
 
+// Where in a run a step stands.
+enum class StepPart {
+  step,
+  gate,      // `failed` or `timed_out`: it did not pass, which need not be the end of the run
+  delivery,  // after the gates have passed
+};
+std::string_view to_string(StepPart part);
+std::optional<StepPart> step_part_from(std::string_view text);
+
+// What a prompt took of its provider.
+struct Usage {
+  std::uint64_t input_tokens = 0;
+  std::uint64_t output_tokens = 0;
+  std::optional<double> cost;  // USD; nullopt: nobody said what a token costs
+};
+
 // What one step left behind: its last attempt's outcome.
 struct StepResult {
   std::string name;
+  StepPart part = StepPart::step;
+  int iteration = 1;
   StepState state = StepState::succeeded;
   int attempts = 1;
   std::optional<int> exit_code;     // of a process (128+n: ended by signal n); the HTTP status of an http step
@@ -53,10 +71,12 @@ struct StepResult {
   std::string output_file;          // where the whole of it is, when it was more than `output` holds; else empty
   std::string error_file;
   std::string error;                // why it is not `succeeded`, or why it was skipped
+  std::optional<Usage> usage;       // of all attempts together; only a prompt has it
   WallTime started{};
   Duration duration{};
 
   // Not journaled: for whoever decides about another attempt.
+  bool is_status = false;               // exit_code is one of HTTP
   bool for_good = false;                // it would end the same way
   std::optional<Duration> retry_after;  // the other side asked to be left alone so long
 };
@@ -97,6 +117,9 @@ struct Run {
   std::string error;                // why it did not succeed: one line
   std::vector<StepResult> steps;    // of this attempt; filled where one run is shown, empty in lists
   std::vector<Attempt> attempts;    // the earlier ones; the same
+
+  // Not journaled: which of the steps is why the run failed. nullopt: none is, and another attempt would end the same way.
+  std::optional<std::size_t> failed_step;
 };
 
 Attempt attempt_of(const Run& run);  // without its steps

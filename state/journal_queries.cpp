@@ -129,6 +129,14 @@ Result<StepResult> read_step(const Rows& rows, std::uint64_t run_sequence) {
   step.error = string_at(rows, 10);
   step.output = string_at(rows, 11);
   step.error_output = string_at(rows, 12);
+  const auto part = step_part_from(rows.text(13));
+  if (!part) return damaged("step of run", run_sequence, "its part is unknown");
+  step.part = *part;
+  step.iteration = static_cast<int>(rows.integer(14));
+  if (!rows.is_null(15)) {
+    step.usage = Usage{unsigned_at(rows, 15), unsigned_at(rows, 16), {}};
+    if (!rows.is_null(17)) step.usage->cost = rows.real(17);
+  }
   return step;
 }
 
@@ -216,7 +224,7 @@ JournalQueries::JournalQueries(sqlite::Connection& connection)
       steps_(connection,
              "SELECT name, state, attempts, exit_code, started, duration, output_bytes, error_bytes, output_file, error_file, "
              "error, "
-             "output, error_output FROM steps WHERE run_seq = ?1 AND attempt = ?2 ORDER BY idx"),
+             "output, error_output, part, iteration, input_tokens, output_tokens, cost FROM steps WHERE run_seq = ?1 AND attempt = ?2 ORDER BY idx"),
       attempts_(connection, "SELECT attempt, state, started, finished, exit_code, error FROM attempts WHERE run_seq = ?1 ORDER BY attempt"),
       decisions_(connection, "SELECT time, stage, verdict, handler, reason FROM decisions WHERE event_seq = ?1 ORDER BY ord"),
       neighbours_(connection,

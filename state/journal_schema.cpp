@@ -168,8 +168,16 @@ constexpr const char* kSchema6 = "ALTER TABLE runs ADD COLUMN direct INTEGER NOT
 // What came beside an event's data: JSON, an object.
 constexpr const char* kSchema7 = "ALTER TABLE events ADD COLUMN context TEXT";
 
+constexpr const char* kSchema8 = R"sql(
+ALTER TABLE steps ADD COLUMN part TEXT NOT NULL DEFAULT 'step';
+ALTER TABLE steps ADD COLUMN iteration INTEGER NOT NULL DEFAULT 1;
+ALTER TABLE steps ADD COLUMN input_tokens INTEGER;  -- of a prompt's provider
+ALTER TABLE steps ADD COLUMN output_tokens INTEGER;
+ALTER TABLE steps ADD COLUMN cost REAL;             -- USD
+)sql";
+
 // One a version, in order.
-constexpr std::array<const char*, kJournalSchema> kSchemas = {kSchema1, kSchema2, kSchema3, kSchema4, kSchema5, kSchema6, kSchema7};
+constexpr std::array<const char*, kJournalSchema> kSchemas = {kSchema1, kSchema2, kSchema3, kSchema4, kSchema5, kSchema6, kSchema7, kSchema8};
 
 }  // namespace
 

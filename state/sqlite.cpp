@@ -112,6 +112,10 @@ void Statement::bind(int index, std::int64_t value) {
   const int code = failed_ != SQLITE_OK ? failed_ : sqlite3_bind_int64(handle_, index, value);
   if (code != SQLITE_OK) failed_ = code;
 }
+void Statement::bind(int index, double value) {
+  const int code = failed_ != SQLITE_OK ? failed_ : sqlite3_bind_double(handle_, index, value);
+  if (code != SQLITE_OK) failed_ = code;
+}
 void Statement::bind(int index, std::string_view value) {
   const int code = failed_ != SQLITE_OK ? failed_
                                         : sqlite3_bind_text64(handle_, index, value.data() != nullptr ? value.data() : "",
@@ -157,6 +161,7 @@ Result<bool> Rows::next() {
 }
 bool Rows::is_null(int column) const { return sqlite3_column_type(statement_->handle_, column) == SQLITE_NULL; }
 std::int64_t Rows::integer(int column) const { return sqlite3_column_int64(statement_->handle_, column); }
+double Rows::real(int column) const { return sqlite3_column_double(statement_->handle_, column); }
 std::string_view Rows::text(int column) const {
   // column_blob gives the bytes of a TEXT as they were stored; column_text would add a terminator to each BLOB, by a copy.
   const void* bytes = sqlite3_column_blob(statement_->handle_, column);

@@ -66,6 +66,7 @@ class Rows {
   Result<bool> next();  // false: no more
   bool is_null(int column) const;
   std::int64_t integer(int column) const;
+  double real(int column) const;
   std::string_view text(int column) const;  // of a TEXT or a BLOB
 
  private:
@@ -104,6 +105,7 @@ class Statement {
     (bind(++index, values), ...);
   }
   void bind(int index, std::int64_t value);
+  void bind(int index, double value);
   void bind(int index, std::string_view value);
   void bind(int index, Blob value);
   void bind(int index, std::nullopt_t);

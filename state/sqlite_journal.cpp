@@ -151,17 +151,20 @@ class SqliteJournal final : public Journal {
                         "dead_since = ?14, interruptions = ?15 WHERE seq = ?1"};
   Statement add_step_{*connection_,
                       "INSERT OR REPLACE INTO steps (run_seq, idx, name, state, attempts, exit_code, started, duration, "
-                      "output_bytes, error_bytes, output_file, error_file, error, output, error_output, attempt) "
-                      "VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16)"};
+                      "output_bytes, error_bytes, output_file, error_file, error, output, error_output, attempt, part, "
+                      "iteration, input_tokens, output_tokens, cost) "
+                      "VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19, ?20, ?21)"};
   Statement add_attempt_{*connection_,
                          "INSERT OR REPLACE INTO attempts (run_seq, attempt, state, started, finished, exit_code, error) "
                          "VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)"};
   Statement carry_steps_{*connection_,
                          "INSERT OR REPLACE INTO steps (run_seq, idx, name, state, attempts, exit_code, started, duration, "
-                         "output_bytes, error_bytes, output_file, error_file, error, output, error_output, attempt) "
+                         "output_bytes, error_bytes, output_file, error_file, error, output, error_output, attempt, part, "
+                         "iteration, input_tokens, output_tokens, cost) "
                          "SELECT run_seq, idx, name, state, attempts, exit_code, started, duration, output_bytes, error_bytes, "
-                         "output_file, error_file, error, output, error_output, ?3 FROM steps "
-                         "WHERE run_seq = ?1 AND attempt = ?2 AND state IN ('succeeded', 'skipped', 'tolerated')"};
+                         "output_file, error_file, error, output, error_output, ?3, part, iteration, input_tokens, "
+                         "output_tokens, cost FROM steps WHERE run_seq = ?1 AND attempt = ?2 AND "
+                         "(state IN ('succeeded', 'skipped', 'tolerated') OR (part = 'gate' AND state IN ('failed', 'timed_out')))"};
   Statement pause_{*connection_, "INSERT OR REPLACE INTO paused (handler) VALUES (?1)"};
   Statement resume_{*connection_, "DELETE FROM paused WHERE handler = ?1 OR ?1 = ''"};
   Statement set_breaker_{*connection_, "INSERT OR REPLACE INTO breakers (handler, failures, open_until) VALUES (?1, ?2, ?3)"};
@@ -274,9 +277,17 @@ Status SqliteJournal::update_run(const Run& run, const Owner& owner) {
 
 Status SqliteJournal::add_step(std::uint64_t run_sequence, int attempt, std::size_t index, const StepResult& step) {
   if (auto status = wants_transaction(); !status) return status;
+  std::optional<std::uint64_t> input_tokens, output_tokens;
+  std::optional<double> cost;
+  if (step.usage) {
+    input_tokens = step.usage->input_tokens;
+    output_tokens = step.usage->output_tokens;
+    cost = step.usage->cost;
+  }
   return add_step_.execute(run_sequence, index, step.name, to_string(step.state), step.attempts, step.exit_code, step.started,
                            microseconds(step.duration), step.output_bytes, step.error_bytes, step.output_file, step.error_file,
-                           step.error, Blob{step.output}, Blob{step.error_output}, attempt);
+                           step.error, Blob{step.output}, Blob{step.error_output}, attempt, to_string(step.part), step.iteration,
+                           input_tokens, output_tokens, cost);
 }
 
 Status SqliteJournal::add_attempt(std::uint64_t run_sequence, const Attempt& attempt) {

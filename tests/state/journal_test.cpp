@@ -82,7 +82,11 @@ TEST_CASE("journal: a run with its steps comes back as it was, with what it take
   first.error = "killed";
   first.started = kNow + 1s;
   first.duration = 1500ms;
+  first.part = StepPart::gate;
+  first.iteration = 3;
+  first.usage = Usage{1200, 34, 0.125};
   StepResult second;
+  second.usage = Usage{1, 2, std::nullopt};
   second.name = "tell";
   second.state = StepState::skipped;
   in_transaction(*journal, [&] {
@@ -126,6 +130,15 @@ TEST_CASE("journal: a run with its steps comes back as it was, with what it take
   CHECK(step.state == StepState::failed);
   CHECK(step.attempts == 3);
   CHECK(step.exit_code == 137);
+  CHECK(step.part == StepPart::gate);
+  CHECK(step.iteration == 3);
+  REQUIRE(step.usage.has_value());
+  CHECK(step.usage->input_tokens == 1200);
+  CHECK(step.usage->output_tokens == 34);
+  CHECK(step.usage->cost == 0.125);
+  REQUIRE(found.steps[1].usage.has_value());
+  CHECK_FALSE(found.steps[1].usage->cost.has_value());
+  CHECK(found.steps[1].part == StepPart::step);
   CHECK(step.output == first.output);
   CHECK(step.error_output == first.error_output);
   CHECK(step.output_bytes == 1ull << 40);
@@ -582,18 +595,22 @@ TEST_CASE("journal: a run's attempts are kept, and a new one takes over what was
   auto run = make_run("run-number-1", event);
   run.source = "deploy";
   run.key = "k";
-  StepResult done, tolerated, failed;
+  StepResult done, tolerated, gate, failed;
   done.name = "one";
   done.output = "first";
   tolerated.name = "two";
   tolerated.state = StepState::tolerated;
+  gate.name = "judge";
+  gate.part = StepPart::gate;
+  gate.state = StepState::failed;
   failed.name = "three";
   failed.state = StepState::cancelled;
   in_transaction(*journal, [&] {
     run.sequence = *journal->add_run(run, Owner{});
     REQUIRE(journal->add_step(run.sequence, 1, 0, done).ok());
     REQUIRE(journal->add_step(run.sequence, 1, 1, tolerated).ok());
-    REQUIRE(journal->add_step(run.sequence, 1, 2, failed).ok());
+    REQUIRE(journal->add_step(run.sequence, 1, 2, gate).ok());
+    REQUIRE(journal->add_step(run.sequence, 1, 3, failed).ok());
     REQUIRE(journal->add_attempt(run.sequence, {1, RunState::interrupted, kNow, kNow + 1s, 7, "cut off", {}}).ok());
     REQUIRE(journal->carry_steps(run.sequence, 1, 2).ok());
     run.attempt = 2;
@@ -604,9 +621,10 @@ TEST_CASE("journal: a run's attempts are kept, and a new one takes over what was
     REQUIRE(journal->update_run(run, Owner{}).ok());
   });
   const auto whole = **journal->run("run-number-1");
-  REQUIRE(whole.steps.size() == 2);
+  REQUIRE(whole.steps.size() == 3);
   CHECK(whole.steps[0].output == "first");
   CHECK(whole.steps[1].state == StepState::tolerated);
+  CHECK(whole.steps[2].name == "judge");
   CHECK(whole.source == "deploy");
   CHECK(whole.key == "k");
   CHECK(whole.failures == 3);
@@ -618,7 +636,7 @@ TEST_CASE("journal: a run's attempts are kept, and a new one takes over what was
   CHECK(whole.attempts[0].finished == kNow + 1s);
   CHECK(whole.attempts[0].exit_code == 7);
   CHECK(whole.attempts[0].error == "cut off");
-  CHECK(whole.attempts[0].steps.size() == 3);
+  CHECK(whole.attempts[0].steps.size() == 4);
   CHECK(waiting_runs(*journal)[0].key == "k");
   CHECK(waiting_runs(*journal)[0].not_before == kNow + 5s);
   const auto dead = journal->runs({.dead = true});
