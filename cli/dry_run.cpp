@@ -19,6 +19,7 @@ double milliseconds(Duration duration) { return std::chrono::duration<double, st
 json to_json(const RenderedStep& step) {
   json shown = {{"name", step.name}, {"kind", step.kind}, {"text", step.text}, {"values", json::object()}, {"attempts", step.retry.attempts}};
   for (const auto& [name, value] : step.values) shown["values"][name] = value;
+  if (step.part != StepPart::step) shown["part"] = to_string(step.part);
   if (step.timeout) shown["timeout_ms"] = milliseconds(*step.timeout);
   if (!step.condition.empty()) shown["if"] = step.condition;
   if (!step.skipped.empty()) shown["skipped"] = step.skipped;
@@ -41,7 +42,8 @@ void print_step(const RenderedStep& step) {
   const auto print = [](const std::string& text, output::Colour colour = output::Colour::none) {
     output::print_line(output::painted(output::indented(output::printable(text), kMargin), colour));
   };
-  output::print_line("  " + step.name + " (" + step.kind + ")" + bounds_of(step.timeout, step.retry));
+  const auto part = step.part == StepPart::step ? std::string() : std::string(to_string(step.part)) + " ";
+  output::print_line("  " + part + step.name + " (" + step.kind + ")" + bounds_of(step.timeout, step.retry));
   if (!step.condition.empty()) print("if: " + step.condition + " (not known yet)", output::Colour::yellow);
   if (!step.skipped.empty()) print("skipped: " + step.skipped, output::Colour::grey);
   if (!step.error.empty()) return print("would fail: " + step.error, output::Colour::red);

@@ -83,9 +83,15 @@ void print_run(const json& run) {
   if (state == "queued") output::print_line("  waits: `hark explain " + run["id"].get<std::string>() + "` says for what");
   if (const auto note = dead_letter_note(run); !note.empty()) output::print_line("  " + note);
   for (const auto& attempt : run.value("attempts", json::array())) print_attempt(attempt);
+  int iteration = 1;
   for (const auto& step : run.value("steps", json::array())) {
     const auto step_state = step["state"].get<std::string>();
-    std::string line = "  " + step["name"].get<std::string>() + "  " + output::painted(step_state, output::colour_of_state(step_state)) + "  " + duration_text(step);
+    const auto part = step.value("part", std::string{});
+    if (step.value("iteration", 1) != iteration) {
+      iteration = step["iteration"].get<int>();
+      output::print_line(output::painted("  iteration " + std::to_string(iteration), output::Colour::grey));
+    }
+    std::string line = "  " + (part.empty() ? "" : part + " ") + step["name"].get<std::string>() + "  " + output::painted(step_state, output::colour_of_state(step_state)) + "  " + duration_text(step);
     if (step.value("attempts", 1) > 1) line += "  " + std::to_string(step["attempts"].get<int>()) + " attempts";
     // Where a step failed its error says how it ended; a command that succeeded ended with 0, so the rest are statuses of HTTP.
     if (step_state == "succeeded" && step.value("exit_code", 0) != 0) line += "  status " + std::to_string(step["exit_code"].get<int>());

@@ -5,6 +5,8 @@
 
 namespace hark::lifecycle {
 
+OfRun of(const Run& run) { return {run.id, run.handler, run.correlation_id}; }
+
 std::string_view name(const Any& any) {
   return std::visit([](const auto& event) { return std::decay_t<decltype(event)>::kName; }, any);
 }

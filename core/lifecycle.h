@@ -88,29 +88,88 @@ struct RunFailed {  // failed, timed out, cancelled or interrupted: run.state te
   static constexpr std::string_view kName = "run:failed";
   RunPtr run;
 };
-struct IterationStarted {
-  static constexpr std::string_view kName = "iteration:started";
-  RunPtr run;
-  int iteration = 1;
-};
-struct IterationComplete {
-  static constexpr std::string_view kName = "iteration:complete";
-  RunPtr run;
-  int iteration = 1;
-};
-struct PhaseStarted {  // a phase is one step of the pipeline
-  static constexpr std::string_view kName = "phase:started";
+
+// What happens within a run.
+struct OfRun {
   std::string run_id;
   std::string handler;
   std::string correlation_id;
+};
+OfRun of(const Run& run);
+
+struct IterationStarted : OfRun {
+  static constexpr std::string_view kName = "iteration:started";
+  int iteration = 1;
+};
+struct IterationComplete : OfRun {
+  static constexpr std::string_view kName = "iteration:complete";
+  int iteration = 1;
+  bool passed = false;  // its steps did what they had to, and every gate let it pass
+  Duration duration{};
+};
+struct PhaseStarted : OfRun {  // a phase is one step of the pipeline
+  static constexpr std::string_view kName = "phase:started";
   std::string phase;
 };
-struct PhaseComplete {
+struct PhaseComplete : OfRun {
   static constexpr std::string_view kName = "phase:complete";
-  std::string run_id;
-  std::string handler;
-  std::string correlation_id;
   StepResult step;
+};
+struct VerificationStarted : OfRun {  // of an iteration, by its gates
+  static constexpr std::string_view kName = "verification:started";
+  int iteration = 1;
+  std::size_t gates = 0;
+};
+struct GateChecked : OfRun {
+  static constexpr std::string_view kName = "gate:checked";
+  int iteration = 1;
+  std::string gate;
+  bool passed = false;
+  std::string why;  // it did not pass
+  Duration duration{};
+};
+struct VerificationComplete : OfRun {
+  static constexpr std::string_view kName = "verification:complete";
+  int iteration = 1;
+  std::size_t gates = 0;
+  std::size_t passed = 0;
+  Duration duration{};
+};
+struct StrategyDecision : OfRun {  // what follows an iteration
+  static constexpr std::string_view kName = "strategy:decision";
+  int iteration = 1;
+  std::string_view decision;  // "iterate" | "deliver" | "stop"
+  std::string reason;
+};
+struct WorkspaceAcquired : OfRun {
+  static constexpr std::string_view kName = "workspace:acquired";
+  std::string folder;
+  Duration duration{};
+};
+struct WorkspaceReleased : OfRun {
+  static constexpr std::string_view kName = "workspace:released";
+  std::string folder;
+  bool kept = false;
+  Duration duration{};
+};
+struct SnapshotCreated : OfRun {  // of its workspace
+  static constexpr std::string_view kName = "snapshot:created";
+  std::string snapshot;
+  Duration duration{};
+};
+struct SnapshotRestored : OfRun {
+  static constexpr std::string_view kName = "snapshot:restored";
+  std::string snapshot;
+  Duration duration{};
+};
+struct DeliveryStarted : OfRun {
+  static constexpr std::string_view kName = "delivery:started";
+  int iteration = 1;  // whose result it delivers
+};
+struct DeliveryComplete : OfRun {
+  static constexpr std::string_view kName = "delivery:complete";
+  bool delivered = false;
+  Duration duration{};
 };
 
 struct Note {  // what else there is to say, for people: "hark is ready"
@@ -120,7 +179,8 @@ struct Note {  // what else there is to say, for people: "hark is ready"
 };
 
 using Any = std::variant<EventReceived, EventQueued, EventDropped, EventRefused, HandlerStart, HandlerEnd, HandlerOverdue, SourceStarted, SourceStopped, SourceError, RunQueued,
-                         RunStarted, RunComplete, RunRetry, RunFailed, IterationStarted, IterationComplete, PhaseStarted, PhaseComplete, Note>;
+                         RunStarted, RunComplete, RunRetry, RunFailed, IterationStarted, IterationComplete, PhaseStarted, PhaseComplete, VerificationStarted, GateChecked,
+                         VerificationComplete, StrategyDecision, WorkspaceAcquired, WorkspaceReleased, SnapshotCreated, SnapshotRestored, DeliveryStarted, DeliveryComplete, Note>;
 
 std::string_view name(const Any& any);
 

@@ -48,6 +48,16 @@ inline constexpr std::size_t kProcessEnvironment = 6 * 1024 * 1024;
 // A step's error is one line for people; what a library says in it may be of any length.
 inline constexpr std::size_t kStepError = 1000;
 
+// A step that runs in spite of everything (`always`) and names no timeout of its own, once the run has ended: cleaning up, telling somebody.
+inline constexpr auto kAlwaysTime = 1min;
+
+// Iterations of one run; and of what each gate that did not pass has printed so much of its end is told to the next one: what a compiler or a
+// test runner says last is what counts, and a prompt has to hold it.
+inline constexpr int kIterations = 100;
+// A budget of tokens: more than any provider sells in a month is a typing error.
+inline constexpr std::int64_t kTokens = 1'000'000'000'000;
+inline constexpr std::size_t kFeedbackOfGate = 16 * 1024;
+
 // {steps.NAME.json} reads the whole of an output that went to a file, but no larger one: it is parsed into memory.
 inline constexpr std::size_t kStepJson = 16 * 1024 * 1024;
 

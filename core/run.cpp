@@ -55,6 +55,14 @@ WaitingRun waiting_run(const Run& run) {
   return {run.sequence, run.event_sequence, run.handler, run.source, run.key, run.priority, run.not_before, throttle_applies(run)};
 }
 
+std::uint64_t tokens_used(const Run& run) {
+  std::uint64_t used = 0;
+  for (const auto& step : run.steps) {
+    if (step.usage) used += step.usage->input_tokens + step.usage->output_tokens;
+  }
+  return used;
+}
+
 void begin_next_attempt(Run& run) {
   run.attempt += 1;
   run.state = RunState::queued;
@@ -62,6 +70,7 @@ void begin_next_attempt(Run& run) {
   run.finished.reset();
   run.exit_code.reset();
   run.steps.clear();
+  run.failed_step.reset();
 }
 
 std::string_view to_string(RunState state) { return name_of(kRunStates, state); }

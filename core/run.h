@@ -126,6 +126,8 @@ Attempt attempt_of(const Run& run);  // without its steps
 // The run as it waits for its next attempt. Its error stays: it is why there is another one.
 void begin_next_attempt(Run& run);
 
+std::uint64_t tokens_used(const Run& run);  // in and out, by the prompts of its steps
+
 // Its source's throttle counts the first attempts of what the source's rule started: not what was sent to a handler by name.
 inline bool throttle_applies(const Run& run) { return run.attempt == 1 && !run.direct; }
 

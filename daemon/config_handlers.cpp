@@ -3,6 +3,7 @@
 
 #include "core/limits.h"
 #include "daemon/config_mapping.h"
+#include "platform/confined_folder.h"
 
 namespace hark {
 namespace {
@@ -35,10 +36,9 @@ class HandlerReader {
   }
 
   Handler read() {
-    reader_.not_yet({"gates", "max_iterations", "budget", "workspace", "delivery", "stop_on_no_progress",
-                     "hooks", "signals"});
+    reader_.not_yet({"hooks", "signals"});
     reader_.belongs("key", "a source");
-    reader_.belongs("continue_on_error", "a step of several");
+    for (const char* key : {"continue_on_error", "always"}) reader_.belongs(key, "a step of several");
     refuse_later_step_keys(reader_);
     // Their own tables follow the handler's, so that what is shown is TOML; hence the limits first.
     const bool several = reader_.has("steps");
@@ -50,12 +50,21 @@ class HandlerReader {
     } else {
       single_step();
     }
+    workspace();
     limits();
+    iterations();
     environment();
     read_policy(reader_, context_, handler_);
-    reader_.any("steps");
+    for (const char* key : {"steps", "gates", "delivery"}) reader_.allow(key);
     reader_.finish();
-    if (several) steps();
+    std::vector<std::string> names;
+    if (several) {
+      handler_.steps = list("steps", names);
+    } else {
+      names.push_back(handler_.steps.front().name);
+    }
+    handler_.gates = list("gates", names);
+    handler_.delivery = list("delivery", names);
     return std::move(handler_);
   }
 
@@ -78,6 +87,7 @@ class HandlerReader {
       reader_.show("max_concurrent", std::to_string(*cap), reader_.any("max_concurrent"));
     }
     handler_.timeout = reader_.duration("timeout", kHandlerTimeout, kLeastTimeout);
+    if (handler_.workspace.kind != WorkspaceOptions::Kind::none) return folder_within();
     const auto folder = reader_.file_path("working_directory", ".", context_.base);
     std::error_code failure;
     if (reader_.has("working_directory") && !folder.empty() && !std::filesystem::is_directory(folder, failure)) {
@@ -86,6 +96,99 @@ class HandlerReader {
     handler_.working_directory = folder.string();
     // "/base/." is the base.
     if (handler_.working_directory.size() > 1 && handler_.working_directory.ends_with('/')) handler_.working_directory.pop_back();
+  }
+
+  // Of the workspace.
+  void folder_within() {
+    const ConfigNode* node = reader_.text("working_directory");
+    if (node == nullptr) return;
+    reader_.show_text("working_directory", *node);
+    handler_.working_directory = node->text;
+    if (const auto within = check_confined_path(node->text); !within) reader_.fail(*node, "working_directory", "stands in the workspace: " + within.error().text());
+  }
+
+  void workspace() {
+    const ConfigNode* table = reader_.table("workspace");
+    if (table == nullptr) return;
+    using Kind = WorkspaceOptions::Kind;
+    using Keep = WorkspaceOptions::Keep;
+    auto& workspace = handler_.workspace;
+    TableReader reader = reader_.within(*table, "workspace");
+    if (!reader.has("kind")) reader.fail_table("needs `kind`: temporary, path or git-worktree");
+    const auto kind = reader.choice("kind", {"temporary", "path", "git-worktree"}, "");
+    workspace.kind = kind == "path" ? Kind::path : kind == "git-worktree" ? Kind::git_worktree : Kind::temporary;
+    workspace.base = context_.base.string();
+    if (workspace.kind == Kind::path) {
+      if (!reader.has("path")) reader.fail_table("kind = \"path\" needs `path`");
+      workspace.path = read_own_template(reader, "path");
+    } else {
+      reader.belongs("path", "kind = \"path\"");
+    }
+    if (workspace.kind == Kind::git_worktree) {
+      workspace.repository = reader.file_path("repository", ".", context_.base).string();
+      workspace.ref = reader.has("ref") ? read_own_template(reader, "ref") : Template::parse("HEAD");
+    } else {
+      for (const char* key : {"repository", "ref"}) reader.belongs(key, "kind = \"git-worktree\"");
+    }
+    if (workspace.kind == Kind::path) {
+      reader.belongs("keep", "a workspace that hark makes; one at a path stays");
+    } else {
+      const auto keep = reader.choice("keep", {"never", "on-failure", "always"}, "never");
+      workspace.keep = keep == "always" ? Keep::always : keep == "on-failure" ? Keep::on_failure : Keep::never;
+    }
+    workspace.restore = reader.boolean("restore", false);
+    reader.finish();
+  }
+
+  // Before the first step.
+  Template read_own_template(TableReader& reader, std::string_view key) {
+    const ConfigNode* node = reader.text(key);
+    if (node == nullptr) return {};
+    reader.show_text(key, *node);
+    auto text = Template::parse(node->text);
+    check_template(reader, *node, key, text, {});
+    return text;
+  }
+
+  void iterations() {
+    using Strategy = IterationOptions::Strategy;
+    auto& iterations = handler_.iterations;
+    if (const auto most = reader_.integer("max_iterations", 1, limits::kIterations)) {
+      iterations.most = static_cast<int>(*most);
+      reader_.show("max_iterations", std::to_string(*most), reader_.any("max_iterations"));
+    }
+    if (reader_.has("strategy")) {
+      const auto strategy = reader_.choice("strategy", {"until-gates-pass", "fixed", "best-of"}, "until-gates-pass");
+      iterations.strategy = strategy == "fixed" ? Strategy::fixed : strategy == "best-of" ? Strategy::best_of : Strategy::until_gates_pass;
+    } else {
+      reader_.allow("strategy");
+    }
+    if (const auto stop = reader_.boolean("stop_on_no_progress")) {
+      iterations.stop_on_no_progress = *stop;
+      reader_.show("stop_on_no_progress", *stop ? "true" : "false", reader_.any("stop_on_no_progress"));
+    }
+    const bool has_workspace = reader_.has("workspace");
+    if (iterations.stop_on_no_progress && !has_workspace) reader_.fail_key("stop_on_no_progress", "looks at the workspace; expected `workspace` beside it");
+    if (iterations.strategy == Strategy::best_of) {
+      if (!has_workspace) reader_.fail_key("strategy", "\"best-of\" takes the best state of the workspace; expected `workspace` beside it");
+      if (!reader_.has("gates")) reader_.fail_key("strategy", "\"best-of\" is judged by the gates; expected `gates` beside it");
+    }
+    if (iterations.strategy == Strategy::fixed && handler_.workspace.restore) {
+      reader_.fail_key("strategy", "\"fixed\" builds each iteration on the one before; expected no `workspace.restore` beside it");
+    }
+    reader_.warn_if_idle("strategy", iterations.most == 1, "there is one iteration only (max_iterations)");
+    reader_.warn_if_idle("max_iterations", iterations.most > 1 && iterations.strategy == Strategy::until_gates_pass && !reader_.has("gates"),
+                         "without `gates` the first iteration is the last");
+    if (const ConfigNode* table = reader_.table("budget")) {
+      TableReader budget = reader_.within(*table, "budget");
+      if (const auto tokens = budget.integer("tokens", 1, limits::kTokens)) {
+        handler_.budget.tokens = static_cast<std::uint64_t>(*tokens);
+        budget.show("tokens", std::to_string(*tokens), budget.any("tokens"));
+      }
+      handler_.budget.time = budget.duration("time", kLeastTimeout);
+      if (handler_.budget.time) budget.show_text("time", *budget.any("time"));
+      budget.finish();
+    }
   }
 
   void environment() {
@@ -111,29 +214,32 @@ class HandlerReader {
     }
   }
 
-  void steps() {
-    const auto tables = reader_.tables("steps");
-    const ConfigNode* list = reader_.any("steps");
+  // The steps of `key`; `earlier`: the names of those before them, with which theirs are from then on.
+  std::vector<StepOptions> list(const std::string& key, std::vector<std::string>& earlier) {
+    std::vector<StepOptions> steps;
+    const ConfigNode* list = reader_.any(key);
+    if (list == nullptr) return steps;
+    const auto tables = reader_.tables(key);
     if (list->is(ConfigNode::Kind::array) && list->items.empty()) {
-      reader_.fail(*list, "steps", "expected at least one step, found an empty array");
+      reader_.fail(*list, key, "expected at least one step, found an empty array");
     }
     if (tables.size() > limits::kStepsPerHandler) {
-      reader_.fail(*list, "steps", "more than " + std::to_string(limits::kStepsPerHandler) + " steps");
-      return;
+      reader_.fail(*list, key, "more than " + std::to_string(limits::kStepsPerHandler) + " steps");
+      return steps;
     }
-    std::vector<std::string> earlier;
     for (std::size_t i = 0; i < tables.size(); ++i) {
-      handler_.steps.push_back(step(*tables[i], i, earlier));
-      earlier.push_back(handler_.steps.back().name);
+      steps.push_back(step(key, *tables[i], i, earlier));
+      earlier.push_back(steps.back().name);
     }
+    return steps;
   }
 
-  StepOptions step(const ConfigNode& table, std::size_t index, const std::vector<std::string>& earlier) {
-    const std::string heading = "[[handlers." + toml_key(handler_.name) + ".steps]]";
-    TableReader reader(table, item_path(reader_.path() + ".steps", table, index), heading, context_.report);
+  StepOptions step(const std::string& list, const ConfigNode& table, std::size_t index, const std::vector<std::string>& earlier) {
+    const std::string heading = "[[handlers." + toml_key(handler_.name) + "." + list + "]]";
+    TableReader reader(table, item_path(reader_.path() + "." + list, table, index), heading, context_.report);
     refuse_later_step_keys(reader);
     StepOptions step;
-    step.name = step_name(reader, index, earlier);
+    step.name = step_name(reader, list, index, earlier);
     if (!has_step_kind(reader)) {
       reader.fail_table("needs something to do: `run`, `http` or `tool`");
     }
@@ -142,6 +248,12 @@ class HandlerReader {
     if (const auto tolerated = reader.boolean("continue_on_error")) {
       step.continue_on_error = *tolerated;
       reader.show("continue_on_error", *tolerated ? "true" : "false", reader.any("continue_on_error"));
+    }
+    if (list == "gates") {
+      reader.belongs("always", "`steps` or `delivery`");
+    } else if (const auto always = reader.boolean("always")) {
+      step.always = *always;
+      reader.show("always", *always ? "true" : "false", reader.any("always"));
     }
     if (const auto timeout = reader.duration("timeout", kLeastTimeout)) {
       step.timeout = timeout;
@@ -154,11 +266,11 @@ class HandlerReader {
     return step;
   }
 
-  std::string step_name(TableReader& reader, std::size_t index, const std::vector<std::string>& earlier) {
+  std::string step_name(TableReader& reader, const std::string& list, std::size_t index, const std::vector<std::string>& earlier) {
     const auto taken = [&](const std::string& name) { return std::find(earlier.begin(), earlier.end(), name) != earlier.end(); };
     const ConfigNode* node = reader.text("name");
     if (node == nullptr) {
-      const std::string name = "step" + std::to_string(index + 1);
+      const std::string name = (list == "gates" ? "gate" : list == "delivery" ? "delivery" : "step") + std::to_string(index + 1);
       reader.show("name", toml_string(name), nullptr);
       if (taken(name)) reader.fail_table("would be called `" + name + "`, as an earlier step is; give it a `name`");
       return name;

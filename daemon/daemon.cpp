@@ -84,7 +84,7 @@ class Daemon {
                       log_->report(lifecycle::Note{"warn", std::to_string(count) + " lines of the log were left out: it does not keep up"});
                     }),
         engine_(settings_, {loop_, clock_, *journal_, files_, background_, emitter_, [this] { return activity_.any(); }}, std::move(last_run), random_seed()),
-        runner_(loop_, std::size_t(settings_.max_concurrent_handlers), PipelineTools{processes_, http_client_, clock_, output_folder(settings_)},
+        runner_(loop_, std::size_t(settings_.max_concurrent_handlers), PipelineTools{processes_, http_client_, clock_, output_folder(settings_), workspaces_folder(settings_)},
                 engine_.reports()),
         server_(loop_),
         sources_(loop_, clock_, engine_, emitter_),

@@ -65,6 +65,10 @@ RunReports Engine::reports() {
     reports_.emplace_back(StepReport{run.sequence, run.attempt, run.id, run.handler, run.correlation_id, index, step});
     schedule_turn();
   };
+  reports.told = [this](lifecycle::Any event) {
+    reports_.emplace_back(std::move(event));
+    schedule_turn();
+  };
   reports.finished = [this](Run run) {
     reports_.emplace_back(RunReport{std::move(run)});
     schedule_turn();
@@ -226,9 +230,10 @@ void Engine::committed(Turn& turn) {
     const auto run = std::make_shared<const Run>(planned.assignment.run);
     turn.notices.emplace_back(lifecycle::RunStarted{run});
     turn.notices.emplace_back(lifecycle::HandlerStart{run});
-    turn.notices.emplace_back(lifecycle::IterationStarted{run, 1});
+    if (!run->steps.empty()) continue;  // it goes on where an earlier attempt was: the pipeline tells where that is
+    turn.notices.emplace_back(lifecycle::IterationStarted{lifecycle::of(*run), 1});
     const auto& steps = planned.assignment.handler->steps;
-    if (!steps.empty()) turn.notices.emplace_back(lifecycle::PhaseStarted{run->id, run->handler, run->correlation_id, steps.front().name});
+    if (!steps.empty()) turn.notices.emplace_back(lifecycle::PhaseStarted{lifecycle::of(*run), steps.front().name});
   }
   executor_.launch(std::move(turn.launches), *runner_);
   queue_.began(parts_.clock.now().steady);

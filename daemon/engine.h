@@ -126,7 +126,7 @@ class Engine final : public EventSink, public Marks {
     Run run;
     std::optional<Executor::Finished> ended{};  // asked of the executor once, whatever becomes of the transaction
   };
-  using Report = std::variant<StepReport, RunReport>;
+  using Report = std::variant<StepReport, lifecycle::Any, RunReport>;
   struct Asked {
     std::function<Status(Turn&, Status& outcome)> act;  // within the transaction: an Error fails that, `outcome` only this
     Done done;
@@ -138,6 +138,7 @@ class Engine final : public EventSink, public Marks {
   std::vector<Offered> next_offers();
   Status transact(Turn& turn);
   Status take_report(Turn& turn, StepReport& report);
+  Status take_report(Turn& turn, lifecycle::Any& told);
   Status take_report(Turn& turn, RunReport& report);
   Status settle(Turn& turn, Run run, const Handler* handler, const EventPtr& event);
   Status try_again(Turn& turn, Run run, const Handler& handler, const EventPtr& event, Duration pause);
@@ -186,6 +187,7 @@ class Engine final : public EventSink, public Marks {
   void prune_and_go_on();
   void prune_if_many();
   void remove_stray_outputs();
+  void retire_workspaces();
   using WhenDurable = std::function<void(const Status& durable)>;
   void answer_when_durable(std::vector<WhenDurable> answers);
   void cut_off();

@@ -3,6 +3,8 @@
 #include "core/printable.h"
 #include "daemon/engine_settings.h"
 #include "daemon/engine_turn.h"
+#include "daemon/places.h"
+#include "handlers/workspace.h"
 #include "platform/clock.h"
 
 namespace hark {
@@ -48,7 +50,18 @@ Status Engine::recover(const std::function<std::size_t(const std::string& run_id
   }
   committed(turn);
   forget_marks_of_others();
+  retire_workspaces();
   return reload_waiting(turn.now);
+}
+
+// Those of runs that did not come to give them back and will not go on.
+void Engine::retire_workspaces() {
+  const auto done = hark::retire_workspaces(workspaces_folder(settings_), [&](const std::string& run_id, bool kept) -> Result<bool> {
+    const auto run = parts_.journal.run(run_id);
+    if (!run) return run.error();
+    return !*run || (is_final((*run)->state) && !kept);
+  });
+  if (!done) say("warn", "workspaces of old runs were not deleted: " + done.error().text());
 }
 
 namespace {

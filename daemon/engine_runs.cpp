@@ -19,12 +19,6 @@ std::int64_t microseconds(Duration duration) { return std::chrono::duration_cast
 
 bool has_failed(RunState state) { return state == RunState::failed || state == RunState::timed_out; }
 
-// The step whose result the run's is.
-std::pair<const StepOptions*, const StepResult*> deciding_step(const Handler& handler, const Run& run) {
-  if (run.steps.empty() || run.steps.size() > handler.steps.size()) return {nullptr, nullptr};
-  return {&handler.steps[run.steps.size() - 1], &run.steps.back()};
-}
-
 }  // namespace
 
 const Handler* Engine::handler(const std::string& name) const {
@@ -37,13 +31,13 @@ Status Engine::decide(const Run& run, WallTime now, Verdict verdict, std::string
 }
 
 Status Engine::take_report(Turn& turn, StepReport& report) {
-  turn.notices.emplace_back(lifecycle::PhaseComplete{report.run_id, report.handler, report.correlation_id, report.step});
-  // The worker does not report that it goes on to the next step: it follows, and a report costs a wake-up.
-  const auto* its = handler(report.handler);
-  if (goes_on(report.step.state) && its != nullptr && report.index + 1 < its->steps.size()) {
-    turn.notices.emplace_back(lifecycle::PhaseStarted{report.run_id, report.handler, report.correlation_id, its->steps[report.index + 1].name});
-  }
+  turn.notices.emplace_back(lifecycle::PhaseComplete{{report.run_id, report.handler, report.correlation_id}, report.step});
   return parts_.journal.add_step(report.run_sequence, report.attempt, report.index, report.step);
+}
+
+Status Engine::take_report(Turn& turn, lifecycle::Any& told) {
+  turn.notices.push_back(told);
+  return {};
 }
 
 Status Engine::take_report(Turn& turn, RunReport& report) {
@@ -71,10 +65,10 @@ Status Engine::take_report(Turn& turn, RunReport& report) {
 Status Engine::settle(Turn& turn, Run run, const Handler* handler, const EventPtr& event) {
   const bool failed = has_failed(run.state);
   if (failed) run.failures += 1;
-  if (failed && handler != nullptr) {
-    const auto [step, result] = deciding_step(*handler, run);
-    if (step != nullptr && hark::try_again(handler->retry, *step, *result, run.failures)) {
-      const auto pause = pause_before_retry(handler->retry, *result, run.id, run.failures);
+  if (failed && handler != nullptr && run.failed_step) {
+    const auto& result = run.steps[*run.failed_step];
+    if (hark::try_again(handler->retry, result, run.failures)) {
+      const auto pause = pause_before_retry(handler->retry, result, run.id, run.failures);
       return try_again(turn, std::move(run), *handler, event, pause);
     }
   }
@@ -151,7 +145,6 @@ Status Engine::run_on_failure(Turn& turn, const Run& run, const Handler& handler
 }
 
 void Engine::attempt_ended(Turn& turn, const RunPtr& run) {
-  turn.notices.emplace_back(lifecycle::IterationComplete{run, 1});
   turn.notices.emplace_back(lifecycle::HandlerEnd{run});
 }
 

@@ -6,6 +6,7 @@
 #include "core/printable.h"
 #include "daemon/engine.h"
 #include "daemon/places.h"
+#include "handlers/workspace.h"
 #include "platform/clock.h"
 #include "platform/file_system.h"
 #include "platform/loop.h"
@@ -13,6 +14,16 @@
 #include "state/run_outputs.h"
 
 namespace hark {
+
+namespace {
+
+Result<bool> is_forgotten(JournalReader& journal, const std::string& run_id) {
+  const auto run = journal.run(run_id);
+  if (!run) return run.error();
+  return !*run;
+}
+
+}  // namespace
 
 void Engine::save_state() {
   if (!state_dirty_ || state_saving_) return;
@@ -79,12 +90,15 @@ void Engine::prune_if_many() {
 }
 
 void Engine::remove_stray_outputs() {
-  parts_.background.post([this, alive = alive_, &loop = parts_.loop, file = settings_.journal_file, folder = output_folder(settings_)] {
+  parts_.background.post([this, alive = alive_, &loop = parts_.loop, file = settings_.journal_file, folder = output_folder(settings_), workspaces = workspaces_folder(settings_)] {
     auto journal = open_journal_reader(file);
     const auto removed = !journal ? Result<std::size_t>(journal.error()) : *journal ? hark::remove_stray_outputs(folder, ***journal) : 0;
-    if (removed) return;
-    loop.post([this, alive, error = removed.error()] {
-      if (*alive) say("warn", "outputs of old runs were not deleted: " + error.text());
+    auto done = removed ? Status() : Status(removed.error());
+    if (done && *journal) done = hark::retire_workspaces(workspaces, [&](const std::string& run_id, bool) { return is_forgotten(***journal, run_id); });
+    if (done) done = remove_retired_workspaces(workspaces);
+    if (done) return;
+    loop.post([this, alive, error = done.error()] {
+      if (*alive) say("warn", "what old runs left was not deleted: " + error.text());
     });
   });
 }
@@ -98,7 +112,7 @@ void Engine::drain(Duration patience, std::function<void()> done) {
 
 void Engine::cut_off() {
   cut_off_ = true;
-  executor_.cancel_all();
+  executor_.cut_off();
   schedule_turn();
 }
 

@@ -140,7 +140,7 @@ Result<OneShotOutcome> run_event(const Settings& configured, OneShotRequest requ
   Engine engine(settings,
                 {loop, clock, **journal, files, background, emitter},
                 std::move(last_run), (std::uint64_t(device()) << 32) | device());
-  PoolRunner runner(loop, std::size_t(settings.max_concurrent_handlers), {processes, http, clock, output_folder(settings)}, engine.reports());
+  PoolRunner runner(loop, std::size_t(settings.max_concurrent_handlers), {processes, http, clock, output_folder(settings), workspaces_folder(settings)}, engine.reports());
   engine.set_runner(runner);
   if (auto learned = engine.learn_last_runs(); !learned) return learned.error();
 

@@ -63,12 +63,14 @@ Status prepare_state_folder(const Settings& settings) {
 std::filesystem::path lock_path(const Settings& settings) { return settings.journal_file.string() + ".lock"; }
 std::filesystem::path output_folder(const Settings& settings) { return settings.journal_file.parent_path() / "runs"; }
 
+std::filesystem::path workspaces_folder(const Settings& settings) { return settings.journal_file.parent_path() / "workspaces"; }
+
 std::filesystem::path remotes_folder(const Settings& settings) { return settings.journal_file.parent_path() / "remotes"; }
 
 std::vector<OwnFiles> own_files(const Settings& settings) {
   OwnFiles journal{"journal_file", {}};
   for (const char* suffix : {"", "-wal", "-shm", "-journal"}) journal.files.push_back(settings.journal_file.string() + suffix);
-  journal.files.insert(journal.files.end(), {lock_path(settings), socket_path(settings.journal_file), output_folder(settings), remotes_folder(settings)});
+  journal.files.insert(journal.files.end(), {lock_path(settings), socket_path(settings.journal_file), output_folder(settings), workspaces_folder(settings), remotes_folder(settings)});
   std::vector<OwnFiles> all = {{"", {settings.file}}, {"state_file", {settings.state_file}}, std::move(journal)};
   if (!settings.log_file.empty()) all.push_back({"log_file", {settings.log_file}});
   return all;

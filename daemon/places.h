@@ -16,6 +16,7 @@ std::filesystem::path socket_path(const std::filesystem::path& journal_file);
 // The folder of the journal, private, made where it is not there; one that hark makes itself (".hark") is none of a repository's files.
 Status prepare_state_folder(const Settings& settings);
 std::filesystem::path lock_path(const Settings& settings);
+std::filesystem::path workspaces_folder(const Settings& settings);  // that hark makes for runs
 std::filesystem::path output_folder(const Settings& settings);  // large outputs of runs
 std::filesystem::path remotes_folder(const Settings& settings);  // large answers of remote repositories, while they are read
 

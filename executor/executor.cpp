@@ -39,15 +39,12 @@ Result<std::optional<RunQueue::Waiting>> Executor::complete(RunQueue::Ready& rea
   return std::optional(std::move(*ready.known));
 }
 
-// Steps that an earlier attempt was through with are those of this handler as long as they bear its names, in its order.
-Status Executor::take_up_steps(Run& run, const Handler& handler) {
+// Steps that an earlier attempt was through with.
+Status Executor::take_up_steps(Run& run) {
   if (run.attempt == 1) return {};
   auto done = journal_.steps(run.sequence, run.attempt);
   if (!done) return done.error();
-  for (std::size_t i = 0; i < done->size() && i < handler.steps.size(); ++i) {
-    if ((*done)[i].name != handler.steps[i].name) break;
-    run.steps.push_back(std::move((*done)[i]));
-  }
+  run.steps = std::move(*done);
   return {};
 }
 
@@ -69,7 +66,7 @@ Result<std::optional<Executor::Planned>> Executor::prepare(RunQueue::Ready ready
   const auto handler = handlers_.find(run.handler);
   if (handler == handlers_.end()) return fail("handler '" + run.handler + "' is not in the configuration any more");
   if (!event) return fail("its event is not in the journal any more");
-  if (auto taken = take_up_steps(run, *handler->second); !taken) return taken.error();
+  if (auto taken = take_up_steps(run); !taken) return taken.error();
   run.state = RunState::running;
   run.started = now.wall;
   run.not_before.reset();
@@ -85,8 +82,9 @@ Result<std::optional<Executor::Planned>> Executor::prepare(RunQueue::Ready ready
 
 void Executor::launch(std::vector<Planned> planned, Runner& runner) {
   for (auto& one : planned) {
-    Active active{one.assignment.run, one.assignment.handler, one.assignment.event, std::move(one.slot), std::stop_source{}, false, {}};
+    Active active{one.assignment.run, one.assignment.handler, one.assignment.event, std::move(one.slot), std::stop_source{}, std::stop_source{}, false, {}};
     one.assignment.stop = active.stop.get_token();
+    one.assignment.leave = active.leave.get_token();
     active_.emplace(active.run.id, std::move(active));
     runner.start(std::move(one.assignment));
   }
@@ -107,8 +105,11 @@ bool Executor::cancel(const std::string& run_id, std::string why) {
   return true;
 }
 
-void Executor::cancel_all() {
-  for (auto& [id, active] : active_) active.stop.request_stop();
+void Executor::cut_off() {
+  for (auto& [id, active] : active_) {
+    active.leave.request_stop();  // first: who is asked to end looks whether it is this
+    active.stop.request_stop();
+  }
 }
 
 std::vector<Run> Executor::running() const {

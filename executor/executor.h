@@ -53,7 +53,7 @@ class Executor {
   std::optional<Finished> finished(const std::string& run_id);
 
   bool cancel(const std::string& run_id, std::string why = {});  // false: it is not running
-  void cancel_all();
+  void cut_off();  // all that runs, to go on at the next start
 
   std::size_t active() const { return active_.size(); }
   std::vector<Run> running() const;
@@ -65,12 +65,13 @@ class Executor {
     EventPtr event;
     Slot slot;
     std::stop_source stop;
+    std::stop_source leave;
     bool cancelled = false;
     std::string why;
   };
 
   Result<std::optional<RunQueue::Waiting>> complete(RunQueue::Ready& ready);
-  Status take_up_steps(Run& run, const Handler& handler);
+  Status take_up_steps(Run& run);
   Result<std::optional<Planned>> prepare(RunQueue::Ready ready, Now now, const LastSuccess& last_success, std::vector<Run>& failed);
 
   RunQueue& queue_;

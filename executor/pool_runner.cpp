@@ -55,19 +55,26 @@ void PoolRunner::start(Assignment assignment) {
     context.event = assignment.event;
     context.last_run = assignment.last_run;
     context.stop = assignment.stop;
-    auto reported = assignment.run.steps.size();  // an earlier attempt reported these
-    context.step_finished = [&](std::size_t index, const StepResult& step) {
-      // The last one goes with the end of its run: one wake-up for both.
-      if (!goes_on(step.state) || index + 1 == assignment.handler->steps.size()) return;
-      reported = index + 1;
-      shared->report(loop, shared, [reports = &shared->reports, run = assignment.run, index, step] { reports->step_finished(run, index, step); });
+    context.leave = assignment.leave;
+    // What need not be known at once goes with what comes next: a wake-up less.
+    std::vector<std::function<void()>> held;
+    const auto report = [&](std::function<void()> tell, bool at_once) {
+      held.push_back(std::move(tell));
+      if (!at_once) return;
+      shared->report(loop, shared, [held = std::exchange(held, {})] {
+        for (const auto& each : held) each();
+      });
+    };
+    context.step_finished = [&](std::size_t index, const StepResult& step, bool last) {
+      report([reports = &shared->reports, run = assignment.run, index, step] { reports->step_finished(run, index, step); }, !last);
+    };
+    context.tell = [&](lifecycle::Any event) {
+      const bool can_wait = std::holds_alternative<lifecycle::IterationComplete>(event);
+      report([reports = &shared->reports, event = std::move(event)] { reports->told(event); }, !can_wait);
     };
     if (context.event) wait_until_it_happens(*context.event, context.run, tools.clock);
     auto run = run_pipeline(*assignment.handler, context, tools);
-    shared->report(loop, shared, [reports = &shared->reports, reported, run = std::move(run)] {
-      for (auto index = reported; index < run.steps.size(); ++index) reports->step_finished(run, index, run.steps[index]);
-      reports->finished(run);
-    });
+    report([reports = &shared->reports, run = std::move(run)] { reports->finished(run); }, true);
   });
 }
 

@@ -17,11 +17,13 @@ struct Assignment {
   EventPtr event;
   std::optional<WallTime> last_run;
   std::stop_token stop;
+  std::stop_token leave;  // pipeline.h has what they mean
 };
 
-// What comes back. Both are called on the loop thread, each step before the end of its run.
+// What comes back. All are called on the loop thread, in order, the end of a run last.
 struct RunReports {
   std::function<void(const Run& run, std::size_t index, const StepResult& step)> step_finished;
+  std::function<void(lifecycle::Any)> told;
   std::function<void(Run run)> finished;
 };
 

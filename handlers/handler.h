@@ -1,6 +1,7 @@
 // A handler as configured: a named pipeline with its limits. Values, made by daemon/config, read by every thread.
 #pragma once
 
+#include <cstdint>
 #include <optional>
 #include <string>
 #include <utility>
@@ -86,12 +87,48 @@ struct StepOptions {
   Retry retry;
   Filter condition;                                         // `if`: not met: skipped
   bool continue_on_error = false;                           // one that fails for good does not end the run
+  bool always = false;                                      // runs also when the run has failed, has no time left or was cancelled
   friend bool operator==(const StepOptions&, const StepOptions&) = default;
+};
+
+// The folder of its own that each run has (handlers/workspace.h).
+struct WorkspaceOptions {
+  enum class Kind { none, temporary, path, git_worktree } kind = Kind::none;
+  enum class Keep { never, on_failure, always } keep = Keep::never;
+  Template path;           // of kind path
+  std::string base;        // what a relative one is relative to
+  std::string repository;  // of a worktree: absolute
+  Template ref;            // the same: what names its commit
+  bool restore = false;    // an iteration that did not pass is undone
+  friend bool operator==(const WorkspaceOptions&, const WorkspaceOptions&) = default;
+};
+
+// How often the steps are repeated, and what for. Without gates an iteration always passes.
+struct IterationOptions {
+  enum class Strategy {
+    until_gates_pass,
+    fixed,    // all of them; the gates of the last one count
+    best_of,  // all of them, each from the same beginning; the one that passed most gates is taken
+  } strategy = Strategy::until_gates_pass;
+  int most = 1;
+  bool stop_on_no_progress = false;  // one that leaves the workspace as it was is the last
+  friend bool operator==(const IterationOptions&, const IterationOptions&) = default;
+};
+
+// What a run may use up, all its iterations together.
+struct Budget {
+  std::optional<std::uint64_t> tokens;
+  std::optional<Duration> time;
+  friend bool operator==(const Budget&, const Budget&) = default;
 };
 
 struct Handler {
   std::string name;
   std::vector<StepOptions> steps;
+  std::vector<StepOptions> gates;                           // checked after the steps of an iteration
+  std::vector<StepOptions> delivery;                        // once, after the gates have passed
+  IterationOptions iterations;
+  Budget budget;
   int max_concurrent = 0;                                   // of each key, where runs have one; 0: only the daemon's cap (one a key)
   Retry retry;                                              // of the whole run
   OnInterrupt on_interrupt = OnInterrupt::resume;
@@ -103,7 +140,8 @@ struct Handler {
   PingUrls ping;
   bool allow_self_trigger = false;                          // what its own runs change may start it again
   std::optional<Duration> timeout;                          // of the whole run
-  std::string working_directory;                            // absolute
+  WorkspaceOptions workspace;
+  std::string working_directory;                            // absolute; within a workspace relative to that
   std::vector<std::pair<std::string, Template>> environment;
   bool traces_git = false;                                  // its git commands tell of themselves (handlers/git_trace.h)
   friend bool operator==(const Handler&, const Handler&) = default;

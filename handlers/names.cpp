@@ -14,9 +14,9 @@ namespace {
 
 using Names = std::vector<std::string>;
 
-constexpr std::array<std::string_view, 14> kRoots = {"event",    "payload",   "files",        "changed_files", "last_run",
+constexpr std::array<std::string_view, 15> kRoots = {"event",    "payload",   "files",        "changed_files", "last_run",
                                                      "run",      "steps",     "env",          "handler",       "source",
-                                                     "feedback", "iteration", "payload_file", "files_file"};
+                                                     "feedback", "iteration", "workspace",    "payload_file", "files_file"};
 constexpr std::array<std::string_view, 4> kRunFields = {"id", "handler", "attempt", "correlation_id"};
 constexpr std::array<std::string_view, 7> kStepFields = {"output", "error_output", "exit_code", "state",
                                                          "json",   "output_file",  "error_file"};

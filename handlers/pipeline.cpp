@@ -1,231 +1,232 @@
 #include "handlers/pipeline.h"
 
 #include <algorithm>
-#include <chrono>
-#include <condition_variable>
-#include <exception>
-#include <mutex>
+#include <fstream>
 #include <utility>
 
 #include "core/limits.h"
 #include "core/printable.h"
-#include "handlers/retry.h"
-#include "handlers/scope.h"
-#include "handlers/steps/attempt.h"
-#include "handlers/steps/file.h"
-#include "handlers/steps/http.h"
-#include "handlers/steps/run.h"
+#include "handlers/step_runner.h"
+#include "handlers/workspace.h"
 #include "platform/clock.h"
+#include "platform/confined_folder.h"
 
 namespace hark {
 namespace {
 
-// false: stopped before the time was over.
-bool wait(Duration pause, std::stop_token stop) {
-  std::mutex mutex;
-  std::condition_variable_any never;
-  std::unique_lock lock(mutex);
-  never.wait_for(lock, stop, pause, [] { return false; });
-  return !stop.stop_requested();
+using Strategy = IterationOptions::Strategy;
+
+// The end of what a step printed, from the file where that is not all in memory.
+std::string tail(const std::string& head, std::uint64_t bytes, const std::string& file, std::size_t most) {
+  std::string text = head;
+  if (bytes > head.size() && !file.empty()) {
+    std::ifstream whole(file, std::ios::binary | std::ios::ate);
+    const auto size = static_cast<std::size_t>(std::max<std::streamoff>(whole.tellg(), 0));
+    text.resize(std::min(size, most));
+    whole.seekg(static_cast<std::streamoff>(size - text.size()));
+    whole.read(text.data(), static_cast<std::streamsize>(text.size()));
+  }
+  if (text.size() > most) text.erase(0, text.size() - most);
+  while (!text.empty() && text.back() == '\n') text.pop_back();
+  return bytes > text.size() + 1 && bytes > most ? "[...]" + text : text;
 }
 
-StepResult attempt_step(const StepCall& call) {
-  return std::visit([&](const auto& options) { return attempt(options, call); }, call.step.kind);
+// What a gate that did not pass has to say to the next iteration.
+std::string feedback_of(const StepResult& gate) {
+  std::string text = "gate '" + gate.name + "' did not pass" + (gate.error.empty() ? "" : ": " + gate.error) + "\n";
+  for (const auto& printed : {tail(gate.output, gate.output_bytes, gate.output_file, limits::kFeedbackOfGate),
+                              tail(gate.error_output, gate.error_bytes, gate.error_file, limits::kFeedbackOfGate)}) {
+    if (!printed.empty()) text += printed + "\n";
+  }
+  return text;
 }
 
-// The last line that says something: what programs write before they give up. Where there was more than is held, the last one is
-// not known.
-std::string last_line(const StepResult& result) {
-  constexpr std::string_view kBlank = " \t\r\n";
-  if (result.error_bytes > result.error_output.size()) return {};
-  std::string_view text = result.error_output;
-  text = text.substr(0, text.find_last_not_of(kBlank) + 1);
-  text.remove_prefix(text.find_last_of("\r\n") + 1);
-  text.remove_prefix(std::min(text.find_first_not_of(kBlank), text.size()));
-  return printable(text, limits::kStepError);
+Result<WorkspaceWish> workspace_wish(const WorkspaceOptions& options, Scope& scope) {
+  const auto lookup = [&](std::string_view name) { return scope.value(name); };
+  WorkspaceWish wish;
+  wish.kind = options.kind;
+  wish.repository = options.repository;
+  wish.ref = options.ref.render(lookup);
+  const auto path = options.path.render(lookup);
+  if (auto trouble = scope.take_trouble()) return *trouble;
+  // What an event says leads nowhere but below the folder of the configuration.
+  if (!options.path.constant()) {
+    if (const auto confined = check_confined_path(path); !confined) return confined.error();
+  }
+  wish.path = std::filesystem::path(options.base) / path;
+  return wish;
 }
 
 class Pipeline {
  public:
   Pipeline(const Handler& handler, const RunContext& context, const PipelineTools& tools)
-      : handler_(handler),
-        context_(context),
-        tools_(tools),
-        run_(context.run),
-        scope_(context, run_.steps, tools.output_folder, false) {
-    const Now now = tools_.clock.now();
-    if (!run_.started) run_.started = now.wall;
-    if (handler_.timeout) deadline_ = now.steady + *handler_.timeout;
-    run_.state = RunState::running;
-    run_.error.clear();
-    run_.exit_code.reset();
-    run_.steps.reserve(handler_.steps.size());
-  }
+      : handler_(handler), context_(context), tools_(tools), steps_(handler, context, tools) {}
 
   Run run() {
-    for (auto next = run_.steps.size(); next < handler_.steps.size(); ++next) {  // behind those that an earlier attempt did
-      const auto& step = handler_.steps[next];
-      if (!may_go_on(step)) break;
-      record(skip_reason(step), step);
-      if (run_.state != RunState::running) break;
-    }
-    if (run_.state == RunState::running) run_.state = RunState::succeeded;
-    run_.finished = tools_.clock.now().wall;
-    return std::move(run_);
+    acquire();
+    iterate();
+    if (steps_.going_on() && !handler_.delivery.empty()) deliver();
+    steps_.end(RunState::succeeded, {});
+    release();
+    steps_.run().finished = tools_.clock.now().wall;
+    return std::move(steps_.run());
   }
 
  private:
-  bool may_go_on(const StepOptions& step) {
-    if (context_.stop.stop_requested()) {
-      end(RunState::cancelled, "cancelled before step '" + step.name + "'");
-    } else if (deadline_ && tools_.clock.now().steady >= *deadline_) {
-      end(RunState::timed_out, handler_timeout() + " before step '" + step.name + "'");
+  void acquire() {
+    if (handler_.workspace.kind == WorkspaceOptions::Kind::none) return;
+    const auto began = tools_.clock.now().steady;
+    auto wish = workspace_wish(handler_.workspace, steps_.scope());
+    if (!wish) return fail(wish.error());
+    wish->workspaces = tools_.workspaces;
+    wish->run_id = context_.run.id;
+    auto made = Workspace::acquire(std::move(*wish), !context_.run.steps.empty(), tools_.processes, context_.leave);
+    if (!made) return fail(made.error());
+    workspace_.emplace(std::move(*made));
+    steps_.set_folder(handler_.working_directory.empty() ? workspace_->folder() : workspace_->folder() + "/" + handler_.working_directory);
+    steps_.tell(lifecycle::WorkspaceAcquired{of_run(), workspace_->folder(), steps_.since(began)});
+  }
+
+  // Where hark ends and the run does not, it finds its workspace again.
+  void release() {
+    if (!workspace_ || context_.leave.stop_requested()) return;
+    using Keep = WorkspaceOptions::Keep;
+    const bool failed = steps_.run().state != RunState::succeeded;
+    const bool keep = handler_.workspace.keep == Keep::always || (failed && handler_.workspace.keep == Keep::on_failure);
+    const auto began = tools_.clock.now().steady;
+    if (const auto done = workspace_->release(keep); !done) {
+      auto& error = steps_.run().error;
+      error += (error.empty() ? "" : "; ") + printable("its workspace could not be given back: " + done.error().text(), limits::kStepError);
     }
-    return run_.state == RunState::running;
+    steps_.tell(lifecycle::WorkspaceReleased{of_run(), workspace_->folder(), keep || handler_.workspace.kind == WorkspaceOptions::Kind::path, steps_.since(began)});
   }
 
-  // Why `if` leaves the step out; nullopt: it does not.
-  std::optional<std::string> skip_reason(const StepOptions& step) {
-    if (step.condition.empty()) return std::nullopt;
-    const auto verdict = step.condition.evaluate([&](std::string_view field) { return scope_.field(field); });
-    if (verdict.matches) return std::nullopt;
-    return "if: " + verdict.why;
-  }
-
-  void record(std::optional<std::string> skipped, const StepOptions& step) {
-    const Now began = tools_.clock.now();
-    StepResult result;
-    if (skipped) {
-      result.state = StepState::skipped;
-      result.attempts = 0;
-      result.error = std::move(*skipped);
-    } else {
-      try {
-        result = attempt_until_done(step);
-      } catch (const std::exception& failure) {  // out of memory, say: this run's failure, not the daemon's
-        result.state = StepState::failed;
-        result.error = failure.what();
+  void iterate() {
+    const auto strategy = handler_.iterations.strategy;
+    const int most = handler_.iterations.most;
+    const bool from_start = strategy == Strategy::best_of || handler_.workspace.restore;  // not of the fixed strategy: the configuration refuses it
+    if (from_start) snapshot("start");
+    std::string feedback;
+    for (int number = 1; steps_.going_on(); ++number) {
+      iteration_ = number;
+      const bool fresh = !steps_.replaying();
+      const auto began = tools_.clock.now().steady;
+      if (number > 1 && fresh) steps_.tell(lifecycle::IterationStarted{of_run(), number});
+      const auto before = fresh ? state() : std::nullopt;
+      steps_.begin_iteration(number, std::move(feedback));
+      steps_.perform(handler_.steps, StepPart::step);
+      const bool idle = before && before == state();
+      auto refused = verify();
+      const bool passed = steps_.going_on() && refused.empty();
+      if (!steps_.replaying()) steps_.tell(lifecycle::IterationComplete{of_run(), number, passed, steps_.since(began)});
+      if (!steps_.going_on()) break;
+      const bool better = best_ == 0 || refused.size() < best_refused_.size();
+      if (strategy != Strategy::best_of || better) {
+        best_ = number;
+        best_refused_ = refused;
+        if (strategy == Strategy::best_of && number < most) snapshot("iteration-" + std::to_string(number));
       }
-      result.duration = tools_.clock.now().steady - began.steady;
-      tolerate(step, result);
+      const bool again = number < most && (!passed || strategy != Strategy::until_gates_pass) && !(idle && !passed);
+      if (again && from_start) restore("start");
+      if (!again) return settle(number, idle && !passed && number < most);
+      decide("iterate", why(refused));
+      for (const auto index : refused) feedback += feedback_of(steps_.run().steps[index]);
     }
-    result.name = step.name;
-    result.started = began.wall;
-    result.error = printable(result.error, limits::kStepError);
-    judge(result);
-    run_.steps.push_back(std::move(result));
-    if (context_.step_finished) context_.step_finished(run_.steps.size() - 1, run_.steps.back());
+    // Cut off or failed in its middle: what an iteration is undone for holds all the more.
+    if (from_start && handler_.workspace.restore && !context_.leave.stop_requested()) restore("start");
   }
 
-  // Not what ends the whole run: its own time is over, or somebody wants it to end.
-  void tolerate(const StepOptions& step, StepResult& result) const {
-    const bool out_of_time = deadline_ && tools_.clock.now().steady >= *deadline_;
-    const bool its_own = result.state == StepState::failed || (result.state == StepState::timed_out && !out_of_time);
-    if (step.continue_on_error && its_own) result.state = StepState::tolerated;
+  // After the last iteration: what it comes to.
+  void settle(int last, bool idle) {
+    const auto reason = (best_ != last ? "iteration " + std::to_string(best_) + " was the best: " : "") + why(best_refused_) +
+                        (idle ? "; iteration " + std::to_string(last) + " left the workspace as it was" : "");
+    const bool passed = best_refused_.empty();
+    if (best_ != last) restore("iteration-" + std::to_string(best_));
+    if (handler_.iterations.most > 1 && steps_.going_on()) decide(passed ? "deliver" : "stop", reason);
+    if (passed || !steps_.going_on()) return;
+    auto& run = steps_.run();
+    run.failed_step = best_refused_.back();
+    run.exit_code = run.steps[best_refused_.back()].exit_code;
+    const auto most = handler_.iterations.most;
+    const auto iterations = most == 1 ? "" : last < most ? " (iteration " + std::to_string(last) + " of " + std::to_string(most) + ")" : " (in the last of " + counted(std::size_t(most), "iteration") + ")";
+    if (handler_.workspace.restore) restore("start");
+    steps_.end(RunState::failed, printable(reason + iterations, limits::kStepError));
   }
 
-  StepResult attempt_until_done(const StepOptions& step) {
-    for (int number = 1;; ++number) {
-      const SteadyTime began = tools_.clock.now().steady;
-      std::optional<SteadyTime> deadline = deadline_;
-      if (step.timeout) deadline = std::min(began + *step.timeout, deadline_.value_or(SteadyTime::max()));
-      StepResult result = attempt_step({handler_, step, context_, tools_, scope_, deadline});
-      result.attempts = number;
-      const bool late = result.state == StepState::timed_out;
-      if (late)
-        add_before(result.error, deadline == deadline_ ? handler_timeout() : "timed out after " + to_string(*step.timeout));
-      const bool whole_time = late && deadline == deadline_;
-      if (whole_time || !try_again(step.retry, step, result, number)) return result;
+  void fail(const Error& error) { steps_.end(RunState::failed, printable(error.text(), limits::kStepError)); }
 
-      const Duration pause = pause_before_retry(step.retry, result, run_.id, number);
-      if (deadline_ && tools_.clock.now().steady + pause >= *deadline_) {
-        result.error += "; no time left for attempt " + std::to_string(number + 1);
-        return result;
-      }
-      if (!wait(pause, context_.stop)) {
-        result.state = StepState::cancelled;
-        result.error = "waiting for attempt " + std::to_string(number + 1) + " after: " + result.error;
-        return result;
-      }
+  // Of the workspace, where somebody wants to know whether it changes.
+  std::optional<std::string> state() {
+    if (!handler_.iterations.stop_on_no_progress || !workspace_ || !steps_.going_on()) return std::nullopt;
+    auto state = workspace_->state();
+    if (state) return std::move(*state);
+    fail(state.error());
+    return std::nullopt;
+  }
+
+  void snapshot(const std::string& name) {
+    if (!workspace_ || !steps_.going_on()) return;
+    const auto began = tools_.clock.now().steady;
+    if (const auto kept = workspace_->keep_snapshot(name); !kept) return fail(kept.error());
+    steps_.tell(lifecycle::SnapshotCreated{of_run(), name, steps_.since(began)});
+  }
+
+  void restore(const std::string& name) {
+    if (!workspace_ || steps_.replaying()) return;
+    const auto began = tools_.clock.now().steady;
+    if (const auto done = workspace_->restore(name); !done) return fail(done.error());
+    steps_.tell(lifecycle::SnapshotRestored{of_run(), name, steps_.since(began)});
+  }
+
+  // The gates that did not pass, as indices of the run's steps.
+  std::vector<std::size_t> verify() {
+    if (handler_.gates.empty() || !steps_.going_on()) return {};
+    const auto count = handler_.gates.size();
+    const auto began = tools_.clock.now().steady;
+    if (!steps_.replaying()) steps_.tell(lifecycle::VerificationStarted{of_run(), iteration_, count});
+    auto refused = steps_.check(handler_.gates);
+    if (!steps_.replaying() && steps_.going_on()) {
+      steps_.tell(lifecycle::VerificationComplete{of_run(), iteration_, count, count - refused.size(), steps_.since(began)});
     }
+    return refused;
   }
 
-  // Where there is one step only it needs no name.
-  void judge(const StepResult& result) {
-    const bool only = handler_.steps.size() == 1;
-    const std::string which = only ? "" : "step '" + result.name + "'";
-    const auto told = [&](const std::string& what) {
-      const auto text = which.empty() || what.empty() ? which + what : which + " " + what;
-      if (result.error.empty()) return text;
-      return text.empty() ? result.error : text + ": " + result.error;
-    };
-    const std::string last_words = result.state == StepState::failed ? last_line(result) : "";
-    switch (result.state) {
-      case StepState::succeeded:
-        run_.exit_code = result.exit_code;
-        break;
-      case StepState::skipped:
-      case StepState::tolerated:
-        break;
-      case StepState::failed:
-        end(RunState::failed, told(only ? "" : "failed") + (last_words.empty() ? "" : ": " + last_words));
-        break;
-      case StepState::timed_out:
-        end(RunState::timed_out, told(""));
-        break;
-      case StepState::cancelled:
-        end(RunState::cancelled, only ? told("cancelled") : "cancelled during " + told(""));
-        break;
+  std::string why(const std::vector<std::size_t>& refused) {
+    std::string text;
+    for (const auto index : refused) {
+      const auto& gate = steps_.run().steps[index];
+      text += (text.empty() ? "gate '" : "; gate '") + gate.name + "' did not pass" + (gate.error.empty() ? "" : ": " + gate.error);
     }
-    if (run_.state != RunState::running) run_.exit_code = result.exit_code;
+    return text.empty() ? (handler_.gates.empty() ? "no gates" : "every gate passed") : text;
   }
 
-  void end(RunState state, std::string error) {
-    run_.state = state;
-    run_.error = std::move(error);
+  void decide(std::string_view decision, std::string reason) {
+    if (!steps_.replaying()) steps_.tell(lifecycle::StrategyDecision{of_run(), iteration_, decision, std::move(reason)});
   }
 
-  std::string handler_timeout() const { return "the handler's timeout of " + to_string(*handler_.timeout) + " ran out"; }
-  static void add_before(std::string& text, const std::string& first) { text = text.empty() ? first : first + "; " + text; }
+  void deliver() {
+    const auto began = tools_.clock.now().steady;
+    steps_.tell(lifecycle::DeliveryStarted{of_run(), best_});
+    steps_.perform(handler_.delivery, StepPart::delivery);
+    steps_.tell(lifecycle::DeliveryComplete{of_run(), steps_.going_on(), steps_.since(began)});
+  }
+
+  lifecycle::OfRun of_run() { return lifecycle::of(steps_.run()); }
 
   const Handler& handler_;
   const RunContext& context_;
   const PipelineTools& tools_;
-  Run run_;
-  Scope scope_;
-  std::optional<SteadyTime> deadline_;
+  StepRunner steps_;
+  std::optional<Workspace> workspace_;
+  int iteration_ = 1;
+  int best_ = 0;                           // the iteration that counts, and which gates refused it
+  std::vector<std::size_t> best_refused_;
 };
-
-bool looks_at_steps(const Filter& filter) {
-  const auto fields = filter.fields();
-  return std::any_of(fields.begin(), fields.end(), [](const std::string& field) { return field.starts_with("steps."); });
-}
 
 }  // namespace
 
 Run run_pipeline(const Handler& handler, const RunContext& context, const PipelineTools& tools) {
   return Pipeline(handler, context, tools).run();
-}
-
-std::vector<RenderedStep> render_pipeline(const Handler& handler, const RunContext& context) {
-  const std::vector<StepResult> none;
-  Scope scope(context, none, {}, true);
-  std::vector<RenderedStep> rendered;
-  for (const auto& step : handler.steps) {
-    RenderedStep shown;
-    shown.name = step.name;
-    shown.timeout = step.timeout;
-    shown.retry = step.retry;
-    if (looks_at_steps(step.condition)) {
-      shown.condition = step.condition.text();
-    } else if (!step.condition.empty()) {
-      const auto verdict = step.condition.evaluate([&](std::string_view field) { return scope.field(field); });
-      if (!verdict.matches) shown.skipped = "if: " + verdict.why;
-    }
-    std::visit([&](const auto& options) { render(options, scope, shown); }, step.kind);
-    rendered.push_back(std::move(shown));
-  }
-  return rendered;
 }
 
 }  // namespace hark

@@ -19,20 +19,20 @@ double draw(const std::string& run_id, int attempt) {
 
 bool contains(const std::vector<int>& list, int wanted) { return std::find(list.begin(), list.end(), wanted) != list.end(); }
 
-bool worth_it(const Retry& retry, const StepOptions& step, const StepResult& result) {
+bool worth_it(const Retry& retry, const StepResult& result) {
   if (!result.exit_code) return true;  // it did not even begin: no process, no connection
   const int code = *result.exit_code;
-  if (std::holds_alternative<RunStepOptions>(step.kind)) return retry.exit_codes.empty() || contains(retry.exit_codes, code);
+  if (!result.is_status) return retry.exit_codes.empty() || contains(retry.exit_codes, code);
   if (!retry.statuses.empty()) return contains(retry.statuses, code);
   return code == 408 || code == 425 || code == 429 || code >= 500;
 }
 
 }  // namespace
 
-bool try_again(const Retry& retry, const StepOptions& step, const StepResult& result, int failures) {
+bool try_again(const Retry& retry, const StepResult& result, int failures) {
   if (failures >= retry.attempts || result.for_good) return false;
   if (result.state == StepState::timed_out) return retry.timeouts;
-  return result.state == StepState::failed && worth_it(retry, step, result);
+  return result.state == StepState::failed && worth_it(retry, result);
 }
 
 Duration pause_before_retry(const Retry& retry, const StepResult& result, const std::string& run_id, int failures) {

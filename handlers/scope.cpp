@@ -86,7 +86,7 @@ const Json* Scope::value(std::string_view name) {
   const auto [root, rest] = split_name(name);
   if (root == "event" || root == "payload") return event_value(name);
   if (root == "files" || root == "changed_files") return rest.empty() ? &files() : json_at(files(), rest);
-  const bool later = root == "steps" || root == "env" || root == "payload_file" || root == "files_file";
+  const bool later = root == "steps" || root == "workspace" || root == "env" || root == "payload_file" || root == "files_file";
   if (dry_ && later) return &kept_.emplace(name, "{" + std::string(name) + "}").first->second;
   if (root == "steps") {
     const auto [step, what] = split_name(rest);
@@ -94,6 +94,15 @@ const Json* Scope::value(std::string_view name) {
   }
   auto made = make(name);
   return made ? &kept_.emplace(name, std::move(*made)).first->second : nullptr;
+}
+
+void Scope::begin_iteration(int number, std::string feedback) {
+  iteration_ = number;
+  feedback_ = std::move(feedback);
+  std::erase_if(kept_, [](const auto& entry) {
+    const auto root = split_name(entry.first).first;
+    return root == "steps" || root == "iteration" || root == "feedback";
+  });
 }
 
 const Json* Scope::field(std::string_view name) {
@@ -110,10 +119,12 @@ const std::string& Scope::event_text() {
   return event_text_;
 }
 
-// Each attempt in a place of its own: what the earlier ones left is still shown.
+// Each attempt and iteration in a place of its own: what the earlier ones left is still shown.
 std::string Scope::output_stem(std::string_view step) const {
   const auto attempt = context_.run.attempt;
-  return ((attempt > 1 ? run_folder_ / ("attempt-" + std::to_string(attempt)) : run_folder_) / safe_name(step)).string();
+  auto folder = attempt > 1 ? run_folder_ / ("attempt-" + std::to_string(attempt)) : run_folder_;
+  if (iteration_ > 1) folder /= "iteration-" + std::to_string(iteration_);
+  return (folder / safe_name(step)).string();
 }
 
 bool Scope::is_placeholder(std::string_view name, const Json* value) const {
@@ -138,8 +149,9 @@ std::optional<Json> Scope::make(std::string_view name) {
   if (root == "last_run") return to_rfc3339(context_.last_run.value_or(WallTime{}));
   if (root == "handler") return context_.run.handler;
   if (root == "source") return context_.event->source;
-  if (root == "feedback") return "";
-  if (root == "iteration") return 1;
+  if (root == "feedback") return feedback_;
+  if (root == "iteration") return iteration_;
+  if (root == "workspace") return workspace_;
   if (root == "payload_file") return write_file((run_folder_ / "payload.json").string(), context_.event->data.text());
   if (root == "files_file") {
     std::string text;
@@ -229,9 +241,10 @@ std::optional<Json> Scope::write_file(const std::string& path, std::string_view 
   return std::nullopt;
 }
 
+// The latest of that name: an earlier iteration may have left one, too.
 const StepResult* Scope::find_step(std::string_view name) const {
-  const auto found = std::find_if(done_.begin(), done_.end(), [&](const StepResult& step) { return step.name == name; });
-  return found == done_.end() ? nullptr : &*found;
+  const auto found = std::find_if(done_.rbegin(), done_.rend(), [&](const StepResult& step) { return step.name == name; });
+  return found == done_.rend() ? nullptr : &*found;
 }
 
 }  // namespace hark

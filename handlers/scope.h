@@ -4,7 +4,9 @@
 //   files, changed_files             the list of paths in the data's `files` or `changed_files`; empty when there is none. A watched
 //                                    file whose name is no UTF-8 stands there in its exact bytes
 //   last_run                         start of the handler's last success, RFC 3339; 1970-01-01T00:00:00.000Z when there is none
-//   run.id|handler|attempt|correlation_id    handler    source    feedback (empty)    iteration (1)
+//   run.id|handler|attempt|correlation_id    handler    source
+//   iteration                        its number, from 1    feedback: what the gates said that the one before did not pass; empty in the first
+//   workspace                        the folder that steps work in
 //   steps.NAME.output|error_output   what an earlier step printed: its first limits::kOutputInMemory bytes, without the newlines
 //   at
 //                                    the end (as a shell's $( ) has it)
@@ -38,8 +40,10 @@ class Scope {
   // `done`: the steps that are through, in order; the scope looks into it and must not outlive it. `dry`: see render_pipeline().
   Scope(const RunContext& context, const std::vector<StepResult>& done, std::filesystem::path run_folder, bool dry);
 
-  // By a template's name; nullptr: there is none. Good for as long as the scope lives.
+  // By a template's name; nullptr: there is none. Good until the next iteration begins.
   const nlohmann::json* value(std::string_view name);
+  void begin_iteration(int number, std::string feedback);
+  void set_workspace(std::string folder) { workspace_ = std::move(folder); }
   // By a filter's field: the names above, else the event's envelope, else its data.
   const nlohmann::json* field(std::string_view name);
 
@@ -71,6 +75,9 @@ class Scope {
   std::map<std::string, nlohmann::json, std::less<>> kept_;  // nodes stay where they are: pointers to them are handed out
   std::optional<Error> trouble_;
   std::string event_text_;
+  int iteration_ = 1;
+  std::string feedback_;
+  std::string workspace_;
 };
 
 }  // namespace hark

@@ -154,16 +154,36 @@ Line line(const lifecycle::RunFailed& e) {
   if (!e.run->error.empty()) message += ": " + e.run->error;
   return {std::move(message), ids(*e.run)};
 }
-Line line(const lifecycle::IterationStarted& e) { return {"iteration " + std::to_string(e.iteration) + " begins", ids(*e.run)}; }
-Line line(const lifecycle::IterationComplete& e) { return {"iteration " + std::to_string(e.iteration) + " has ended", ids(*e.run)}; }
-Line line(const lifecycle::PhaseStarted& e) {
-  return {"step '" + e.phase + "' begins", {{"run", e.run_id}, {"handler", e.handler}, {"correlation", e.correlation_id}}};
+Fields ids(const lifecycle::OfRun& e) { return {{"run", e.run_id}, {"handler", e.handler}, {"correlation", e.correlation_id}}; }
+std::string iteration(int number) { return "iteration " + std::to_string(number); }
+
+Line line(const lifecycle::IterationStarted& e) { return {iteration(e.iteration) + " begins", ids(e)}; }
+Line line(const lifecycle::IterationComplete& e) {
+  return {iteration(e.iteration) + (e.passed ? " passed in " : " did not pass, after ") + milliseconds(e.duration), ids(e)};
 }
+Line line(const lifecycle::PhaseStarted& e) { return {"step '" + e.phase + "' begins", ids(e)}; }
 Line line(const lifecycle::PhaseComplete& e) {
   auto message = "step '" + e.step.name + "' " + std::string(to_string(e.step.state)) + " in " + milliseconds(e.step.duration);
   if (!e.step.error.empty()) message += ": " + e.step.error;
-  return {std::move(message), {{"run", e.run_id}, {"handler", e.handler}, {"correlation", e.correlation_id}}};
+  return {std::move(message), ids(e)};
 }
+Line line(const lifecycle::VerificationStarted& e) { return {iteration(e.iteration) + ": " + counted(e.gates, "gate") + " to pass", ids(e)}; }
+Line line(const lifecycle::GateChecked& e) {
+  return {iteration(e.iteration) + ": gate '" + e.gate + "' " + (e.passed ? "passed" : "did not pass") + " in " + milliseconds(e.duration) + (e.why.empty() ? "" : ": " + e.why),
+          ids(e)};
+}
+Line line(const lifecycle::VerificationComplete& e) {
+  return {iteration(e.iteration) + ": " + std::to_string(e.passed) + " of " + counted(e.gates, "gate") + " passed in " + milliseconds(e.duration), ids(e)};
+}
+Line line(const lifecycle::StrategyDecision& e) {
+  return {"after " + iteration(e.iteration) + ": " + std::string(e.decision) + (e.reason.empty() ? "" : ", " + e.reason), ids(e)};
+}
+Line line(const lifecycle::WorkspaceAcquired& e) { return {"workspace " + e.folder + " made in " + milliseconds(e.duration), ids(e)}; }
+Line line(const lifecycle::WorkspaceReleased& e) { return {"workspace " + e.folder + (e.kept ? " is kept" : " given back in " + milliseconds(e.duration)), ids(e)}; }
+Line line(const lifecycle::SnapshotCreated& e) { return {"snapshot '" + e.snapshot + "' made in " + milliseconds(e.duration), ids(e)}; }
+Line line(const lifecycle::SnapshotRestored& e) { return {"snapshot '" + e.snapshot + "' restored in " + milliseconds(e.duration), ids(e)}; }
+Line line(const lifecycle::DeliveryStarted& e) { return {"the delivery of " + iteration(e.iteration) + " begins", ids(e)}; }
+Line line(const lifecycle::DeliveryComplete& e) { return {std::string(e.delivered ? "delivered in " : "not delivered, after ") + milliseconds(e.duration), ids(e)}; }
 Line line(const lifecycle::Note& e) { return {e.message, {}}; }
 
 // The level of a kind of event, without putting its line together.
@@ -179,9 +199,11 @@ std::string_view level(const lifecycle::Any& any) {
           return "warn";
         } else if constexpr (std::is_same_v<T, lifecycle::IterationStarted> || std::is_same_v<T, lifecycle::IterationComplete>) {
           return "trace";
+        } else if constexpr (std::is_same_v<T, lifecycle::StrategyDecision>) {
+          return "info";
         } else if constexpr (std::is_same_v<T, lifecycle::EventQueued> || std::is_same_v<T, lifecycle::HandlerStart> ||
                              std::is_same_v<T, lifecycle::HandlerEnd> || std::is_same_v<T, lifecycle::RunQueued> ||
-                             std::is_same_v<T, lifecycle::PhaseStarted> || std::is_same_v<T, lifecycle::PhaseComplete>) {
+                             std::is_base_of_v<lifecycle::OfRun, T>) {
           return "debug";
         } else {
           return "info";

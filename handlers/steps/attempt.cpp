@@ -25,8 +25,9 @@ void keep_output(std::string whole, const StepCall& call, StepResult& result) {
   result.output = std::move(whole);
 }
 
-std::string idempotency_key(const Handler& handler, const StepOptions& step, const RunContext& context) {
-  return context.event->id + "/" + handler.name + "/" + step.name;
+std::string idempotency_key(const StepCall& call) {
+  const auto key = call.context.event->id + "/" + call.handler.name + "/" + call.step.name;
+  return call.iteration == 1 ? key : key + "/" + std::to_string(call.iteration);
 }
 
 }  // namespace hark

@@ -19,6 +19,9 @@ struct StepCall {
   const RunContext& context;
   const PipelineTools& tools;
   Scope& scope;
+  int iteration = 1;
+  const std::string& folder;           // where it works: absolute
+  std::stop_token stop;
   std::optional<SteadyTime> deadline;
 };
 
@@ -28,7 +31,7 @@ StepResult failed_for_good(const Error& error);
 // What a step says as a command's output: the first bytes with the run, the whole in a file where that is not all.
 void keep_output(std::string whole, const StepCall& call, StepResult& result);
 
-// Stays the same over all attempts of a step, and over all runs of an event through a handler.
-std::string idempotency_key(const Handler& handler, const StepOptions& step, const RunContext& context);
+// Stays the same over all attempts of a step, and over all runs of an event through a handler; each iteration has another.
+std::string idempotency_key(const StepCall& call);
 
 }  // namespace hark

@@ -68,7 +68,7 @@ void render(const FileStepOptions& options, Scope& scope, RenderedStep& shown) {
 StepResult attempt(const FileStepOptions& options, const StepCall& call) {
   const auto file = render_file(options, call.scope);
   if (!file) return failed_for_good(file.error());
-  auto output = act(options.action, call.handler.working_directory, *file);
+  auto output = act(options.action, call.folder, *file);
   StepResult result;
   if (output) {
     keep_output(std::move(*output), call, result);

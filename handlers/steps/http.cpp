@@ -132,7 +132,7 @@ Result<Paths> render_paths(const HttpStepOptions& options, Scope& scope) {
 }
 
 StepState state_of_failure(const StepCall& call) {
-  if (call.context.stop.stop_requested()) return StepState::cancelled;
+  if (call.stop.stop_requested()) return StepState::cancelled;
   return call.deadline && call.tools.clock.now().steady >= *call.deadline ? StepState::timed_out : StepState::failed;
 }
 
@@ -140,7 +140,7 @@ StepState state_of_failure(const StepCall& call) {
 Result<HttpResponse> follow(const HttpStepOptions& options, HttpCall request, const StepCall& call) {
   for (int number = 0;; ++number) {
     if (call.deadline) request.timeout = std::max(Duration(std::chrono::milliseconds(1)), *call.deadline - call.tools.clock.now().steady);
-    auto answer = call.tools.http.call(request, call.context.stop);
+    auto answer = call.tools.http.call(request, call.stop);
     if (!answer || options.follow == 0 || !is_redirect(answer->status)) return answer;
     if (number == options.follow) return Error{"more than " + counted(std::size_t(options.follow), "redirect"), "name the address that is meant, or a larger `follow`"};
     auto next = redirected(std::move(request), *answer);
@@ -195,11 +195,11 @@ StepResult attempt(const HttpStepOptions& options, const StepCall& call) {
   const auto paths = render_paths(options, call.scope);
   if (!paths) return failed_for_good(paths.error());
   if (options.file) {
-    auto content = read_whole(call.handler.working_directory, paths->file);
+    auto content = read_whole(call.folder, paths->file);
     if (!content) return failed_for_good(content.error());
     request->body = std::move(*content);
   }
-  add_unless_there(request->headers, "Idempotency-Key", idempotency_key(call.handler, call.step, call.context));
+  add_unless_there(request->headers, "Idempotency-Key", idempotency_key(call));
   if (!call.context.event->traceparent.empty())
     add_unless_there(request->headers, "traceparent", call.context.event->traceparent);
 
@@ -211,8 +211,9 @@ StepResult attempt(const HttpStepOptions& options, const StepCall& call) {
     return result;
   }
   result.exit_code = answer->status;
+  result.is_status = true;
   if (options.save && is_expected(options, answer->status)) {
-    if (auto saved = write_file(call.handler.working_directory, paths->save, answer->body, ConfinedFolder::How::replace); !saved) {
+    if (auto saved = write_file(call.folder, paths->save, answer->body, ConfinedFolder::How::replace); !saved) {
       result.state = StepState::failed;
       result.error = saved.error().text();
     }

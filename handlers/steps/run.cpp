@@ -24,7 +24,7 @@ Status add_environment(const StepCall& call, const Template::Lookup& lookup, Ren
   environment.emplace_back("HARK_RUN_ID", run.id);
   environment.emplace_back("HARK_ATTEMPT", std::to_string(run.attempt));
   environment.emplace_back("HARK_CORRELATION_ID", run.correlation_id);
-  environment.emplace_back("HARK_IDEMPOTENCY_KEY", idempotency_key(call.handler, call.step, call.context));
+  environment.emplace_back("HARK_IDEMPOTENCY_KEY", idempotency_key(call));
   if (call.handler.traces_git) {
     const auto trace = prepare_git_trace(call.tools.output_folder, run.id);
     if (!trace.empty()) environment.emplace_back("GIT_TRACE_REFS", trace.string());
@@ -113,12 +113,12 @@ StepResult attempt(const RunStepOptions& options, const StepCall& call) {
   const auto lookup = [&](std::string_view name) { return call.scope.value(name); };
   if (auto added = add_environment(call, lookup, *rendered, command); !added) return failed_for_good(added.error());
   command.argv = std::move(rendered->argv);
-  command.working_directory = call.handler.working_directory;
+  command.working_directory = call.folder;
   command.input = call.scope.event_text();
   command.run_id = call.context.run.id;
   command.output_stem = call.scope.output_stem(call.step.name);
 
-  auto ended = call.tools.processes.run(command, call.deadline, call.context.stop);
+  auto ended = call.tools.processes.run(command, call.deadline, call.stop);
   if (!ended) {
     StepResult result;
     result.state = StepState::failed;

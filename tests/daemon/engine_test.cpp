@@ -30,7 +30,7 @@ TEST_CASE("engine: an offered event is journaled, answered when durable, run, an
   world.finish(0);
   CHECK(world.runs().at(0).state == RunState::succeeded);
   const std::vector<std::string> expected = {"event:received", "event:queued",      "run:queued",    "run:started",        "event:handler:start",
-                                             "iteration:started", "phase:started", "iteration:complete", "event:handler:end", "run:complete"};
+                                             "iteration:started", "phase:started", "event:handler:end", "run:complete"};
   CHECK(world.heard == expected);
   world.until([&] { return std::filesystem::exists(world.settings.state_file); });
 }

@@ -118,6 +118,7 @@ struct World {
     result.name = "only";
     result.state = state == RunState::failed ? StepState::failed : state == RunState::timed_out ? StepState::timed_out : StepState::succeeded;
     run.steps = {result};
+    if (state != RunState::succeeded) run.failed_step = 0;
     engine->reports().finished(run);
     until([&] { return is_final(journal_run(run.id)->state) || journal_run(run.id)->attempt > attempt; });
   }

@@ -136,6 +136,7 @@ TEST_CASE("pool runner: what a schedule offered a little ahead begins at its slo
   std::optional<Run> ended;
   RunReports reports;
   reports.step_finished = [](const Run&, std::size_t, const StepResult&) {};
+  reports.told = [](const lifecycle::Any&) {};
   reports.finished = [&](const Run& run) { ended = run; };
   PoolRunner runner(loop, 1, PipelineTools{processes, http, clock, folder.path()}, reports);
   const auto begins = [&](Duration ahead) {
@@ -163,6 +164,7 @@ TEST_CASE("pool runner: a pipeline runs on a worker and reports its steps, then 
   std::vector<std::string> heard;
   RunReports reports;
   reports.step_finished = [&](const Run&, std::size_t, const StepResult& step) { heard.push_back("step " + step.name); };
+  reports.told = [&](const lifecycle::Any& event) { heard.emplace_back(lifecycle::name(event)); };
   reports.finished = [&](const Run& run) { heard.push_back("run " + run.id + " " + std::string(to_string(run.state))); };
   PoolRunner runner(loop, 1, PipelineTools{processes, http, clock, folder.path()}, reports);
 
@@ -180,6 +182,6 @@ TEST_CASE("pool runner: a pipeline runs on a worker and reports its steps, then 
   assignment.run.handler = "h";
   assignment.event = std::make_shared<const Event>();
   runner.start(std::move(assignment));
-  for (int tries = 0; heard.size() < 3 && tries < 600; ++tries) loop.run_once(100ms);
-  CHECK(heard == std::vector<std::string>{"step one", "step two", "run r succeeded"});
+  for (int tries = 0; heard.size() < 5 && tries < 600; ++tries) loop.run_once(100ms);
+  CHECK(heard == std::vector<std::string>{"step one", "phase:started", "step two", "iteration:complete", "run r succeeded"});
 }

@@ -23,6 +23,7 @@ struct PipelineFixture {
   RunContext context;
   std::stop_source stop;
   std::vector<StepResult> finished;
+  std::vector<std::string> told;  // names of what was told, with what it decided
 
   PipelineFixture() {
     handler.name = "on-change";
@@ -32,8 +33,14 @@ struct PipelineFixture {
     context.run.correlation_id = "STORY1";
     context.run.attempt = 2;
     context.stop = stop.get_token();
-    context.step_finished = [this](std::size_t index, const StepResult& step) {
+    context.step_finished = [this](std::size_t index, const StepResult& step, bool) {
       if (index == finished.size()) finished.push_back(step);
+    };
+    context.tell = [this](const lifecycle::Any& event) {
+      std::string line(lifecycle::name(event));
+      if (const auto* decision = std::get_if<lifecycle::StrategyDecision>(&event)) line += " " + std::string(decision->decision);
+      if (const auto* gate = std::get_if<lifecycle::GateChecked>(&event)) line += " " + gate->gate + (gate->passed ? " passed" : " refused");
+      told.push_back(std::move(line));
     };
   }
 
@@ -51,9 +58,7 @@ struct PipelineFixture {
   }
 
   StepOptions& shell(const std::string& name, const std::string& script) {
-    RunStepOptions options;
-    options.script = Template::parse(script);
-    return add(name, std::move(options));
+    return add(name, script_of(script));
   }
   StepOptions& argv(const std::string& name, const std::vector<std::string>& words) {
     RunStepOptions options;
@@ -67,6 +72,9 @@ struct PipelineFixture {
     options.url = Template::parse(url);
     return std::get<HttpStepOptions>(add(name, std::move(options)).kind);
   }
+  // A command that is a gate, or of the delivery.
+  StepOptions& gate(const std::string& name, const std::string& script) { return add(handler.gates, name, script_of(script)); }
+  StepOptions& deliver(const std::string& name, const std::string& script) { return add(handler.delivery, name, script_of(script)); }
   void only_if(StepOptions& step, const std::string& filter) { step.condition = *Filter::parse(filter); }
 
   Run run() { return run_with(processes, clock); }
@@ -75,13 +83,22 @@ struct PipelineFixture {
   }
 
  private:
+  static RunStepOptions script_of(const std::string& script) {
+    RunStepOptions options;
+    options.script = Template::parse(script);
+    return options;
+  }
   template <class Options>
   StepOptions& add(const std::string& name, Options options) {
-    handler.steps.reserve(16);  // references handed out stay good
+    return add(handler.steps, name, std::move(options));
+  }
+  template <class Options>
+  static StepOptions& add(std::vector<StepOptions>& list, const std::string& name, Options options) {
+    list.reserve(16);  // references handed out stay good
     StepOptions step;
     step.name = name;
     step.kind = std::move(options);
-    return handler.steps.emplace_back(std::move(step));
+    return list.emplace_back(std::move(step));
   }
 };
 

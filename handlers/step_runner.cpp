@@ -1,0 +1,266 @@
+#include "handlers/step_runner.h"
+
+#include <algorithm>
+#include <chrono>
+#include <condition_variable>
+#include <exception>
+#include <mutex>
+#include <utility>
+
+#include "core/limits.h"
+#include "core/printable.h"
+#include "handlers/retry.h"
+#include "handlers/steps/attempt.h"
+#include "handlers/steps/file.h"
+#include "handlers/steps/http.h"
+#include "handlers/steps/run.h"
+#include "platform/clock.h"
+
+namespace hark {
+namespace {
+
+// false: stopped before the time was over.
+bool wait(Duration pause, const std::stop_token& stop) {
+  std::mutex mutex;
+  std::condition_variable_any never;
+  std::unique_lock lock(mutex);
+  never.wait_for(lock, stop, pause, [] { return false; });
+  return !stop.stop_requested();
+}
+
+StepResult attempt_step(const StepCall& call) {
+  return std::visit([&](const auto& options) { return attempt(options, call); }, call.step.kind);
+}
+
+// The last line that says something: what programs write before they give up. Where there was more than is held, the last one is
+// not known.
+std::string last_line(const StepResult& result) {
+  constexpr std::string_view kBlank = " \t\r\n";
+  if (result.error_bytes > result.error_output.size()) return {};
+  std::string_view text = result.error_output;
+  text = text.substr(0, text.find_last_not_of(kBlank) + 1);
+  text.remove_prefix(text.find_last_of("\r\n") + 1);
+  text.remove_prefix(std::min(text.find_first_not_of(kBlank), text.size()));
+  return printable(text, limits::kStepError);
+}
+
+void add_before(std::string& error, std::string what) {
+  error = error.empty() ? std::move(what) : std::move(what) + "; " + error;
+}
+
+bool any_always(const std::vector<StepOptions>& steps, std::size_t from) {
+  return std::any_of(steps.begin() + static_cast<std::ptrdiff_t>(from), steps.end(), [](const StepOptions& step) { return step.always; });
+}
+
+}  // namespace
+
+StepRunner::StepRunner(const Handler& handler, const RunContext& context, const PipelineTools& tools)
+    : handler_(handler),
+      context_(context),
+      tools_(tools),
+      run_(context.run),
+      carried_(std::exchange(run_.steps, {})),
+      scope_(context, run_.steps, tools.output_folder, false),
+      folder_(handler.working_directory),
+      begun_(!carried_.empty()) {
+  scope_.set_workspace(folder_);
+  const Now now = tools_.clock.now();
+  if (!run_.started) run_.started = now.wall;
+  if (handler_.timeout) {
+    deadline_ = now.steady + *handler_.timeout;
+    deadline_text_ = "the handler's timeout of " + to_string(*handler_.timeout) + " ran out";
+  }
+  if (const auto& time = handler_.budget.time; time && (!deadline_ || now.steady + *time < *deadline_)) {
+    deadline_ = now.steady + *time;
+    deadline_text_ = "the budget of " + to_string(*time) + " is spent";
+  }
+  run_.state = RunState::running;
+  run_.error.clear();
+  run_.exit_code.reset();
+  run_.failed_step.reset();
+}
+
+void StepRunner::end(RunState state, std::string why) {
+  if (!going_on()) return;
+  run_.state = state;
+  run_.error = std::move(why);
+}
+
+void StepRunner::set_folder(std::string folder) {
+  folder_ = std::move(folder);
+  scope_.set_workspace(folder_);
+}
+
+void StepRunner::begin_iteration(int number, std::string feedback) {
+  iteration_ = number;
+  scope_.begin_iteration(number, std::move(feedback));
+  run_.steps.reserve(run_.steps.size() + handler_.steps.size() + handler_.gates.size());
+}
+
+Duration StepRunner::since(SteadyTime began) const { return tools_.clock.now().steady - began; }
+
+void StepRunner::tell(lifecycle::Any event) const {
+  if (context_.tell) context_.tell(std::move(event));
+}
+
+void StepRunner::perform(const std::vector<StepOptions>& steps, StepPart part) {
+  const bool nothing_follows = part == StepPart::delivery || (handler_.gates.empty() && handler_.delivery.empty() && handler_.iterations.most == 1);
+  for (std::size_t i = 0; i < steps.size(); ++i) {
+    const auto& step = steps[i];
+    if (going_on() && take_up(step, part) != nullptr) continue;
+    if (!may_go_on(step) && !(step.always && !context_.leave.stop_requested())) continue;
+    carry_out(step, part, nothing_follows && i + 1 == steps.size());
+    if (going_on() || any_always(steps, i + 1)) continue;
+    break;
+  }
+}
+
+std::vector<std::size_t> StepRunner::check(const std::vector<StepOptions>& gates) {
+  std::vector<std::size_t> refused;
+  for (const auto& gate : gates) {
+    const auto* result = take_up(gate, StepPart::gate);
+    if (result == nullptr) {
+      if (!may_go_on(gate)) break;
+      result = &carry_out(gate, StepPart::gate, false);
+      if (!going_on()) break;
+      tell(lifecycle::GateChecked{lifecycle::of(run_), iteration_, gate.name, goes_on(result->state), goes_on(result->state) ? std::string() : result->error, result->duration});
+    }
+    if (!goes_on(result->state)) refused.push_back(run_.steps.size() - 1);
+  }
+  return refused;
+}
+
+bool StepRunner::out_of_time() const { return deadline_ && tools_.clock.now().steady >= *deadline_; }
+
+bool StepRunner::may_go_on(const StepOptions& step) {
+  if (context_.stop.stop_requested()) {
+    end(RunState::cancelled, "cancelled before step '" + step.name + "'");
+  } else if (out_of_time()) {
+    end(RunState::timed_out, deadline_text_ + " before step '" + step.name + "'");
+  } else if (const auto most = handler_.budget.tokens; most) {
+    const auto used = tokens_used(run_);
+    if (used >= *most) end(RunState::failed, "the budget of " + counted(*most, "token") + " is spent (" + std::to_string(used) + " used) before step '" + step.name + "'");
+  }
+  return going_on();
+}
+
+// The step as an earlier attempt did it. What that did is good as long as it did just what this one comes to; from the first difference on
+// (the configuration has changed) everything is done anew.
+const StepResult* StepRunner::take_up(const StepOptions& step, StepPart part) {
+  if (!replaying()) return nullptr;
+  auto& next = carried_[next_carried_];
+  if (next.name != step.name || next.part != part || next.iteration != iteration_) {
+    next_carried_ = carried_.size();
+    return nullptr;
+  }
+  ++next_carried_;
+  run_.steps.push_back(std::move(next));
+  if (run_.steps.back().state == StepState::succeeded) run_.exit_code = run_.steps.back().exit_code;
+  return &run_.steps.back();
+}
+
+// Why `if` leaves the step out; nullopt: it does not.
+std::optional<std::string> StepRunner::skip_reason(const StepOptions& step) {
+  if (step.condition.empty()) return std::nullopt;
+  const auto verdict = step.condition.evaluate([&](std::string_view field) { return scope_.field(field); });
+  if (verdict.matches) return std::nullopt;
+  return "if: " + verdict.why;
+}
+
+const StepResult& StepRunner::carry_out(const StepOptions& step, StepPart part, bool last) {
+  if (std::exchange(begun_, true)) tell(lifecycle::PhaseStarted{lifecycle::of(run_), step.name});
+  const Now began = tools_.clock.now();
+  StepResult result;
+  if (auto skipped = skip_reason(step)) {
+    result.state = StepState::skipped;
+    result.attempts = 0;
+    result.error = std::move(*skipped);
+  } else {
+    try {
+      // What runs in spite of everything has a time of its own, and ends with hark alone.
+      const bool afterwards = !going_on();
+      const auto until = afterwards ? std::optional(began.steady + step.timeout.value_or(limits::kAlwaysTime)) : deadline_;
+      result = attempt_until_done(step, until, afterwards ? context_.leave : context_.stop);
+    } catch (const std::exception& failure) {  // out of memory, say: this run's failure, not the daemon's
+      result.state = StepState::failed;
+      result.error = failure.what();
+    }
+    result.duration = since(began.steady);
+    tolerate(step, result);
+  }
+  result.name = step.name;
+  result.part = part;
+  result.iteration = iteration_;
+  result.started = began.wall;
+  result.error = printable(result.error, limits::kStepError);
+  run_.steps.push_back(std::move(result));
+  judge(run_.steps.back());
+  if (context_.step_finished) {
+    context_.step_finished(run_.steps.size() - 1, run_.steps.back(), last || (!going_on() && part != StepPart::gate && !any_always(handler_.steps, 0)));
+  }
+  return run_.steps.back();
+}
+
+// Not what ends the whole run: its own time is over, or somebody wants it to end.
+void StepRunner::tolerate(const StepOptions& step, StepResult& result) const {
+  const bool its_own = result.state == StepState::failed || (result.state == StepState::timed_out && !out_of_time());
+  if (step.continue_on_error && its_own) result.state = StepState::tolerated;
+}
+
+StepResult StepRunner::attempt_until_done(const StepOptions& step, std::optional<SteadyTime> until, const std::stop_token& stop) {
+  for (int number = 1;; ++number) {
+    const SteadyTime began = tools_.clock.now().steady;
+    std::optional<SteadyTime> deadline = until;
+    if (step.timeout) deadline = std::min(began + *step.timeout, until.value_or(SteadyTime::max()));
+    StepResult result = attempt_step({handler_, step, context_, tools_, scope_, iteration_, folder_, stop, deadline});
+    result.attempts = number;
+    const bool late = result.state == StepState::timed_out;
+    const bool whole_time = late && deadline == until;
+    if (late) {
+      const auto own = "timed out after " + to_string(step.timeout.value_or(limits::kAlwaysTime));
+      add_before(result.error, whole_time && until == deadline_ ? deadline_text_ : own);
+    }
+    if (whole_time || !try_again(step.retry, result, number)) return result;
+
+    const Duration pause = pause_before_retry(step.retry, result, run_.id, number);
+    if (until && tools_.clock.now().steady + pause >= *until) {
+      result.error += "; no time left for attempt " + std::to_string(number + 1);
+      return result;
+    }
+    if (!wait(pause, stop)) {
+      result.state = StepState::cancelled;
+      result.error = "waiting for attempt " + std::to_string(number + 1) + " after: " + result.error;
+      return result;
+    }
+  }
+}
+
+// What the result means for the run. Where there is one step only it needs no name.
+void StepRunner::judge(const StepResult& result) {
+  if (!going_on() || goes_on(result.state)) {
+    if (going_on() && result.state == StepState::succeeded) run_.exit_code = result.exit_code;
+    return;
+  }
+  const bool gate = result.part == StepPart::gate;
+  const bool ends_all = result.state == StepState::cancelled || (result.state == StepState::timed_out && out_of_time());
+  if (gate && !ends_all) return;
+  const bool only = handler_.steps.size() + handler_.gates.size() + handler_.delivery.size() == 1;
+  const std::string which = only ? "" : (gate ? "gate '" : "step '") + result.name + "'";
+  const auto told = [&](const std::string& what) {
+    const auto text = which.empty() || what.empty() ? which + what : which + " " + what;
+    if (result.error.empty()) return text;
+    return text.empty() ? result.error : text + ": " + result.error;
+  };
+  run_.failed_step = run_.steps.size() - 1;
+  run_.exit_code = result.exit_code;
+  if (result.state == StepState::failed) {
+    const auto last_words = last_line(result);
+    end(RunState::failed, told(only ? "" : "failed") + (last_words.empty() ? "" : ": " + last_words));
+  } else if (result.state == StepState::timed_out) {
+    end(RunState::timed_out, told(""));
+  } else {
+    end(RunState::cancelled, only ? told("cancelled") : "cancelled during " + told(""));
+  }
+}
+
+}  // namespace hark
