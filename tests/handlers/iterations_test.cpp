@@ -80,6 +80,18 @@ TEST_CASE_FIXTURE(Iterating, "iterations: no more than there may be, and then th
   CHECK(told.back() == "strategy:decision stop");
 }
 
+TEST_CASE_FIXTURE(Iterating, "iterations: a gate sees what the steps of its own iteration have left") {
+  handler.gates.clear();
+  gate("look", "grep {steps.work.output}");
+  for (const char* said : {"first", "second"}) {
+    processes.answer(FakeProcesses::exited(0, said));
+    processes.answer(FakeProcesses::exited(*said == 'f' ? 1 : 0));
+  }
+  CHECK(run().state == RunState::succeeded);
+  CHECK(processes.calls().at(1).environment("HARK_V0") == "first");
+  CHECK(processes.calls().at(3).environment("HARK_V0") == "second");
+}
+
 TEST_CASE_FIXTURE(Iterating, "iterations: a fixed number takes place, and the last one decides") {
   handler.iterations.strategy = IterationOptions::Strategy::fixed;
   answers({0, 0, 0, 0, 1, 0, 0, 0, 0, 0});

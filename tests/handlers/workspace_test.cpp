@@ -139,6 +139,7 @@ TEST_CASE_FIXTURE(Working, "workspace: its state is what it holds, and a snapsho
     if (kind == Kind::git_worktree) {
       repositories.shell("", "cd '" + at.string() + "' && git add -A && git commit -qm more && git switch -qc elsewhere");
       write(at / "ignored.o", "x");
+      write(at / "untracked", "x");
     }
     const auto restored = workspace.restore("start");
     INFO((restored ? "" : restored.error().text()));
@@ -147,6 +148,7 @@ TEST_CASE_FIXTURE(Working, "workspace: its state is what it holds, and a snapsho
     CHECK(read(at / "kept") == "as it was");
     CHECK(fs::read_symlink(at / "link") == "b.txt");
     CHECK_FALSE(fs::exists(at / "new"));
+    CHECK_FALSE(fs::exists(at / "untracked"));
     if (kind == Kind::git_worktree) {
       CHECK(repositories.shell("", "cd '" + at.string() + "' && git rev-parse HEAD") == repositories.tip("r", "main"));
       CHECK(repositories.shell("", "cd '" + at.string() + "' && git status --porcelain") == "?? b.txt\n?? kept\n?? link");
