@@ -67,6 +67,30 @@ inline constexpr std::size_t kHttpStepResponse = 16 * 1024 * 1024;
 // Redirects that an http step goes after, as browsers do.
 inline constexpr std::int64_t kRedirects = 20;
 
+// One event of a provider's stream, and its answer where it is one document: some words, usually; the whole of what follows at most.
+inline constexpr std::size_t kStreamEvent = 8 * 1024 * 1024;
+// An answer's text: far more than models write (128,000 tokens are half of it), and what it takes on the wire, where each word is an event of
+// some 300 bytes.
+inline constexpr std::size_t kAnswer = 1024 * 1024;
+inline constexpr std::size_t kAnswerOnWire = 128 * 1024 * 1024;
+// What is read of a refusal, to find what it says.
+inline constexpr std::size_t kRefusalBody = 64 * 1024;
+// A prompt with its values put in: a million tokens, what the largest models take, are about 4 MiB.
+inline constexpr std::size_t kPrompt = 16 * 1024 * 1024;
+// How long an attempt waits for an answer where nothing else is said: what providers themselves allow.
+inline constexpr auto kAnswerTimeout = 10min;
+// Where the provider wants to be told how long an answer may become, and nobody said so.
+inline constexpr int kAnswerTokens = 4096;
+inline constexpr std::int64_t kAnswerTokensMax = 10'000'000;
+// `config check --online` asks for so many: some providers take no fewer. And it waits so long.
+inline constexpr int kCheckTokens = 16;
+inline constexpr auto kCheckTimeout = 30s;
+// A prompt is asked again after failures that pass, so often in all, with pauses from this on.
+inline constexpr int kPromptAttempts = 4;
+inline constexpr auto kPromptBackoff = 2s;
+// A JSON Schema is written by hand: beyond this it is something else.
+inline constexpr std::size_t kSchema = 256 * 1024;
+
 // A file step reads a file whole into memory, and lists no more files than this.
 inline constexpr std::size_t kFileStep = 16 * 1024 * 1024;
 inline constexpr std::size_t kFilesFound = 100'000;

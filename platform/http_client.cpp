@@ -177,19 +177,34 @@ Result<httplib::Request> make_request(const HttpCall& call, const std::string& t
 Result<HttpResponse> exchange(const HttpCall& call, httplib::Request& request, const HttpUrl& url, OutgoingStream& stream) {
   Exchange client(url.host, url.port, stream, call.max_response);
   HttpResponse response;
+  std::size_t received = 0;
   bool too_large = false;
-  request.response_handler = [&](const httplib::Response&) {
+  bool enough = false;
+  const auto take_head = [&](const httplib::Response& head) {
+    response.status = head.status;
+    response.headers = client.bounded().headers();
+    response.content_type = response.headers.get("Content-Type").value_or("");
+  };
+  request.response_handler = [&](const httplib::Response& head) {
     client.bounded().head_done();
+    take_head(head);
     return true;
   };
   request.content_receiver = [&](const char* bytes, std::size_t size, std::uint64_t, std::uint64_t total) {
-    too_large = total > call.max_response || size > call.max_response - response.body.size();
-    if (!too_large) response.body.append(bytes, size);
-    return !too_large;
+    too_large = total > call.max_response || size > call.max_response - received;
+    if (too_large) return false;
+    received += size;
+    if (!call.receive) {
+      response.body.append(bytes, size);
+      return true;
+    }
+    enough = !call.receive(response, {bytes, size});
+    return !enough;
   };
   httplib::Response answer;
   httplib::Error error = httplib::Error::Success;
   const bool sent = client.send(request, answer, error);
+  if (enough) return response;
   if (too_large) {
     return Error{"the answer is larger than " + std::to_string(call.max_response) + " bytes", "allow more, or ask for less"};
   }
@@ -198,9 +213,7 @@ Result<HttpResponse> exchange(const HttpCall& call, httplib::Request& request, c
     return Error{"the connection ended without a whole answer (" + httplib::to_string(error) + ")",
                  "check that an HTTP server listens there"};
   }
-  response.status = answer.status;
-  response.headers = client.bounded().headers();
-  response.content_type = response.headers.get("Content-Type").value_or("");
+  take_head(answer);  // it asks nobody where there is no body (HEAD)
   return response;
 }
 

@@ -5,10 +5,12 @@
 // bytes and in time as a whole, redirects are answers and not followed.
 #pragma once
 
+#include <functional>
 #include <memory>
 #include <optional>
 #include <stop_token>
 #include <string>
+#include <string_view>
 
 #include "core/result.h"
 #include "core/time.h"
@@ -25,6 +27,9 @@ struct HttpCall {
   std::string content_type;
   Duration timeout = std::chrono::seconds(30);  // for the whole call
   std::size_t max_response = 1024 * 1024;       // a longer body is an error
+  // A body that is read while it comes (a stream of events): each piece, cut anywhere, in place of HttpResponse::body; `head` has the
+  // status and the headers. False: that was enough; the connection is closed, and the call is a success. On the calling thread.
+  std::function<bool(const HttpResponse& head, std::string_view piece)> receive;
 };
 
 class HttpClient {

@@ -189,6 +189,45 @@ TEST_CASE("http client: header values of an answer come as they were sent, behin
   CHECK(response->headers.count("X-A") == 1);
 }
 
+TEST_CASE("http client: a body is handed over while it comes, with its head, until it is enough") {
+  const std::string head = "HTTP/1.1 429 Slow\r\nRetry-After: 3\r\nContent-Type: text/event-stream\r\nTransfer-Encoding: chunked\r\n\r\n";
+  const std::string chunk = "5\r\nhello\r\n";
+  RealHttpClient client;
+  HttpCall call;
+  std::string body;
+  RudeServer whole(head + chunk + chunk + "0\r\n\r\n");
+  call.url = whole.url();
+  call.receive = [&](const HttpResponse& response, std::string_view piece) {
+    CHECK(response.status == 429);
+    CHECK(response.headers.get("Retry-After") == "3");
+    CHECK(response.content_type == "text/event-stream");
+    body += piece;
+    return true;
+  };
+  const auto response = client.call(call, {});
+  REQUIRE_MESSAGE(response.ok(), (response.ok() ? "" : response.error().text()));
+  CHECK(response->status == 429);
+  CHECK(response->body.empty());
+  CHECK(body == "hellohello");
+
+  RudeServer cut(head + chunk);
+  call.url = cut.url();
+  CHECK_FALSE(client.call(call, {}).ok());
+
+  RudeServer endless(head + chunk, 1);
+  call.url = endless.url();
+  call.receive = [](const HttpResponse&, std::string_view) { return false; };
+  CHECK(client.call(call, {}).ok());
+
+  RudeServer large(head + "186a0\r\n" + std::string(100'000, 'x') + "\r\n0\r\n\r\n");
+  call.url = large.url();
+  call.max_response = 99'999;
+  call.receive = [](const HttpResponse&, std::string_view) { return true; };
+  const auto refused = client.call(call, {});
+  REQUIRE_FALSE(refused.ok());
+  CHECK(refused.error().message.find("larger than 99999 bytes") != std::string::npos);
+}
+
 TEST_CASE("http client: HEAD, and a body of exactly the bound") {
   Served served;
   RealHttpClient client;
