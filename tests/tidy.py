@@ -41,6 +41,7 @@ ONE_FILE_LIBRARIES = {
     "openssl/x509": "OpenSSL's libssl",
     "openssl/": "OpenSSL's libcrypto",
     "hiredis": "hiredis",
+    "valijson/": "valijson",
 }
 
 DRAWERS = {"util", "utils", "common", "helper", "helpers", "misc"}
