@@ -49,6 +49,36 @@ struct FileStepOptions {
   friend bool operator==(const FileStepOptions&, const FileStepOptions&) = default;
 };
 
+// Who answers prompts. Its texts go out as they are; none of it but `command` and `system` is a template.
+struct ProviderOptions {
+  enum class Type { openai, anthropic, command } type = Type::openai;
+  std::string name;
+  std::string base_url;                  // without a slash at its end
+  std::string model;
+  std::string api_key;                   // empty: none is sent
+  std::string key_cure;                  // how it is given one: "set LLM_KEY"
+  bool needs_key = false;                // its maker's own address, which answers nobody without
+  std::vector<std::pair<std::string, std::string>> headers;
+  std::optional<double> temperature;
+  std::optional<int> max_tokens;
+  struct Price {                         // USD per million tokens
+    double input = 0, output = 0;
+    friend bool operator==(const Price&, const Price&) = default;
+  };
+  std::optional<Price> price;
+  RunStepOptions command;
+  Template system;
+  friend bool operator==(const ProviderOptions&, const ProviderOptions&) = default;
+};
+
+struct PromptStepOptions {
+  ProviderOptions provider;  // with what the step says otherwise: the model, say
+  Template system;
+  Template prompt;
+  nlohmann::json schema;     // a JSON Schema (core/json_schema.h) that the answer must fit; null: it is any text
+  friend bool operator==(const PromptStepOptions&, const PromptStepOptions&) = default;
+};
+
 // Another attempt after one that failed. Empty lists: what is worth another one as a rule (handlers/retry.h).
 struct Retry {
   int attempts = 1;
@@ -82,7 +112,7 @@ struct BreakerOptions {
 
 struct StepOptions {
   std::string name;                                         // unique within the handler
-  std::variant<RunStepOptions, HttpStepOptions, FileStepOptions> kind;
+  std::variant<RunStepOptions, HttpStepOptions, FileStepOptions, PromptStepOptions> kind;
   std::optional<Duration> timeout;                          // of one attempt
   Retry retry;
   Filter condition;                                         // `if`: not met: skipped

@@ -5,6 +5,7 @@
 #include "handlers/scope.h"
 #include "handlers/steps/file.h"
 #include "handlers/steps/http.h"
+#include "handlers/steps/prompt.h"
 #include "handlers/steps/run.h"
 
 namespace hark {

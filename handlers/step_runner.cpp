@@ -13,6 +13,7 @@
 #include "handlers/steps/attempt.h"
 #include "handlers/steps/file.h"
 #include "handlers/steps/http.h"
+#include "handlers/steps/prompt.h"
 #include "handlers/steps/run.h"
 #include "platform/clock.h"
 
@@ -42,6 +43,14 @@ std::string last_line(const StepResult& result) {
   text.remove_prefix(text.find_last_of("\r\n") + 1);
   text.remove_prefix(std::min(text.find_first_not_of(kBlank), text.size()));
   return printable(text, limits::kStepError);
+}
+
+// Attempts that failed are paid for, too. What one of them cost is not known where nobody said a price: then of none.
+std::optional<Usage> sum(const std::optional<Usage>& a, const std::optional<Usage>& b) {
+  if (!a || !b) return a ? a : b;
+  Usage both{a->input_tokens + b->input_tokens, a->output_tokens + b->output_tokens, {}};
+  if (a->cost && b->cost) both.cost = *a->cost + *b->cost;
+  return both;
 }
 
 void add_before(std::string& error, std::string what) {
@@ -208,12 +217,14 @@ void StepRunner::tolerate(const StepOptions& step, StepResult& result) const {
 }
 
 StepResult StepRunner::attempt_until_done(const StepOptions& step, std::optional<SteadyTime> until, const std::stop_token& stop) {
+  std::optional<Usage> used;
   for (int number = 1;; ++number) {
     const SteadyTime began = tools_.clock.now().steady;
     std::optional<SteadyTime> deadline = until;
     if (step.timeout) deadline = std::min(began + *step.timeout, until.value_or(SteadyTime::max()));
     StepResult result = attempt_step({handler_, step, context_, tools_, scope_, iteration_, folder_, stop, deadline});
     result.attempts = number;
+    result.usage = used = sum(used, result.usage);
     const bool late = result.state == StepState::timed_out;
     const bool whole_time = late && deadline == until;
     if (late) {

@@ -3,6 +3,7 @@
 #include <utility>
 
 #include "core/limits.h"
+#include "platform/clock.h"
 #include "platform/output_file.h"
 
 namespace hark {
@@ -13,6 +14,11 @@ StepResult failed_for_good(const Error& error) {
   result.error = error.text();
   result.for_good = true;
   return result;
+}
+
+StepState state_of_failure(const StepCall& call) {
+  if (call.stop.stop_requested()) return StepState::cancelled;
+  return call.deadline && call.tools.clock.now().steady >= *call.deadline ? StepState::timed_out : StepState::failed;
 }
 
 void keep_output(std::string whole, const StepCall& call, StepResult& result) {

@@ -28,6 +28,9 @@ struct StepCall {
 // A step that could not even be put together: no attempt will do better.
 StepResult failed_for_good(const Error& error);
 
+// Of a call that came to nothing: it was cancelled, ran out of its time, or failed.
+StepState state_of_failure(const StepCall& call);
+
 // What a step says as a command's output: the first bytes with the run, the whole in a file where that is not all.
 void keep_output(std::string whole, const StepCall& call, StepResult& result);
 

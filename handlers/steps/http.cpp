@@ -131,11 +131,6 @@ Result<Paths> render_paths(const HttpStepOptions& options, Scope& scope) {
   return paths;
 }
 
-StepState state_of_failure(const StepCall& call) {
-  if (call.stop.stop_requested()) return StepState::cancelled;
-  return call.deadline && call.tools.clock.now().steady >= *call.deadline ? StepState::timed_out : StepState::failed;
-}
-
 // The last answer: one that leads nowhere further.
 Result<HttpResponse> follow(const HttpStepOptions& options, HttpCall request, const StepCall& call) {
   for (int number = 0;; ++number) {

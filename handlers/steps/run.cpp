@@ -106,7 +106,9 @@ void render(const RunStepOptions& options, Scope& scope, RenderedStep& shown) {
   shown.values = std::move(command->values);
 }
 
-StepResult attempt(const RunStepOptions& options, const StepCall& call) {
+StepResult attempt(const RunStepOptions& options, const StepCall& call) { return attempt_command(options, call.scope.event_text(), call); }
+
+StepResult attempt_command(const RunStepOptions& options, std::string input, const StepCall& call) {
   auto rendered = render_command(options, call.scope);
   if (!rendered) return failed_for_good(rendered.error());
   Command command;
@@ -114,7 +116,7 @@ StepResult attempt(const RunStepOptions& options, const StepCall& call) {
   if (auto added = add_environment(call, lookup, *rendered, command); !added) return failed_for_good(added.error());
   command.argv = std::move(rendered->argv);
   command.working_directory = call.folder;
-  command.input = call.scope.event_text();
+  command.input = std::move(input);
   command.run_id = call.context.run.id;
   command.output_stem = call.scope.output_stem(call.step.name);
 

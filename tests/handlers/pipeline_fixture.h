@@ -75,6 +75,15 @@ struct PipelineFixture {
   // A command that is a gate, or of the delivery.
   StepOptions& gate(const std::string& name, const std::string& script) { return add(handler.gates, name, script_of(script)); }
   StepOptions& deliver(const std::string& name, const std::string& script) { return add(handler.delivery, name, script_of(script)); }
+  PromptStepOptions& ask(const std::string& name, const std::string& text, ProviderOptions::Type type = ProviderOptions::Type::openai) {
+    PromptStepOptions options;
+    options.prompt = Template::parse(text);
+    options.provider.type = type;
+    options.provider.name = "local";
+    options.provider.base_url = "http://127.0.0.1:11434/v1";
+    options.provider.model = "small";
+    return std::get<PromptStepOptions>(add(name, std::move(options)).kind);
+  }
   void only_if(StepOptions& step, const std::string& filter) { step.condition = *Filter::parse(filter); }
 
   Run run() { return run_with(processes, clock); }

@@ -45,10 +45,21 @@ class FakeHttpClient final : public HttpClient {
         answers_.pop_front();
       }
     }
-    return next ? next(call, stop) : Result<HttpResponse>(HttpResponse{});
+    auto answer = next ? next(call, stop) : Result<HttpResponse>(HttpResponse{});
+    if (answer && call.receive) hand_over(call, *answer);
+    return answer;
   }
 
+  std::size_t piece = 7;  // bytes of a body that is handed over as it comes
+
  private:
+  void hand_over(const HttpCall& call, HttpResponse& answer) const {
+    const std::string body = std::exchange(answer.body, {});
+    for (std::size_t at = 0; at < body.size(); at += piece) {
+      if (!call.receive(answer, std::string_view(body).substr(at, piece))) return;
+    }
+  }
+
   mutable std::mutex mutex_;
   std::vector<HttpCall> calls_;
   std::deque<Answer> answers_;
