@@ -26,6 +26,7 @@ struct Parsed {
   TriggerCommand trigger;
   HistoryCommand history;
   EventCommand event;
+  ConfigCheckCommand check;
   CronCommand cron;
   HookCommand hook;
   DeadLettersCommand dead_letters;
@@ -264,7 +265,11 @@ void add_config(CLI::App& app, Parsed& p) {
   add_configuration(check, p.common, "-c,--config,file");
   add_json(check, p.common.json);
   example(check, "hark config check --config hark.toml");
-  check.callback([&p] { p.run = [&p] { return config_check_command(p.common); }; });
+  check.add_flag("--online", p.check.online, "Ask each provider for a word, too");
+  check.callback([&p] {
+    p.check.common = p.common;
+    p.run = [&p] { return config_check_command(p.check); };
+  });
   auto& show = *config.add_subcommand("show", "Every value in force and where it came from; secrets are masked");
   add_configuration(show, p.common, "-c,--config,file");
   add_json(show, p.common.json);

@@ -104,7 +104,11 @@ struct EventCommand {
 };
 int event_command(const EventCommand& command);
 
-int config_check_command(const CommonOptions& common);
+struct ConfigCheckCommand {
+  CommonOptions common;
+  bool online = false;  // ask each provider, too
+};
+int config_check_command(const ConfigCheckCommand& command);
 int config_show_command(const CommonOptions& common);
 int config_plan_command(const CommonOptions& common);
 

@@ -1,4 +1,7 @@
+#include <algorithm>
 #include <cstdio>
+#include <string>
+#include <vector>
 
 #include <nlohmann/json.hpp>
 
@@ -7,6 +10,8 @@
 #include "cli/exit_codes.h"
 #include "cli/output.h"
 #include "core/printable.h"
+#include "core/time.h"
+#include "daemon/ask_provider.h"
 #include "daemon/config.h"
 #include "daemon/config_show.h"
 
@@ -14,7 +19,36 @@ namespace hark {
 
 using nlohmann::json;
 
-int config_check_command(const CommonOptions& common) {
+namespace {
+
+json shown_checks(const std::vector<ProviderCheck>& checks) {
+  json shown = json::array();
+  for (const auto& check : checks) {
+    shown.push_back({{"name", check.name}, {"type", check.type}, {"model", check.model}, {"ok", check.answer.ok()}});
+    if (!check.answer) shown.back()["error"] = check.answer.error().text();
+  }
+  return shown;
+}
+
+void print_checks(const std::vector<ProviderCheck>& checks) {
+  if (checks.empty()) return output::print_line("no providers are configured: there is nobody to ask");
+  std::vector<std::vector<output::Cell>> rows;
+  for (const auto& check : checks) {
+    const output::Cell answer = check.answer ? output::Cell{check.type == "command" ? "is found" : "answers, in " + to_string(std::chrono::duration_cast<std::chrono::milliseconds>(check.took)), output::Colour::green}
+                                             : output::Cell{output::printable(check.answer.error().text()), output::Colour::red};
+    rows.push_back({{check.name}, {check.type}, {output::printable(check.model)}, answer});
+  }
+  output::print_table({{"provider", true}, {"type"}, {"model"}, {"answer", false, 0, output::Overflow::wrap}}, rows);
+}
+
+bool all_answer(const std::vector<ProviderCheck>& checks) {
+  return std::all_of(checks.begin(), checks.end(), [](const ProviderCheck& check) { return check.answer.ok(); });
+}
+
+}  // namespace
+
+int config_check_command(const ConfigCheckCommand& command) {
+  const CommonOptions& common = command.common;
   auto request = config_request_from_process();
   request.file = common.config;
   request.profile = common.profile;
@@ -29,8 +63,14 @@ int config_check_command(const CommonOptions& common) {
       shown["warnings"] = outcome.loaded->warnings;
       shown["hints"] = outcome.loaded->hints;
     }
+    std::vector<ProviderCheck> checks;
+    if (outcome.loaded && command.online) {
+      checks = ask_providers(outcome.loaded->settings);
+      shown["providers"] = shown_checks(checks);
+      shown["ok"] = all_answer(checks);
+    }
     output::print_json(shown);
-    return outcome.loaded ? exit_code::kOk : exit_code::kConfig;
+    return outcome.loaded && all_answer(checks) ? exit_code::kOk : exit_code::kConfig;
   }
   if (!outcome.loaded) {
     print_errors(outcome);
@@ -42,7 +82,10 @@ int config_check_command(const CommonOptions& common) {
   const auto& settings = outcome.loaded->settings;
   output::print_line(settings.file.string() + ": good: " + counted(settings.sources.size(), "source") + ", " +
                      counted(settings.handlers.size(), "handler"));
-  return exit_code::kOk;
+  if (!command.online) return exit_code::kOk;
+  const auto checks = ask_providers(settings);
+  print_checks(checks);
+  return all_answer(checks) ? exit_code::kOk : exit_code::kConfig;
 }
 
 int config_show_command(const CommonOptions& common) {

@@ -47,6 +47,15 @@ std::string of_now_or_before(const json& run) {
   return error.empty() || (state != "running" && state != "queued") ? error : "the attempt before: " + error;
 }
 
+// "1200 tokens in, 340 out, 0.0087 USD"
+std::string usage_text(const json& usage) {
+  std::string text = std::to_string(usage.value("input_tokens", std::uint64_t{0})) + " tokens in, " + std::to_string(usage.value("output_tokens", std::uint64_t{0})) + " out";
+  if (!usage.contains("cost")) return text;
+  char cost[64];
+  std::snprintf(cost, sizeof cost, ", %.4g USD", usage["cost"].get<double>());
+  return text + cost;
+}
+
 }  // namespace
 
 std::string dead_letter_note(const json& run) {
@@ -95,6 +104,7 @@ void print_run(const json& run) {
     if (step.value("attempts", 1) > 1) line += "  " + std::to_string(step["attempts"].get<int>()) + " attempts";
     // Where a step failed its error says how it ended; a command that succeeded ended with 0, so the rest are statuses of HTTP.
     if (step_state == "succeeded" && step.value("exit_code", 0) != 0) line += "  status " + std::to_string(step["exit_code"].get<int>());
+    if (step.contains("usage")) line += "  " + usage_text(step["usage"]);
     output::print_line(line);
     if (step.contains("error")) output::print_line("      " + output::printable(step["error"].get<std::string>()));
     print_output(step, "output", "output_file");

@@ -1,5 +1,5 @@
 // ${VAR} in the strings of a configuration: ${VAR}, ${VAR:-default} (also where VAR is empty), ${VAR:?message}; `$$` is a literal
-// `$`, any other `$` stays as it is. Not in the commands and prompts of handlers, where `$` belongs to the shell or the text.
+// `$`, any other `$` stays as it is. Not in the commands and prompts of handlers and providers, where `$` belongs to the shell or the text.
 //
 // In strings that are templates (fields of http steps, environments of handlers) the braces of what the environment gave are
 // doubled: they are text, and never make a template.

@@ -21,7 +21,7 @@ bool is_word(std::string_view text, std::string_view further) {
 
 // A step's keys of the contract, not of this version.
 void refuse_later_step_keys(TableReader& reader) {
-  reader.not_yet({"prompt", "provider", "system", "publish", "topic", "data", "wait", "where", "recipe", "since", "message", "model"});
+  reader.not_yet({"publish", "topic", "data", "wait", "where", "recipe", "since", "message"});
 }
 
 bool has_step_kind(const TableReader& reader) {
@@ -43,10 +43,11 @@ class HandlerReader {
     // Their own tables follow the handler's, so that what is shown is TOML; hence the limits first.
     const bool several = reader_.has("steps");
     if (several) {
-      for (const char* key : {"run", "http", "tool", "action", "path", "content", "if"}) {
+      for (const char* key : {"run", "http", "tool", "prompt", "action", "path", "content", "if"}) {
         reader_.allow(key);
         if (reader_.has(key)) reader_.fail_key(key, "stands beside `steps`; expected it within a step, or no `steps`");
       }
+      for (const char* key : kPromptKeys) reader_.belongs(key, "a step with `prompt`");
     } else {
       single_step();
     }
@@ -73,9 +74,9 @@ class HandlerReader {
     StepOptions step;
     step.name = "step1";
     if (!has_step_kind(reader_)) {
-      reader_.fail_table("needs something to do: `run`, `http`, `tool` or `steps`");
+      reader_.fail_table("needs something to do: `run`, `http`, `prompt`, `tool` or `steps`");
     }
-    read_step_kind(reader_, {}, step);
+    read_step_kind(reader_, context_, {}, step);
     handler_.steps.push_back(std::move(step));
   }
 
@@ -241,9 +242,9 @@ class HandlerReader {
     StepOptions step;
     step.name = step_name(reader, list, index, earlier);
     if (!has_step_kind(reader)) {
-      reader.fail_table("needs something to do: `run`, `http` or `tool`");
+      reader.fail_table("needs something to do: `run`, `http`, `prompt` or `tool`");
     }
-    read_step_kind(reader, earlier, step);
+    read_step_kind(reader, context_, earlier, step);
     read_retry(reader, step.retry);
     if (const auto tolerated = reader.boolean("continue_on_error")) {
       step.continue_on_error = *tolerated;

@@ -1,7 +1,8 @@
-// From the tree to Settings, one part a file: config_top (here's the order), config_sources, config_git, config_webhook, config_secret, config_handlers,
-// config_steps, config_flow, config_policy. Shared by those and config.cpp only. Everything wrong is reported; what is returned then is not to be used.
+// From the tree to Settings, one part a file: config_top (here's the order), config_sources, config_git, config_webhook, config_secret, config_providers,
+// config_handlers, config_steps, config_prompt, config_flow, config_policy. Shared by those and config.cpp only. Everything wrong is reported; what is returned then is not to be used.
 #pragma once
 
+#include <array>
 #include <filesystem>
 #include <string>
 #include <vector>
@@ -36,6 +37,8 @@ void read_receiver(TableReader& reader, const MappingContext& context, ReceiverO
 std::optional<std::string> read_secret_file(TableReader& reader, const ConfigNode& node, std::string_view key, const std::filesystem::path& path);
 // `token` or `token_file`; empty: neither is there.
 std::string read_token(TableReader& reader);
+// Whose name "credential" gives, in $CREDENTIALS_DIRECTORY; nullopt: reported.
+std::optional<std::filesystem::path> credential_path(TableReader& reader, const ConfigNode& node, const ConfigRequest& request);
 // Each a glob, "!" before it excludes; reported at the element that is wrong.
 std::vector<std::string> read_globs(TableReader& reader, std::string_view key);
 std::vector<IpNetwork> read_networks(TableReader& reader, std::string_view key);
@@ -48,8 +51,23 @@ void read_handlers(const ConfigNode& handlers, MappingContext& context);
 void read_policy(TableReader& reader, const MappingContext& context, Handler& handler);
 void read_retry(TableReader& outer, Retry& retry);
 
-// `run`, `http`, `if` of one step, in a table of its own or in the handler's. `earlier`: names of the steps before it.
-void read_step_kind(TableReader& reader, const std::vector<std::string>& earlier, StepOptions& step);
+// What one step does and its `if`, in a table of its own or in the handler's. `earlier`: names of the steps before it.
+void read_step_kind(TableReader& reader, const MappingContext& context, const std::vector<std::string>& earlier, StepOptions& step);
+// Of `run` or `command`: a string for the shell, or a list of a program and its arguments. The key is there.
+void read_command(TableReader& reader, std::string_view key, const std::vector<std::string>& earlier, RunStepOptions& run);
+// Empty: not there.
+Template read_template(TableReader& reader, std::string_view key, const std::vector<std::string>& earlier);
+// One entry of a table of headers; nullptr: reported.
+const ConfigNode* read_header(TableReader& headers, const ConfigEntry& entry);
+// A value as JSON; its strings are no templates.
+nlohmann::json read_json(TableReader& reader, std::string_view key, const ConfigNode& node);
+
+void read_providers(const ConfigNode& providers, MappingContext& context);
+// `model`, `temperature`, `max_tokens`: of a provider, and of a step that says otherwise.
+void read_model(TableReader& reader, ProviderOptions& provider);
+// Keys beside `prompt`. The step's retries and timeout become its provider's.
+inline constexpr std::array kPromptKeys = {"provider", "system", "model", "temperature", "max_tokens", "json_schema"};
+void read_prompt(TableReader& reader, const MappingContext& context, const std::vector<std::string>& earlier, StepOptions& step);
 void warn_of_unclosed(TableReader& reader, const ConfigNode& at, std::string_view key, const Template& text);
 // Reports every name in `text` that no template of a handler may use.
 void check_template(TableReader& reader, const ConfigNode& at, std::string_view key, const Template& text,

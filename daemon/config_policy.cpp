@@ -64,10 +64,10 @@ void read_retry(TableReader& outer, Retry& retry) {
   const ConfigNode* table = outer.table("retry");
   if (table == nullptr) return;
   TableReader reader = outer.within(*table, "retry");
-  if (!reader.has("attempts")) reader.warn(table->place, "retry", "without `attempts`, how often it is tried in all, nothing is tried again");
-  retry.attempts = static_cast<int>(reader.integer("attempts", 1, 1, limits::kAttempts));
+  if (!reader.has("attempts") && retry.attempts == 1) reader.warn(table->place, "retry", "without `attempts`, how often it is tried in all, nothing is tried again");
+  retry.attempts = static_cast<int>(reader.integer("attempts", retry.attempts, 1, limits::kAttempts));
   reader.allow("max_backoff");
-  retry.backoff.first = reader.duration("backoff", "1s", Duration::zero());
+  retry.backoff.first = reader.duration("backoff", to_string(retry.backoff.first), Duration::zero());
   if (reader.has("max_backoff")) {
     retry.backoff.max = reader.duration("max_backoff", "1m", Duration::zero());
     if (retry.backoff.max < retry.backoff.first && parse_duration(reader.any("max_backoff")->text)) {

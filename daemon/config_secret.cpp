@@ -41,6 +41,18 @@ std::optional<std::string> read_secret_file(TableReader& reader, const ConfigNod
   return secret;
 }
 
+std::optional<std::filesystem::path> credential_path(TableReader& reader, const ConfigNode& node, const ConfigRequest& request) {
+  const std::string& name = node.text;
+  if (name.empty() || name == "." || name == ".." || name.find('/') != std::string::npos) {
+    reader.fail(node, "credential", "expected the name of a credential, found " + shown(node));
+    return std::nullopt;
+  }
+  const auto folder = request.environment ? request.environment("CREDENTIALS_DIRECTORY") : std::nullopt;
+  if (folder && !folder->empty()) return std::filesystem::path(*folder) / name;
+  reader.fail(node, "credential", "CREDENTIALS_DIRECTORY is not set: hark was not started by a service manager with LoadCredential=");
+  return std::nullopt;
+}
+
 std::string read_token(TableReader& reader) {
   std::string token;
   const ConfigNode* from = nullptr;

@@ -42,7 +42,7 @@ bool is_secret_name(std::string_view name) {
     if (c == '-' || c == '.') c = '_';
     plain += c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c;
   }
-  constexpr std::array<std::string_view, 2> kNot = {"secret_file", "credential"};  // they say where a secret is, not what
+  constexpr std::array<std::string_view, 3> kNot = {"secret_file", "api_key_file", "credential"};  // they say where a secret is, not what
   if (std::find(kNot.begin(), kNot.end(), plain) != kNot.end()) return false;
   constexpr std::array<std::string_view, 10> kSigns = {"secret",  "token",  "passw",         "credential", "apikey",
                                                        "api_key", "cookie", "authorization", "passphrase", "private_key"};

@@ -18,45 +18,16 @@ using Names = std::vector<std::string>;
 
 bool is_blank(const std::string& text) { return text.find_first_not_of(" \t\r\n") == std::string::npos; }
 
-void read_command(TableReader& reader, const Names& earlier, RunStepOptions& run) {
-  const ConfigNode* node = reader.any("run");
-  const auto parts = reader.texts("run");
-  if (node->is(Kind::string)) {
-    if (parts.empty()) return;
-    reader.show_text("run", *node);
-    run.script = Template::parse(node->text);
-    if (is_blank(node->text)) reader.fail(*node, "run", "expected a command, found " + shown(*node));
-    check_template(reader, *node, "run", run.script, earlier);
-    if (const Status shell = check_shell(run.script); !shell) reader.fail(*node, "run", shell.error().text());
-    return;
-  }
-  if (!node->is(Kind::array)) return;  // reported
-  reader.show_texts("run", parts, node);
-  run.shell = false;
-  for (const ConfigNode* part : parts) {
-    run.arguments.push_back(Template::parse(part->text));
-    check_template(reader, *part, "run", run.arguments.back(), earlier);
-  }
-  if (const auto problem = check_arguments(run.arguments)) {
-    reader.fail(*parts[problem->argument], "run", problem->error.text());
-  }
-  if (node->items.empty()) {
-    reader.fail(*node, "run", "expected a program and its arguments, found an empty array");
-  } else if (!parts.empty() && parts.front() == &node->items.front() && is_blank(parts.front()->text)) {
-    reader.fail(*parts.front(), "run", "expected a program, found " + shown(*parts.front()));
-  }
-}
-
 // Every kind of TOML value but dates has one form in JSON.
 class JsonReader {
  public:
-  JsonReader(TableReader& reader, const Names& earlier) : reader_(reader), earlier_(earlier) {}
+  JsonReader(TableReader& reader, std::string_view key, const Names* earlier) : reader_(reader), key_(key), earlier_(earlier) {}
 
   nlohmann::json value(const ConfigNode& node, int depth = 1) {
     if (depth > limits::kJsonDepth) return refuse(node, "is nested deeper than " + std::to_string(limits::kJsonDepth));
     switch (node.kind) {
       case Kind::string:
-        check_template(reader_, node, "json", Template::parse(node.text), earlier_);
+        if (earlier_ != nullptr) check_template(reader_, node, key_, Template::parse(node.text), *earlier_);
         return node.text;
       case Kind::integer:
         return node.integer;
@@ -82,12 +53,13 @@ class JsonReader {
 
  private:
   nlohmann::json refuse(const ConfigNode& node, const std::string& why) {
-    reader_.fail(node, "json", why);
+    reader_.fail(node, key_, why);
     return nullptr;
   }
 
   TableReader& reader_;
-  const Names& earlier_;
+  std::string_view key_;
+  const Names* earlier_;
 };
 
 // As far as it is the same for every event.
@@ -100,15 +72,6 @@ void check_constant(TableReader& reader, std::string_view key, const Template& t
 Status check_glob(std::string_view pattern) {
   const auto glob = Glob::parse(pattern);
   return glob ? Status() : glob.error();
-}
-
-Template read_template(TableReader& reader, std::string_view key, const Names& earlier) {
-  const ConfigNode* node = reader.text(key);
-  if (node == nullptr) return {};
-  reader.show_text(key, *node);
-  auto text = Template::parse(node->text);
-  check_template(reader, *node, key, text, earlier);
-  return text;
 }
 
 std::optional<Template> read_path(TableReader& reader, std::string_view key, const Names& earlier) {
@@ -145,19 +108,8 @@ void read_headers(TableReader& reader, const Names& earlier, HttpStepOptions& ht
   }
   TableReader headers = reader.within(*table, "headers");
   for (const ConfigEntry& entry : table->entries) {
-    const auto token = [](unsigned char c) {
-      return c > 0x20 && c < 0x7f && std::string_view("\"(),/:;<=>?@[\\]{}").find(static_cast<char>(c)) == std::string_view::npos;
-    };
-    if (entry.key.empty() || !std::all_of(entry.key.begin(), entry.key.end(), token)) {
-      headers.fail_key(entry.key, "expected the name of a header, such as Content-Type");
-    }
-    const ConfigNode* value = headers.text(entry.key);
+    const ConfigNode* value = read_header(headers, entry);
     if (value == nullptr) continue;
-    headers.show_text(entry.key, *value);
-    const auto control = [](unsigned char c) { return (c < 0x20 && c != '\t') || c == 0x7f; };
-    if (std::any_of(value->text.begin(), value->text.end(), control)) {
-      headers.fail(*value, entry.key, "expected a header's value on one line, found a control character in it");
-    }
     Template text = Template::parse(value->text);
     check_template(headers, *value, entry.key, text, earlier);
     http.headers.emplace_back(entry.key, std::move(text));
@@ -198,7 +150,7 @@ void read_http(TableReader& outer, const ConfigNode& table, const Names& earlier
   read_headers(reader, earlier, http);
   if (const ConfigNode* json = reader.any("json")) {
     reader.show("json", masked_toml(*json, "json"), json);
-    http.json = JsonReader(reader, earlier).value(*json);
+    http.json = JsonReader(reader, "json", &earlier).value(*json);
   }
   if (const ConfigNode* body = reader.text("body")) {
     reader.show_text("body", *body);
@@ -265,8 +217,65 @@ void check_template(TableReader& reader, const ConfigNode& at, std::string_view 
   }
 }
 
-void read_step_kind(TableReader& reader, const Names& earlier, StepOptions& step) {
-  constexpr std::array kKinds = {"run", "http", "tool"};
+void read_command(TableReader& reader, std::string_view key, const Names& earlier, RunStepOptions& run) {
+  const ConfigNode* node = reader.any(key);
+  const auto parts = reader.texts(key);
+  if (node->is(Kind::string)) {
+    if (parts.empty()) return;
+    reader.show_text(key, *node);
+    run.script = Template::parse(node->text);
+    if (is_blank(node->text)) reader.fail(*node, key, "expected a command, found " + shown(*node));
+    check_template(reader, *node, key, run.script, earlier);
+    if (const Status shell = check_shell(run.script); !shell) reader.fail(*node, key, shell.error().text());
+    return;
+  }
+  if (!node->is(Kind::array)) return;  // reported
+  reader.show_texts(key, parts, node);
+  run.shell = false;
+  for (const ConfigNode* part : parts) {
+    run.arguments.push_back(Template::parse(part->text));
+    check_template(reader, *part, key, run.arguments.back(), earlier);
+  }
+  if (const auto problem = check_arguments(run.arguments)) {
+    reader.fail(*parts[problem->argument], key, problem->error.text());
+  }
+  if (node->items.empty()) {
+    reader.fail(*node, key, "expected a program and its arguments, found an empty array");
+  } else if (!parts.empty() && parts.front() == &node->items.front() && is_blank(parts.front()->text)) {
+    reader.fail(*parts.front(), key, "expected a program, found " + shown(*parts.front()));
+  }
+}
+
+Template read_template(TableReader& reader, std::string_view key, const Names& earlier) {
+  const ConfigNode* node = reader.text(key);
+  if (node == nullptr) return {};
+  reader.show_text(key, *node);
+  auto text = Template::parse(node->text);
+  check_template(reader, *node, key, text, earlier);
+  return text;
+}
+
+const ConfigNode* read_header(TableReader& headers, const ConfigEntry& entry) {
+  const auto token = [](unsigned char c) {
+    return c > 0x20 && c < 0x7f && std::string_view("\"(),/:;<=>?@[\\]{}").find(static_cast<char>(c)) == std::string_view::npos;
+  };
+  if (entry.key.empty() || !std::all_of(entry.key.begin(), entry.key.end(), token)) {
+    headers.fail_key(entry.key, "expected the name of a header, such as Content-Type");
+  }
+  const ConfigNode* value = headers.text(entry.key);
+  if (value == nullptr) return nullptr;
+  headers.show_text(entry.key, *value);
+  const auto control = [](unsigned char c) { return (c < 0x20 && c != '\t') || c == 0x7f; };
+  if (std::any_of(value->text.begin(), value->text.end(), control)) {
+    headers.fail(*value, entry.key, "expected a header's value on one line, found a control character in it");
+  }
+  return value;
+}
+
+nlohmann::json read_json(TableReader& reader, std::string_view key, const ConfigNode& node) { return JsonReader(reader, key, nullptr).value(node); }
+
+void read_step_kind(TableReader& reader, const MappingContext& context, const Names& earlier, StepOptions& step) {
+  constexpr std::array kKinds = {"run", "http", "tool", "prompt"};
   const char* first = nullptr;
   for (const char* kind : kKinds) {
     reader.allow(kind);
@@ -276,9 +285,12 @@ void read_step_kind(TableReader& reader, const Names& earlier, StepOptions& step
   if (!reader.has("tool")) {
     for (const char* key : {"action", "path", "content"}) reader.belongs(key, "a step with `tool`");
   }
+  if (!reader.has("prompt")) {
+    for (const char* key : kPromptKeys) reader.belongs(key, "a step with `prompt`");
+  }
   if (reader.has("run")) {
     RunStepOptions run;
-    read_command(reader, earlier, run);
+    read_command(reader, "run", earlier, run);
     step.kind = std::move(run);
   } else if (const ConfigNode* table = reader.table("http")) {
     HttpStepOptions http;
@@ -286,6 +298,8 @@ void read_step_kind(TableReader& reader, const Names& earlier, StepOptions& step
     step.kind = std::move(http);
   } else if (reader.has("tool")) {
     read_tool(reader, earlier, step);
+  } else if (reader.has("prompt")) {
+    read_prompt(reader, context, earlier, step);
   }
   read_condition(reader, earlier, step);
 }

@@ -125,10 +125,11 @@ Settings map_settings(const ConfigNode& root, const ConfigFile& file, const Conf
   Settings settings;
   settings.file = file.path;
   TableReader reader(root, "", "", report);
-  reader.not_yet({"hooks", "providers", "signals"});
+  reader.not_yet({"hooks", "signals"});
   const ConfigNode* handlers = reader.table("handlers");
   MappingContext context{request, file.base, keys_of(handlers), settings, report};
   read_top(reader, context);
+  if (const ConfigNode* providers = reader.table("providers")) read_providers(*providers, context);
   const std::vector<const ConfigNode*> sources = reader.tables("sources");
   if (sources.size() > limits::kSources) {
     reader.fail(*reader.any("sources"), "sources", "more than " + std::to_string(limits::kSources) + " sources");

@@ -114,18 +114,9 @@ void read_credentials(TableReader& reader, const ConfigRequest& request, const S
   const auto nodes = reader.texts("credential");
   if (reader.has("credential")) reader.show_texts("credential", nodes, reader.any("credential"));
   for (const ConfigNode* node : nodes) {
-    const std::string& name = node->text;
-    if (name.empty() || name == "." || name == ".." || name.find('/') != std::string::npos) {
-      reader.fail(*node, "credential", "expected the name of a credential, found " + shown(*node));
-      continue;
-    }
-    const auto folder = request.environment ? request.environment("CREDENTIALS_DIRECTORY") : std::nullopt;
-    if (!folder || folder->empty()) {
-      reader.fail(*node, "credential",
-                  "CREDENTIALS_DIRECTORY is not set: hark was not started by a service manager with LoadCredential=");
-      continue;
-    }
-    auto secret = read_secret(reader, *node, "credential", std::filesystem::path(*folder) / name, scheme);
+    const auto path = credential_path(reader, *node, request);
+    if (!path) continue;
+    auto secret = read_secret(reader, *node, "credential", *path, scheme);
     if (secret) secrets.push_back(std::move(*secret));
   }
 }

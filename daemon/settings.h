@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <filesystem>
+#include <optional>
 #include <string>
 #include <variant>
 #include <vector>
@@ -31,6 +32,14 @@ struct SourceSettings {
   std::variant<FileWatcherOptions, GitRefsOptions, GitFleetOptions, GitRemoteOptions, GitPrOptions, WebhookOptions, ScheduleOptions, ManualOptions> options;
   Rule rule;
   friend bool operator==(const SourceSettings&, const SourceSettings&) = default;
+};
+
+struct ProviderSettings {
+  ProviderOptions options;
+  // Of prompt steps that do not say otherwise.
+  Retry retry;
+  std::optional<Duration> timeout;  // of one attempt
+  friend bool operator==(const ProviderSettings&, const ProviderSettings&) = default;
 };
 
 enum class QueueOverflow { queue, drop, error };
@@ -62,7 +71,8 @@ struct Settings {
   bool reload_automatically = false;   // when a file of the configuration changes
 
   std::vector<SourceSettings> sources;
-  std::vector<Handler> handlers;
+  std::vector<ProviderSettings> providers;
+  std::vector<Handler> handlers;       // with what they take of the providers
   std::filesystem::path file;          // the configuration's own file
 };
 

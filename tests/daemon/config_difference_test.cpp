@@ -101,6 +101,17 @@ TEST_CASE("config difference: another file is not the same configuration, whatev
   CHECK(found.refused[0].find((folder.path() / "hark.toml").string()) != std::string::npos);
 }
 
+TEST_CASE("config difference: another provider is another handler, for those that ask it") {
+  ConfigFolder folder;
+  const std::string handlers = "[handlers.asks]\nprompt = \"x\"\nprovider = \"p\"\n[handlers.runs]\nrun = \"true\"\n";
+  const auto before = folder.good("[providers.p]\ntype = \"command\"\ncommand = \"one\"\n" + handlers).settings;
+  const auto after = folder.good("[providers.p]\ntype = \"command\"\ncommand = \"two\"\n" + handlers).settings;
+  const auto found = difference(before, after);
+  CHECK(found.handlers.changed == std::vector<std::string>{"asks"});
+  CHECK(found.keys == std::vector<std::string>{"providers"});
+  CHECK(found.refused.empty());
+}
+
 TEST_CASE("config: the files that took part are told, also where they are wrong") {
   ConfigFolder folder;
   folder.write("base.toml", kHandlerA);

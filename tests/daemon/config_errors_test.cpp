@@ -93,10 +93,9 @@ TEST_CASE("config errors: the top level") {
       {"hosts that may be", kHandlerA + "webhook_host = \"my_host.example.\"\n", {}},
       {"a host", kHandlerA + "webhook_host = \"a b\"\n", {{"2:16", {"expected an address"}}}},
       {"tables of later versions",
-       kHandlerA + "[[hooks]]\non = \"x\"\n[providers.local]\n[signals]\n",
+       kHandlerA + "[[hooks]]\non = \"x\"\n[signals]\n",
        {{"2:3", {"`hooks` is not supported by this version of hark"}},
-        {"4:2", {"`providers` is not supported"}},
-        {"5:2", {"`signals` is not supported"}}}},
+        {"4:2", {"`signals` is not supported"}}}},
       {"sources as a table", kHandlerA + "[sources.x]\n", {{"2:1", {"sources: expected an array of tables ([[sources]])"}}}},
       {"a table for what stands at the top", kHandlerA + "[daemon]\nlog_level = \"info\"\n", {{"2:2", {"daemon: unknown key; what stands in it is written without a table"}}}},
       {"a date", kHandlerA + "drain_timeout = 2026-01-01\n", {{"2:17", {"found a date or time"}}}},
@@ -361,12 +360,11 @@ TEST_CASE("config errors: handlers and steps") {
       {"a breaker's details", "[handlers.a]\nrun = \"x\"\nbreaker = { failures = 0, cooldwn = \"1s\" }\n",
        {{"3:24", {"breaker.failures"}}, {"3:27", {"did you mean `cooldown`?"}}}},
       {"a key of a handler", "[handlers.a]\nrun = \"x\"\nkey = \"{payload.x}\"\n", {{"3:1", {"`key`", "a source"}}}},
-      {"a prompt", "[handlers.a]\nprompt = \"hello ${MISSING}\"\n", {{"2:1", {"`prompt` is not supported"}}}},
       {"run beside steps", "[handlers.a]\nrun = \"x\"\nsteps = [{ run = \"y\" }]\n", {{"2:1", {"stands beside `steps`"}}}},
       {"run beside http", "[handlers.a]\nrun = \"x\"\nhttp = { url = \"http://x\" }\n", {{"3:1", {"stands beside `run`"}}}},
       {"no steps", "[handlers.a]\nsteps = []\n", {{"2:9", {"at least one step"}}}},
       {"a step that is no table", "[handlers.a]\nsteps = [\"make\"]\n", {{"2:10", {"expected a table, found a string"}}}},
-      {"a step without work", step("name = \"x\"\n"), {{"1:1", {"handlers.a.steps.x: needs something to do: `run`, `http` or `tool`"}}}},
+      {"a step without work", step("name = \"x\"\n"), {{"1:1", {"handlers.a.steps.x: needs something to do: `run`, `http`, `prompt` or `tool`"}}}},
       {"a step's name", step("name = \"1x\"\nrun = \"x\"\n"), {{"2:8", {"handlers.a.steps.1x.name: expected a name"}}}},
       {"a step's name twice",
        "[handlers.a]\nsteps = [{ name = \"x\", run = \"1\" }, { name = \"x\", run = \"2\" }]\n",
@@ -480,4 +478,61 @@ TEST_CASE("config errors: of a great many the first are shown, and how many more
   CHECK(outcome.more_errors == kMany - limits::kConfigErrorsShown);
   CHECK(outcome.errors.front().text() == "hark.toml:1:1: queue_limi0: unknown key; did you mean `queue_limit`?");
   CHECK(outcome.errors.back().line == int(limits::kConfigErrorsShown));
+}
+
+namespace {
+
+// A provider that is right but for its key, with more keys from line 5.
+std::string provider(const std::string& lines, const std::string& type = "openai") {
+  return kHandlerA + "[providers.local]\ntype = \"" + type + "\"\nmodel = \"m\"\n" + lines;
+}
+std::string local(const std::string& lines) { return provider("base_url = \"http://127.0.0.1:11434/v1\"\n" + lines); }
+// Of a step, from line 7.
+std::string prompt(const std::string& lines) { return local("[handlers.b]\n" + lines); }
+
+}  // namespace
+
+TEST_CASE("config errors: providers") {
+  check_all({
+      {"no type", kHandlerA + "[providers.local]\nmodel = \"m\"\n", {{"2:1", {"needs `type`"}}}},
+      {"an unknown type", provider("", "opnai"), {{"3:8", {"did you mean", "openai"}}}},
+      {"no model", kHandlerA + "[providers.local]\ntype = \"anthropic\"\napi_key = \"k\"\n", {{"2:1", {"needs `model`"}}}},
+      {"a url that is none", provider("base_url = \"localhost:11434\"\n"), {{"5:12", {"neither http:// nor https://"}}}},
+      {"a url with a password", provider("base_url = \"http://u:p@h/v1\"\n"), {{"5:12", {"user name or password"}}}},
+      {"a url with a query", provider("base_url = \"http://h/v1?key=x\"\n"), {{"5:12", {"without `?`"}}}},
+      {"two keys", local("api_key = \"x\"\napi_key_file = \"good-secret\"\n"), {{"7:16", {"a second key"}}}},
+      {"an empty key", local("api_key = \"\"\n"), {{"6:11", {"found it empty"}}}},
+      {"a key with a blank", local("api_key = \"${SPACED}\"\n"), {{"6:11", {"without blanks"}}}},
+      {"no variable for the key", local("api_key = \"${LLM_KEY}\"\n"), {{"6:11", {"LLM_KEY is not set"}}}},
+      {"no file for the key", local("api_key_file = \"none\"\n"), {{"6:16", {"no such file"}}}},
+      {"no credentials", local("credential = \"llm\"\n"), {{"6:14", {"CREDENTIALS_DIRECTORY is not set"}}}},
+      {"half a price", local("price = { input = 1 }\n"), {{"2:1", {"needs `input` and `output`"}}}},
+      {"a price below nothing", local("price = { input = -1, output = 1 }\n"), {{"6:19", {"0"}}}},
+      {"too hot", local("temperature = 3\n"), {{"6:15", {"from 0 to 2"}}}},
+      {"no tokens", local("max_tokens = 0\n"), {{"6:14", {"from 1"}}}},
+      {"a header of two lines", local("headers = { X = \"a\\nb\" }\n"), {{"6:17", {"control character"}}}},
+      {"a command of another type", local("command = \"x\"\n"), {{"6:1", {"providers of type command"}}}},
+      {"no command", kHandlerA + "[providers.local]\ntype = \"command\"\n", {{"2:1", {"needs `command`"}}}},
+      {"a key for a command", kHandlerA + "[providers.local]\ntype = \"command\"\ncommand = [\"x\"]\napi_key = \"k\"\n", {{"5:1", {"openai and anthropic"}}}},
+      {"an unknown key", local("modle = \"m\"\n"), {{"6:1", {"did you mean `model`?"}}}},
+      {"a strange name", kHandlerA + "[providers.\"a b\"]\ntype = \"command\"\ncommand = \"x\"\n", {{"2:12", {"expected a name"}}}},
+  });
+}
+
+TEST_CASE("config errors: prompt steps") {
+  check_all({
+      {"nobody to ask", "[handlers.a]\nprompt = \"x\"\n", {{"1:1", {"there is no provider to ask"}}}},
+      {"an unknown provider", prompt("prompt = \"x\"\nprovider = \"locl\"\n"), {{"8:12", {"there is no provider \"locl\"", "did you mean `local`?"}}}},
+      {"one of several", prompt("prompt = \"x\"\n[providers.other]\ntype = \"command\"\ncommand = \"y\"\n"), {{"6:1", {"needs `provider`, as there are several"}}}},
+      {"an empty prompt", prompt("prompt = \" \"\n"), {{"7:10", {"expected a question or a task"}}}},
+      {"an unknown name", prompt("prompt = \"{paylod.x}\"\n"), {{"7:10", {"unknown name {paylod.x}"}}}},
+      {"beside run", prompt("prompt = \"x\"\nrun = \"true\"\n"), {{"7:1", {"stands beside `run`"}}}},
+      {"without a prompt", prompt("run = \"true\"\nmodel = \"m\"\n"), {{"8:1", {"a step with `prompt`"}}}},
+      {"beside steps", prompt("provider = \"local\"\nsteps = [{ run = \"true\" }]\n"), {{"7:1", {"a step with `prompt`"}}}},
+      {"a schema that is none", prompt("prompt = \"x\"\njson_schema = 7\n"), {{"8:15", {"expected a JSON Schema as a table, or the name of a file"}}}},
+      {"a schema with a keyword nobody knows", prompt("prompt = \"x\"\njson_schema = { requried = [\"a\"] }\n"), {{"8:15", {"/requried", "did you mean `required`?"}}}},
+      {"no file of a schema", prompt("prompt = \"x\"\njson_schema = \"none.json\"\n"), {{"8:15", {"no such file"}}}},
+      {"a file that is no JSON", prompt("prompt = \"x\"\njson_schema = \"good-secret\"\n"), {{"8:15", {"good-secret"}}}},
+      {"a model for a command", kHandlerA + "[providers.p]\ntype = \"command\"\ncommand = \"x\"\n[handlers.b]\nprompt = \"x\"\nmodel = \"m\"\n", {{"7:1", {"provider is not a command"}}}},
+  });
 }

@@ -641,3 +641,66 @@ retry = { attempts = 3 }
   CHECK(other.steps.at(0).retry.attempts == 2);
   CHECK(other.on_interrupt == OnInterrupt::resume);
 }
+
+TEST_CASE("config: a prompt takes of its provider what it does not say itself") {
+  ConfigFolder folder;
+  folder.write("key", "sk-file\n");
+  folder.write("shape.json", R"({"type": "object"})");
+  const LoadedConfig loaded = folder.good(R"(
+[providers.local]
+type = "openai"
+base_url = "http://127.0.0.1:11434/v1/"
+model = "small"
+api_key_file = "key"
+temperature = 0.5
+max_tokens = 100
+timeout = "2m"
+system = "Be $brief."
+retry = { attempts = 7 }
+
+[handlers.a]
+prompt = "Why ${HOME}?"
+json_schema = "shape.json"
+
+[[handlers.b.steps]]
+prompt = "Why?"
+system = "Be long."
+model = "large"
+max_tokens = 5
+timeout = "1m"
+retry = { attempts = 2 }
+)");
+  const auto& a = loaded.settings.handlers[0].steps[0];
+  const auto& asked = std::get<PromptStepOptions>(a.kind);
+  CHECK(asked.provider.base_url == "http://127.0.0.1:11434/v1");
+  CHECK(asked.provider.api_key == "sk-file");
+  CHECK(asked.provider.model == "small");
+  CHECK(asked.prompt.text() == "Why ${HOME}?");
+  CHECK(asked.system.text() == "Be $brief.");
+  CHECK(asked.schema["type"] == "object");
+  CHECK_FALSE(asked.provider.needs_key);
+  CHECK(a.retry.attempts == 7);
+  CHECK(a.retry.backoff.first == limits::kPromptBackoff);
+  CHECK(a.timeout == 2min);
+  CHECK(loaded.settings.handlers[0].retry.attempts == 1);  // of the whole run
+  const auto& b = loaded.settings.handlers[1].steps[0];
+  const auto& other = std::get<PromptStepOptions>(b.kind);
+  CHECK(other.provider.model == "large");
+  CHECK(other.provider.temperature == 0.5);
+  CHECK(other.provider.max_tokens == 5);
+  CHECK(other.system.text() == "Be long.");
+  CHECK(other.schema.is_null());
+  CHECK(b.retry.attempts == 2);
+  CHECK(b.timeout == 1min);
+}
+
+TEST_CASE("config: who answers nobody without a key is warned of, with the variable") {
+  ConfigFolder folder;
+  const LoadedConfig loaded = folder.good("[providers.claude]\ntype = \"anthropic\"\nmodel = \"m\"\napi_key = \"${ANTHROPIC_API_KEY:-}\"\n[handlers.a]\nprompt = \"x\"\n");
+  const auto& provider = std::get<PromptStepOptions>(loaded.settings.handlers[0].steps[0].kind).provider;
+  CHECK(provider.base_url == "https://api.anthropic.com");
+  CHECK(provider.needs_key);
+  CHECK(provider.key_cure == "set ANTHROPIC_API_KEY");
+  CHECK(joined(loaded.warnings).find("set ANTHROPIC_API_KEY") != std::string::npos);
+  CHECK(loaded.settings.handlers[0].steps[0].retry.attempts == limits::kPromptAttempts);
+}
