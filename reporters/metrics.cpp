@@ -22,14 +22,14 @@ class Counters {
   Counters(prometheus::Registry& registry, const char* name, const char* help, std::vector<std::string> labels)
       : family_(prometheus::BuildCounter().Name(name).Help(help).Register(registry)), labels_(std::move(labels)) {}
 
-  void increment(const std::vector<std::string>& values) {
+  void increment(const std::vector<std::string>& values, double by = 1) {
     auto& counter = counters_[values];
     if (counter == nullptr) {
       std::map<std::string, std::string> labels;
       for (std::size_t i = 0; i < labels_.size(); ++i) labels[labels_[i]] = values[i];
       counter = &family_.Add(labels);
     }
-    counter->Increment();
+    counter->Increment(by);
   }
 
  private:
@@ -71,6 +71,8 @@ struct Metrics::State {
   Counters runs{registry, "hark_runs_total", "Runs that have ended, by handler and state.", {"handler", "state"}};
   Counters retries{registry, "hark_run_retries_total", "Attempts of runs that another one followed, by handler.", {"handler"}};
   Counters overdue{registry, "hark_overdue_total", "Windows of expect_every that passed without a success.", {"handler"}};
+  Counters tokens{registry, "hark_tokens_total", "Tokens that prompts took, by handler and direction.", {"handler", "direction"}};
+  Counters cost{registry, "hark_cost_usd_total", "What prompts cost where their provider has a price, by handler.", {"handler"}};
   Counters source_errors{registry, "hark_source_errors_total", "Times a source became degraded.", {"source"}};
   Histograms run_seconds{registry, "hark_run_duration_seconds", "From a run's start to its end.", "handler"};
   Histograms waiting_seconds{registry, "hark_run_waiting_seconds", "From a run's queueing to its start.", "handler"};
@@ -112,6 +114,11 @@ void Metrics::report(const lifecycle::Any& any) {
         } else if constexpr (std::is_same_v<T, lifecycle::RunComplete> || std::is_same_v<T, lifecycle::RunFailed>) {
           s.runs.increment({event.run->handler, std::string(to_string(event.run->state))});
           if (event.run->started && event.run->finished) s.run_seconds.observe(event.run->handler, seconds(*event.run->finished - *event.run->started));
+        } else if constexpr (std::is_same_v<T, lifecycle::PhaseComplete>) {
+          if (!event.step.usage) return;
+          s.tokens.increment({event.handler, "input"}, double(event.step.usage->input_tokens));
+          s.tokens.increment({event.handler, "output"}, double(event.step.usage->output_tokens));
+          if (event.step.usage->cost) s.cost.increment({event.handler}, *event.step.usage->cost);
         } else if constexpr (std::is_same_v<T, lifecycle::RunRetry>) {
           s.retries.increment({event.run->handler});
         } else if constexpr (std::is_same_v<T, lifecycle::HandlerOverdue>) {

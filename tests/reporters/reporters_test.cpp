@@ -199,3 +199,17 @@ TEST_CASE("metrics: events, runs and sources are counted under their names") {
     CHECK(text.find(expected) != std::string::npos);
   }
 }
+
+TEST_CASE("metrics: tokens and cost of prompts, by handler") {
+  Metrics metrics;
+  StepResult step;
+  metrics.report(lifecycle::PhaseComplete{"R1", "fix", "C1", step});
+  CHECK(metrics.text({}).find("hark_tokens_total{") == std::string::npos);
+  step.usage = Usage{100, 20, 0.25};
+  metrics.report(lifecycle::PhaseComplete{"R1", "fix", "C1", step});
+  metrics.report(lifecycle::PhaseComplete{"R2", "fix", "C2", step});
+  const auto text = metrics.text({});
+  CHECK(text.find("hark_tokens_total{direction=\"input\",handler=\"fix\"} 200") != std::string::npos);
+  CHECK(text.find("hark_tokens_total{direction=\"output\",handler=\"fix\"} 40") != std::string::npos);
+  CHECK(text.find("hark_cost_usd_total{handler=\"fix\"} 0.5") != std::string::npos);
+}
