@@ -15,7 +15,7 @@ namespace {
 
 using Type = ProviderOptions::Type;
 
-std::string_view to_string(Type type) { return type == Type::openai ? "openai" : type == Type::anthropic ? "anthropic" : "command"; }
+std::string_view type_name(Type type) { return type == Type::openai ? "openai" : type == Type::anthropic ? "anthropic" : "command"; }
 
 // The first word that is no assignment.
 std::string program_of(const RunStepOptions& command) {
@@ -57,7 +57,7 @@ std::vector<ProviderCheck> ask_providers(const Settings& settings) {
     const auto began = clock.now().steady;
     ProviderCheck check;
     check.name = provider.name;
-    check.type = to_string(provider.type);
+    check.type = type_name(provider.type);
     check.model = provider.type == Type::command ? program_of(provider.command) : provider.model;
     check.answer = provider.type == Type::command ? find_program(check.model, processes) : ask_for_a_word(provider, http, clock);
     check.took = clock.now().steady - began;

@@ -15,11 +15,11 @@ namespace {
 using Type = ProviderOptions::Type;
 
 constexpr std::array kHttpKeys = {"base_url", "model", "api_key", "api_key_file", "credential", "temperature", "max_tokens", "headers", "price"};
-constexpr Duration kLeastTimeout = std::chrono::milliseconds(1);
+constexpr Duration kLeastAnswerTime = std::chrono::milliseconds(1);
 
 std::string default_url(Type type) { return type == Type::anthropic ? "https://api.anthropic.com" : "https://api.openai.com/v1"; }
 
-std::string joined(const std::vector<std::string>& words) {
+std::string all_of_them(const std::vector<std::string>& words) {
   std::string out;
   for (const auto& word : words) out += (out.empty() ? "" : " and ") + word;
   return out;
@@ -42,10 +42,10 @@ class ProviderReader {
       over_http();
     options().system = read_template(reader_, "system", {});
     if (options().type == Type::command) {
-      provider_.timeout = reader_.duration("timeout", kLeastTimeout);
+      provider_.timeout = reader_.duration("timeout", kLeastAnswerTime);
       if (provider_.timeout) reader_.show_text("timeout", *reader_.any("timeout"));
     } else {
-      provider_.timeout = reader_.duration("timeout", to_string(limits::kAnswerTimeout), kLeastTimeout);
+      provider_.timeout = reader_.duration("timeout", to_string(limits::kAnswerTimeout), kLeastAnswerTime);
       // An agent's command leaves traces, which a second start would meet; a question leaves none.
       provider_.retry.attempts = limits::kPromptAttempts;
       provider_.retry.backoff.first = limits::kPromptBackoff;
@@ -114,7 +114,7 @@ class ProviderReader {
   std::string key_of(std::string_view key, const ConfigNode& node) {
     if (key == "api_key") {
       // Empty where a variable with an empty default is: the provider may be one that nobody asks here.
-      if (!node.variables.empty()) options().key_cure = "set " + joined(node.variables);
+      if (!node.variables.empty()) options().key_cure = "set " + all_of_them(node.variables);
       if (node.text.empty() && node.variables.empty()) reader_.fail(node, key, "expected a key, found it empty");
       return node.text;
     }
