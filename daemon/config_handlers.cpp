@@ -12,22 +12,6 @@ namespace {
 constexpr std::string_view kHandlerTimeout = "1h";
 constexpr Duration kLeastTimeout = std::chrono::milliseconds(1);
 
-bool is_word(std::string_view text, std::string_view further) {
-  const auto letter = [](char c) { return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '_'; };
-  return !text.empty() && letter(text[0]) && std::all_of(text.begin(), text.end(), [&](char c) {
-    return letter(c) || (c >= '0' && c <= '9') || further.find(c) != std::string_view::npos;
-  });
-}
-
-// A step's keys of the contract, not of this version.
-void refuse_later_step_keys(TableReader& reader) {
-  reader.not_yet({"publish", "topic", "data", "wait", "where", "recipe", "since", "message"});
-}
-
-bool has_step_kind(const TableReader& reader) {
-  return reader.has("run") || reader.has("http") || reader.has("tool") || reader.has("prompt") || reader.has("publish") || reader.has("wait") || reader.has("recipe");
-}
-
 class HandlerReader {
  public:
   HandlerReader(const std::string& name, const ConfigNode& table, const MappingContext& context)
@@ -58,14 +42,15 @@ class HandlerReader {
     read_policy(reader_, context_, handler_);
     for (const char* key : {"steps", "gates", "delivery"}) reader_.allow(key);
     reader_.finish();
-    std::vector<std::string> names;
+    KnownNames known;
+    const auto list = [&](const char* key) { return read_step_list(reader_, key, context_, handler_.timeout, known); };
     if (several) {
-      handler_.steps = list("steps", names);
+      handler_.steps = list("steps");
     } else {
-      names.push_back(handler_.steps.front().name);
+      known.steps.push_back(handler_.steps.front().name);
     }
-    handler_.gates = list("gates", names);
-    handler_.delivery = list("delivery", names);
+    handler_.gates = list("gates");
+    handler_.delivery = list("delivery");
     return std::move(handler_);
   }
 
@@ -213,77 +198,6 @@ class HandlerReader {
       if (const Status shell = check_variable(entry.key, text); !shell) variables.fail(*value, entry.key, shell.error().text());
       handler_.environment.emplace_back(entry.key, std::move(text));
     }
-  }
-
-  // The steps of `key`; `earlier`: the names of those before them, with which theirs are from then on.
-  std::vector<StepOptions> list(const std::string& key, std::vector<std::string>& earlier) {
-    std::vector<StepOptions> steps;
-    const ConfigNode* list = reader_.any(key);
-    if (list == nullptr) return steps;
-    const auto tables = reader_.tables(key);
-    if (list->is(ConfigNode::Kind::array) && list->items.empty()) {
-      reader_.fail(*list, key, "expected at least one step, found an empty array");
-    }
-    if (tables.size() > limits::kStepsPerHandler) {
-      reader_.fail(*list, key, "more than " + std::to_string(limits::kStepsPerHandler) + " steps");
-      return steps;
-    }
-    for (std::size_t i = 0; i < tables.size(); ++i) {
-      steps.push_back(step(key, *tables[i], i, earlier));
-      earlier.push_back(steps.back().name);
-    }
-    return steps;
-  }
-
-  StepOptions step(const std::string& list, const ConfigNode& table, std::size_t index, const std::vector<std::string>& earlier) {
-    const std::string heading = "[[handlers." + toml_key(handler_.name) + "." + list + "]]";
-    TableReader reader(table, item_path(reader_.path() + "." + list, table, index), heading, context_.report);
-    refuse_later_step_keys(reader);
-    StepOptions step;
-    step.name = step_name(reader, list, index, earlier);
-    if (!has_step_kind(reader)) {
-      reader.fail_table("needs something to do: `run`, `http`, `prompt` or `tool`");
-    }
-    read_step_kind(reader, context_, earlier, step);
-    read_retry(reader, step.retry);
-    if (const auto tolerated = reader.boolean("continue_on_error")) {
-      step.continue_on_error = *tolerated;
-      reader.show("continue_on_error", *tolerated ? "true" : "false", reader.any("continue_on_error"));
-    }
-    if (list == "gates") {
-      reader.belongs("always", "`steps` or `delivery`");
-    } else if (const auto always = reader.boolean("always")) {
-      step.always = *always;
-      reader.show("always", *always ? "true" : "false", reader.any("always"));
-    }
-    if (const auto timeout = reader.duration("timeout", kLeastTimeout)) {
-      step.timeout = timeout;
-      reader.show_text("timeout", *reader.any("timeout"));
-      if (handler_.timeout && *timeout > *handler_.timeout) {
-        reader.warn(reader.any("timeout")->place, "timeout", "is longer than the handler's, which ends the step first");
-      }
-    }
-    reader.finish();
-    return step;
-  }
-
-  std::string step_name(TableReader& reader, const std::string& list, std::size_t index, const std::vector<std::string>& earlier) {
-    const auto taken = [&](const std::string& name) { return std::find(earlier.begin(), earlier.end(), name) != earlier.end(); };
-    const ConfigNode* node = reader.text("name");
-    if (node == nullptr) {
-      const std::string name = (list == "gates" ? "gate" : list == "delivery" ? "delivery" : "step") + std::to_string(index + 1);
-      reader.show("name", toml_string(name), nullptr);
-      if (taken(name)) reader.fail_table("would be called `" + name + "`, as an earlier step is; give it a `name`");
-      return name;
-    }
-    reader.show_text("name", *node);
-    if (!is_word(node->text, "-") || node->text.size() > limits::kNameLength) {
-      reader.fail(*node, "name",
-                  "expected a name of letters, digits, `_` and `-` that begins with a letter or `_`, found " + shown(*node));
-    } else if (taken(node->text)) {
-      reader.fail(*node, "name", "a second step of this name");
-    }
-    return node->text;
   }
 
   const MappingContext& context_;

@@ -11,6 +11,7 @@
 #include "daemon/config_expand.h"
 #include "daemon/config_reader.h"
 #include "daemon/settings.h"
+#include "handlers/names.h"
 
 namespace hark {
 
@@ -51,12 +52,20 @@ void read_handlers(const ConfigNode& handlers, MappingContext& context);
 void read_policy(TableReader& reader, const MappingContext& context, Handler& handler);
 void read_retry(TableReader& outer, Retry& retry);
 
-// What one step does and its `if`, in a table of its own or in the handler's. `earlier`: names of the steps before it.
-void read_step_kind(TableReader& reader, const MappingContext& context, const std::vector<std::string>& earlier, StepOptions& step);
+// The steps of the list `key` of `outer`, whose limit of time theirs cannot pass; `known`: what comes before them, with which they are from then
+// on.
+std::vector<StepOptions> read_step_list(TableReader& outer, const std::string& key, const MappingContext& context, std::optional<Duration> within, KnownNames& known);
+bool has_step_kind(const TableReader& reader);
+void refuse_later_step_keys(TableReader& reader);
+// A letter or `_`, then letters, digits, `_` and what is in `further`.
+bool is_word(std::string_view text, std::string_view further);
+
+// What one step does and its `if`, in a table of its own or in the handler's.
+void read_step_kind(TableReader& reader, const MappingContext& context, const KnownNames& known, StepOptions& step);
 // Of `run` or `command`: a string for the shell, or a list of a program and its arguments. The key is there.
-void read_command(TableReader& reader, std::string_view key, const std::vector<std::string>& earlier, RunStepOptions& run);
+void read_command(TableReader& reader, std::string_view key, const KnownNames& known, RunStepOptions& run);
 // Empty: not there.
-Template read_template(TableReader& reader, std::string_view key, const std::vector<std::string>& earlier);
+Template read_template(TableReader& reader, std::string_view key, const KnownNames& known);
 // One entry of a table of headers; nullptr: reported.
 const ConfigNode* read_header(TableReader& headers, const ConfigEntry& entry);
 // A value as JSON; its strings are no templates.
@@ -67,10 +76,10 @@ void read_providers(const ConfigNode& providers, MappingContext& context);
 void read_model(TableReader& reader, ProviderOptions& provider);
 // Keys beside `prompt`. The step's retries and timeout become its provider's.
 inline constexpr std::array kPromptKeys = {"provider", "system", "model", "temperature", "max_tokens", "json_schema"};
-void read_prompt(TableReader& reader, const MappingContext& context, const std::vector<std::string>& earlier, StepOptions& step);
+void read_prompt(TableReader& reader, const MappingContext& context, const KnownNames& known, StepOptions& step);
 void warn_of_unclosed(TableReader& reader, const ConfigNode& at, std::string_view key, const Template& text);
 // Reports every name in `text` that no template of a handler may use.
 void check_template(TableReader& reader, const ConfigNode& at, std::string_view key, const Template& text,
-                    const std::vector<std::string>& earlier);
+                    const KnownNames& known);
 
 }  // namespace hark

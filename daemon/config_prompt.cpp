@@ -70,9 +70,9 @@ nlohmann::json read_schema(TableReader& reader) {
 
 }  // namespace
 
-void read_prompt(TableReader& reader, const MappingContext& context, const std::vector<std::string>& earlier, StepOptions& step) {
+void read_prompt(TableReader& reader, const MappingContext& context, const KnownNames& known, StepOptions& step) {
   PromptStepOptions prompt;
-  prompt.prompt = read_template(reader, "prompt", earlier);
+  prompt.prompt = read_template(reader, "prompt", known);
   const ConfigNode* text = reader.any("prompt");
   if (text->is(ConfigNode::Kind::string) && text->text.find_first_not_of(" \t\r\n") == std::string::npos) {
     reader.fail(*text, "prompt", "expected a question or a task, found " + shown(*text));
@@ -86,7 +86,7 @@ void read_prompt(TableReader& reader, const MappingContext& context, const std::
       for (const char* key : {"model", "temperature", "max_tokens"}) reader.belongs(key, "a step whose provider is not a command");
     }
   }
-  if (reader.has("system")) prompt.system = read_template(reader, "system", earlier);
+  if (reader.has("system")) prompt.system = read_template(reader, "system", known);
   if (prompt.provider.type != ProviderOptions::Type::command) read_model(reader, prompt.provider);
   reader.allow("system");
   prompt.schema = read_schema(reader);

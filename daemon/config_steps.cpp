@@ -7,7 +7,6 @@
 #include "daemon/config_mapping.h"
 #include "daemon/config_show.h"
 #include "handlers/names.h"
-#include "handlers/pipeline.h"
 #include "platform/confined_folder.h"
 
 namespace hark {
@@ -21,13 +20,13 @@ bool is_blank(const std::string& text) { return text.find_first_not_of(" \t\r\n"
 // Every kind of TOML value but dates has one form in JSON.
 class JsonReader {
  public:
-  JsonReader(TableReader& reader, std::string_view key, const Names* earlier) : reader_(reader), key_(key), earlier_(earlier) {}
+  JsonReader(TableReader& reader, std::string_view key, const KnownNames* known) : reader_(reader), key_(key), known_(known) {}
 
   nlohmann::json value(const ConfigNode& node, int depth = 1) {
     if (depth > limits::kJsonDepth) return refuse(node, "is nested deeper than " + std::to_string(limits::kJsonDepth));
     switch (node.kind) {
       case Kind::string:
-        if (earlier_ != nullptr) check_template(reader_, node, key_, Template::parse(node.text), *earlier_);
+        if (known_ != nullptr) check_template(reader_, node, key_, Template::parse(node.text), *known_);
         return node.text;
       case Kind::integer:
         return node.integer;
@@ -59,7 +58,7 @@ class JsonReader {
 
   TableReader& reader_;
   std::string_view key_;
-  const Names* earlier_;
+  const KnownNames* known_;
 };
 
 // As far as it is the same for every event.
@@ -74,17 +73,17 @@ Status check_glob(std::string_view pattern) {
   return glob ? Status() : glob.error();
 }
 
-std::optional<Template> read_path(TableReader& reader, std::string_view key, const Names& earlier) {
+std::optional<Template> read_path(TableReader& reader, std::string_view key, const KnownNames& known) {
   if (!reader.has(key)) {
     reader.allow(key);
     return std::nullopt;
   }
-  auto path = read_template(reader, key, earlier);
+  auto path = read_template(reader, key, known);
   check_constant(reader, key, path, check_confined_path);
   return path;
 }
 
-void read_url(TableReader& reader, const Names& earlier, HttpStepOptions& http) {
+void read_url(TableReader& reader, const KnownNames& known, HttpStepOptions& http) {
   const ConfigNode* url = reader.text("url");
   if (url == nullptr) {
     if (!reader.has("url")) reader.fail_table("needs `url`");
@@ -97,10 +96,10 @@ void read_url(TableReader& reader, const Names& earlier, HttpStepOptions& http) 
   const bool spaced = std::any_of(url->text.begin(), url->text.end(), [](unsigned char c) { return c <= 0x20 || c == 0x7f; });
   if ((!web && !from_template) || spaced)
     reader.fail(*url, "url", "expected a URL that begins with http:// or https://, found " + shown(*url));
-  check_template(reader, *url, "url", http.url, earlier);
+  check_template(reader, *url, "url", http.url, known);
 }
 
-void read_headers(TableReader& reader, const Names& earlier, HttpStepOptions& http) {
+void read_headers(TableReader& reader, const KnownNames& known, HttpStepOptions& http) {
   const ConfigNode* table = reader.table("headers");
   if (table == nullptr) return;
   if (table->entries.size() > limits::kConfigTable) {
@@ -111,18 +110,18 @@ void read_headers(TableReader& reader, const Names& earlier, HttpStepOptions& ht
     const ConfigNode* value = read_header(headers, entry);
     if (value == nullptr) continue;
     Template text = Template::parse(value->text);
-    check_template(headers, *value, entry.key, text, earlier);
+    check_template(headers, *value, entry.key, text, known);
     http.headers.emplace_back(entry.key, std::move(text));
   }
 }
 
-void read_form(TableReader& reader, const Names& earlier, HttpStepOptions& http) {
+void read_form(TableReader& reader, const KnownNames& known, HttpStepOptions& http) {
   const ConfigNode* table = reader.table("form");
   if (table == nullptr) return;
   if (table->entries.size() > limits::kConfigTable) return reader.fail(*table, "form", "more than " + std::to_string(limits::kConfigTable) + " fields");
   if (table->entries.empty()) reader.fail(*table, "form", "expected at least one field, found an empty table");
   TableReader fields = reader.within(*table, "form");
-  for (const ConfigEntry& entry : table->entries) http.form.emplace_back(entry.key, read_template(fields, entry.key, earlier));
+  for (const ConfigEntry& entry : table->entries) http.form.emplace_back(entry.key, read_template(fields, entry.key, known));
 }
 
 // How many redirects: true is as many as browsers' users meet.
@@ -137,7 +136,7 @@ int read_follow(TableReader& reader) {
   return reader.boolean("follow", false) ? int(limits::kRedirects) : 0;
 }
 
-void read_http(TableReader& outer, const ConfigNode& table, const Names& earlier, HttpStepOptions& http) {
+void read_http(TableReader& outer, const ConfigNode& table, const KnownNames& known, HttpStepOptions& http) {
   TableReader reader = outer.within(table, "http");
   constexpr std::array kBodies = {"json", "body", "form", "file"};
   const char* sent = nullptr;
@@ -146,48 +145,48 @@ void read_http(TableReader& outer, const ConfigNode& table, const Names& earlier
     if (sent == nullptr && reader.has(body)) sent = body;
   }
   http.method = reader.choice("method", {"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"}, sent != nullptr ? "POST" : "GET");
-  read_url(reader, earlier, http);
-  read_headers(reader, earlier, http);
+  read_url(reader, known, http);
+  read_headers(reader, known, http);
   if (const ConfigNode* json = reader.any("json")) {
     reader.show("json", masked_toml(*json, "json"), json);
-    http.json = JsonReader(reader, "json", &earlier).value(*json);
+    http.json = JsonReader(reader, "json", &known).value(*json);
   }
   if (const ConfigNode* body = reader.text("body")) {
     reader.show_text("body", *body);
     http.body = Template::parse(body->text);
-    check_template(reader, *body, "body", *http.body, earlier);
+    check_template(reader, *body, "body", *http.body, known);
   }
-  read_form(reader, earlier, http);
-  http.file = read_path(reader, "file", earlier);
-  http.save = read_path(reader, "save", earlier);
+  read_form(reader, known, http);
+  http.file = read_path(reader, "file", known);
+  http.save = read_path(reader, "save", known);
   http.follow = read_follow(reader);
   http.expect = reader.integers("expect", 100, 599, "a status");
   reader.finish();
 }
 
-void read_file_tool(TableReader& reader, const Names& earlier, FileStepOptions& file) {
+void read_file_tool(TableReader& reader, const KnownNames& known, FileStepOptions& file) {
   using Action = FileStepOptions::Action;
   if (!reader.has("action")) reader.fail_table("tool = \"file\" needs `action`: read, write, append or glob");
   const auto action = reader.choice("action", {"read", "write", "append", "glob"}, "");
   file.action = action == "write" ? Action::write : action == "append" ? Action::append : action == "glob" ? Action::glob : Action::read;
   if (!reader.has("path")) reader.fail_table("tool = \"file\" needs `path`, relative to the handler's `working_directory`");
-  file.path = read_template(reader, "path", earlier);
+  file.path = read_template(reader, "path", known);
   check_constant(reader, "path", file.path, file.action == Action::glob ? check_glob : check_confined_path);
   const bool writes = file.action == Action::write || file.action == Action::append;
   if (writes && !reader.has("content")) reader.fail_table("action = " + toml_string(action) + " needs `content`");
-  file.content = read_template(reader, "content", earlier);
+  file.content = read_template(reader, "content", known);
   reader.warn_if_idle("content", !writes, "nothing is written");
 }
 
-void read_tool(TableReader& reader, const Names& earlier, StepOptions& step) {
+void read_tool(TableReader& reader, const KnownNames& known, StepOptions& step) {
   const auto tool = reader.choice("tool", {"file"}, "", {"git", "forge", "slack"});
   if (tool != "file") return;  // reported
   FileStepOptions file;
-  read_file_tool(reader, earlier, file);
+  read_file_tool(reader, known, file);
   step.kind = std::move(file);
 }
 
-void read_condition(TableReader& reader, const Names& earlier, StepOptions& step) {
+void read_condition(TableReader& reader, const KnownNames& known, StepOptions& step) {
   const ConfigNode* node = reader.text("if");
   if (node == nullptr) return;
   reader.show_text("if", *node);
@@ -199,7 +198,7 @@ void read_condition(TableReader& reader, const Names& earlier, StepOptions& step
   // Other fields may be anything in the event's data; what the pipeline itself gives can be known now.
   for (const std::string& field : filter->fields()) {
     if (!is_scope_root(split_name(field).first)) continue;
-    if (const Status known = check_name(field, earlier); !known) reader.fail(*node, "if", known.error().text());
+    if (const Status fine = check_name(field, known); !fine) reader.fail(*node, "if", fine.error().text());
   }
   step.condition = std::move(*filter);
 }
@@ -210,14 +209,14 @@ void warn_of_unclosed(TableReader& reader, const ConfigNode& at, std::string_vie
   if (!text.unclosed().empty()) reader.warn(at.place, key, "'" + text.unclosed() + "' stands as it is: no `}` ends it");
 }
 
-void check_template(TableReader& reader, const ConfigNode& at, std::string_view key, const Template& text, const Names& earlier) {
+void check_template(TableReader& reader, const ConfigNode& at, std::string_view key, const Template& text, const KnownNames& known) {
   warn_of_unclosed(reader, at, key, text);
   for (const std::string& name : text.names()) {
-    if (const Status known = check_name(name, earlier); !known) reader.fail(at, key, known.error().text());
+    if (const Status fine = check_name(name, known); !fine) reader.fail(at, key, fine.error().text());
   }
 }
 
-void read_command(TableReader& reader, std::string_view key, const Names& earlier, RunStepOptions& run) {
+void read_command(TableReader& reader, std::string_view key, const KnownNames& known, RunStepOptions& run) {
   const ConfigNode* node = reader.any(key);
   const auto parts = reader.texts(key);
   if (node->is(Kind::string)) {
@@ -225,7 +224,7 @@ void read_command(TableReader& reader, std::string_view key, const Names& earlie
     reader.show_text(key, *node);
     run.script = Template::parse(node->text);
     if (is_blank(node->text)) reader.fail(*node, key, "expected a command, found " + shown(*node));
-    check_template(reader, *node, key, run.script, earlier);
+    check_template(reader, *node, key, run.script, known);
     if (const Status shell = check_shell(run.script); !shell) reader.fail(*node, key, shell.error().text());
     return;
   }
@@ -234,7 +233,7 @@ void read_command(TableReader& reader, std::string_view key, const Names& earlie
   run.shell = false;
   for (const ConfigNode* part : parts) {
     run.arguments.push_back(Template::parse(part->text));
-    check_template(reader, *part, key, run.arguments.back(), earlier);
+    check_template(reader, *part, key, run.arguments.back(), known);
   }
   if (const auto problem = check_arguments(run.arguments)) {
     reader.fail(*parts[problem->argument], key, problem->error.text());
@@ -246,12 +245,12 @@ void read_command(TableReader& reader, std::string_view key, const Names& earlie
   }
 }
 
-Template read_template(TableReader& reader, std::string_view key, const Names& earlier) {
+Template read_template(TableReader& reader, std::string_view key, const KnownNames& known) {
   const ConfigNode* node = reader.text(key);
   if (node == nullptr) return {};
   reader.show_text(key, *node);
   auto text = Template::parse(node->text);
-  check_template(reader, *node, key, text, earlier);
+  check_template(reader, *node, key, text, known);
   return text;
 }
 
@@ -274,7 +273,7 @@ const ConfigNode* read_header(TableReader& headers, const ConfigEntry& entry) {
 
 nlohmann::json read_json(TableReader& reader, std::string_view key, const ConfigNode& node) { return JsonReader(reader, key, nullptr).value(node); }
 
-void read_step_kind(TableReader& reader, const MappingContext& context, const Names& earlier, StepOptions& step) {
+void read_step_kind(TableReader& reader, const MappingContext& context, const KnownNames& known, StepOptions& step) {
   constexpr std::array kKinds = {"run", "http", "tool", "prompt"};
   const char* first = nullptr;
   for (const char* kind : kKinds) {
@@ -290,18 +289,18 @@ void read_step_kind(TableReader& reader, const MappingContext& context, const Na
   }
   if (reader.has("run")) {
     RunStepOptions run;
-    read_command(reader, "run", earlier, run);
+    read_command(reader, "run", known, run);
     step.kind = std::move(run);
   } else if (const ConfigNode* table = reader.table("http")) {
     HttpStepOptions http;
-    read_http(reader, *table, earlier, http);
+    read_http(reader, *table, known, http);
     step.kind = std::move(http);
   } else if (reader.has("tool")) {
-    read_tool(reader, earlier, step);
+    read_tool(reader, known, step);
   } else if (reader.has("prompt")) {
-    read_prompt(reader, context, earlier, step);
+    read_prompt(reader, context, known, step);
   }
-  read_condition(reader, earlier, step);
+  read_condition(reader, known, step);
 }
 
 }  // namespace hark

@@ -7,7 +7,6 @@
 
 #include "core/event_field.h"
 #include "core/nearest.h"
-#include "handlers/pipeline.h"
 
 namespace hark {
 namespace {
@@ -68,12 +67,12 @@ std::pair<std::string_view, std::string_view> split_name(std::string_view name) 
 
 bool is_scope_root(std::string_view root) { return std::find(kRoots.begin(), kRoots.end(), root) != kRoots.end(); }
 
-Status check_name(std::string_view name, const Names& earlier_steps) {
+Status check_name(std::string_view name, const KnownNames& known) {
   const auto [root, rest] = split_name(name);
   if (!is_scope_root(root)) return unknown(name, cure("", root, list(kRoots)));
   if (root == "event") return check_event_field(name);
   if (root == "payload" || root == "files" || root == "changed_files") return {};
-  if (root == "steps") return check_step(name, rest, earlier_steps);
+  if (root == "steps") return check_step(name, rest, known.steps);
   if (root == "env") return rest.empty() ? Status(unknown(name, "say which variable: {env.NAME}")) : Status();
   if (root == "run") {
     if (std::find(kRunFields.begin(), kRunFields.end(), rest) != kRunFields.end()) return {};

@@ -74,8 +74,4 @@ struct RenderedStep {
 };
 std::vector<RenderedStep> render_pipeline(const Handler& handler, const RunContext& context);
 
-// Names a template of a handler may use: an Error for one that is unknown, with the nearest known one. `steps` are those before
-// it.
-Status check_name(std::string_view name, const std::vector<std::string>& earlier_steps);
-
 }  // namespace hark

@@ -1,6 +1,6 @@
 #include <doctest/doctest.h>
 
-#include "handlers/pipeline.h"
+#include "handlers/names.h"
 
 using namespace hark;
 
