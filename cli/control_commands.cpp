@@ -47,6 +47,9 @@ void print_status(const json& status, WallTime now) {
     }
   }
   if (status.contains("journal_fault")) output::print_line(output::painted("the journal cannot be written: " + status["journal_fault"].get<std::string>(), output::Colour::red));
+  if (status.contains("containment")) {
+    for (const auto& line : status["containment"]) output::print_line(output::painted("contained less than wanted: " + line.get<std::string>(), output::Colour::yellow));
+  }
   if (status.contains("starved")) output::print_line(output::painted("no process can be started: " + status["starved"].get<std::string>(), output::Colour::red));
   if (const auto& configuration = status["configuration"]; configuration.contains("refused")) {
     const auto since = from_rfc3339(configuration["loaded"].get<std::string>());

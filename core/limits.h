@@ -39,6 +39,21 @@ inline constexpr auto kStarvedRetryMax = 5s;
 // Before SIGTERM all members of a tree are looked up, over and over while new ones are born, but no longer than this.
 inline constexpr auto kFreezePatience = 2s;
 
+// Of a user's or group's record so many bytes, and of a user so many groups (Linux: NGROUPS_MAX), are taken: a directory may hold more.
+inline constexpr std::size_t kAccountRecord = 1024 * 1024;
+inline constexpr int kAccountGroups = 65'536;
+
+// A cgroup that is being emptied is looked at again after this, where the kernel does not tell of it or new processes were born in it.
+inline constexpr auto kCgroupLook = 100ms;
+
+// What the configuration may ask for. Less memory or fewer descriptors than these no program starts with; more than those Linux does not give
+// (pid_max of 64 bits; fs.nr_open by default); of CPUs it knows 8192.
+inline constexpr std::uint64_t kLeastMemory = 1024 * 1024;
+inline constexpr std::int64_t kLeastOpenFiles = 8;
+inline constexpr std::int64_t kMostOpenFiles = 1024 * 1024;
+inline constexpr std::int64_t kMostProcesses = 4 * 1024 * 1024;
+inline constexpr int kMostCpu = 8192 * 100;  // percent
+
 // How far up a process's line is followed: /proc is read while it changes, and may show a circle.
 inline constexpr int kTreeDepth = 1000;
 

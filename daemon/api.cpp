@@ -15,6 +15,7 @@
 #include "core/printable.h"
 #include "core/version.h"
 #include "daemon/api_pushes.h"
+#include "daemon/containment.h"
 #include "daemon/engine.h"
 #include "daemon/places.h"
 #include "daemon/reload.h"
@@ -379,6 +380,7 @@ json status_json(const ApiParts& parts) {
   if (parts.settings.listen) status["listener"] = listener_json(parts);
   if (const auto fault = parts.engine.journal_fault()) status["journal_fault"] = *fault;
   if (auto starved = parts.processes.starved(); !starved.empty()) status["starved"] = std::move(starved);
+  if (auto lines = containment_shortfalls(parts.settings, parts.processes.cgroup_controllers()); !lines.empty()) status["containment"] = std::move(lines);
   auto running = json::array();
   for (const auto& run : parts.engine.executor().running()) running.push_back(to_json(run));
   status["running"] = std::move(running);

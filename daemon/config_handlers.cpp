@@ -38,6 +38,7 @@ class HandlerReader {
     workspace();
     limits();
     iterations();
+    read_containment(reader_, handler_.working_directory, handler_.containment);
     environment();
     read_policy(reader_, context_, handler_);
     for (const char* key : {"steps", "gates", "delivery"}) reader_.allow(key);

@@ -10,6 +10,7 @@
 #include "core/limits.h"
 #include "core/printable.h"
 #include "daemon/api.h"
+#include "daemon/containment.h"
 #include "daemon/engine.h"
 #include "daemon/places.h"
 #include "daemon/engine_settings.h"
@@ -105,6 +106,7 @@ class Daemon {
     const auto socket = options_.socket.empty() ? socket_path(settings_.journal_file) : options_.socket;
     if (auto prepared = prepare_socket_folder(socket); !prepared) return prepared.error();
     if (auto listening = server_.listen_unix(socket); !listening) return listening.error();
+    contain(settings_);
     if (auto recovered = engine_.recover([this](const std::string& run_id) { return processes_.end_marked(run_id); }); !recovered) {
       return recovered.error();
     }
@@ -152,11 +154,17 @@ class Daemon {
     const auto before = std::exchange(settings_, std::move(wanted));
     log_->set_level(settings_.log_level);
     runner_.set_threads(std::size_t(settings_.max_concurrent_handlers));
+    contain(settings_);
     engine_.reconfigure(settings_);
     pings_.use(pings_of(settings_));
     overdue_.check();
     sources_.run(wanted_sources(settings_, &before, options_.only_sources, source_parts()));
     return {};
+  }
+
+  void contain(const Settings& settings) {
+    const auto socket = options_.socket.empty() ? socket_path(settings.journal_file) : options_.socket;
+    for (auto& line : prepare_containment(settings, socket, options_.files, processes_)) say("warn", std::move(line));
   }
 
   static Result<std::shared_ptr<const TlsCertificate>> certificate_of(const Settings& settings) {

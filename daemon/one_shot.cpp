@@ -10,6 +10,7 @@
 #include "core/limits.h"
 #include "core/nearest.h"
 #include "core/printable.h"
+#include "daemon/containment.h"
 #include "daemon/engine.h"
 #include "daemon/engine_settings.h"
 #include "daemon/places.h"
@@ -130,6 +131,9 @@ Result<OneShotOutcome> run_event(const Settings& configured, OneShotRequest requ
   });
   Workers background("hark-background", 1);
   RealProcessSpawner processes;
+  for (const auto& line : prepare_containment(settings, socket_path(settings.journal_file), {}, processes)) {
+    std::fprintf(stderr, "hark: %s\n", printable(line, limits::kLogText).c_str());
+  }
   RealHttpClient http;
   std::random_device device;
   Pings pings(http, [](const std::string& handler, const Error& error) {

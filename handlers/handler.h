@@ -15,6 +15,7 @@
 #include "core/ping_urls.h"
 #include "core/template.h"
 #include "core/time.h"
+#include "platform/containment.h"
 
 namespace hark {
 
@@ -173,6 +174,7 @@ struct Handler {
   WorkspaceOptions workspace;
   std::string working_directory;                            // absolute; within a workspace relative to that
   std::vector<std::pair<std::string, Template>> environment;
+  Containment containment;                                  // of its commands
   bool traces_git = false;                                  // its git commands tell of themselves (handlers/git_trace.h)
   friend bool operator==(const Handler&, const Handler&) = default;
 };

@@ -18,6 +18,7 @@
 #include "platform/process_capture.h"
 #include "platform/process_launch.h"
 #include "platform/process_tree.h"
+#include "platform/run_cgroup.h"
 
 namespace hark {
 namespace {
@@ -146,6 +147,8 @@ ProcessResult not_started(End end, const std::string& why = {}) {
 }  // namespace
 
 struct RealProcessSpawner::State {
+  State(Duration grace_, std::string launch_helper) : grace(grace_), launcher(std::move(launch_helper)) {}
+
   Duration grace;
   Launcher launcher;
   ChildRegistry children;
@@ -158,7 +161,7 @@ struct RealProcessSpawner::State {
   }
 };
 
-RealProcessSpawner::RealProcessSpawner(Duration grace) : state_(new State{grace, {}, {}, {}, {}}) {
+RealProcessSpawner::RealProcessSpawner(Duration grace, std::string launch_helper) : state_(new State(grace, std::move(launch_helper))) {
   prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0);
 }
 RealProcessSpawner::~RealProcessSpawner() = default;
@@ -199,11 +202,19 @@ Result<ProcessResult> RealProcessSpawner::run(const Command& command, std::optio
                       .grace = state_->grace});
     note = tree.end([&](std::vector<pollfd>& fds, SteadyTime until) { attendance.wait_for_tree(fds, until); });
   }
+  if (child->cgroup) {
+    const auto said = child->cgroup->end();
+    note += (note.empty() || said.empty() ? "" : "; ") + said;
+  }
   ProcessResult result = attendance.finish(end, std::move(note));
   children.ended(child->pid);
+  if (auto never_began = Launcher::never_began(command, *child, result)) return *never_began;
   if (end != End::exited) children.reap_orphans();
   return result;
 }
+
+void RealProcessSpawner::contain_with(std::optional<CgroupHome> home, OwnPlaces own) { state_->launcher.contain_with(std::move(home), std::move(own)); }
+CgroupControllers RealProcessSpawner::cgroup_controllers() const { return state_->launcher.cgroup_controllers(); }
 
 std::string RealProcessSpawner::starved() const {
   std::lock_guard lock(state_->mutex);

@@ -4,8 +4,8 @@
 // end of a tree (platform/process_tree.h) finds such strays by descent, by group and session, and by the mark in their
 // environment.
 //
-// A child gets: descriptors 0 to 2 and no other, an empty signal mask, default dispositions, the environment that the daemon
-// had at its start (less NOTIFY_SOCKET, LISTEN_*, WATCHDOG_*) with the command's over it, HARK_RUN_ID among it.
+// A child gets: descriptors 0 to 2 and no other, an empty signal mask, default dispositions, what it may have of the environment that the
+// daemon had at its start (platform/base_environment.h) with the command's over it, HARK_RUN_ID among it.
 #pragma once
 
 #include <cstddef>
@@ -20,16 +20,20 @@
 #include "core/limits.h"
 #include "core/result.h"
 #include "core/time.h"
+#include "platform/containment.h"
+#include "platform/run_cgroup.h"
 
 namespace hark {
 
 struct Command {
   std::vector<std::string> argv;                                 // argv[0] is looked up in the PATH the child will have
-  std::vector<std::pair<std::string, std::string>> environment;  // beside the daemon's own; later entries win
+  std::vector<std::pair<std::string, std::string>> environment;  // beside those of `containment`; later entries win
   std::string working_directory;                                 // empty: the daemon's
   std::string input;                                             // standard input, whole
   std::string run_id;                                            // the mark by which the end of the tree finds strays
   std::string output_stem;                                       // "<folder>/<step>": overflow goes to <stem>.out and <stem>.err
+  std::vector<std::string> appended_files;  // beside those: what it may write to although a sandbox does not let it into the folder
+  Containment containment;
 };
 
 struct Captured {
@@ -45,6 +49,13 @@ struct ProcessResult {
   Captured output;
   Captured error_output;
   std::string note;  // what else the reader should know: strays that were ended, output that was cut
+};
+
+// What is the daemon's alone, so that a sandbox keeps it from commands: who writes the configuration, or speaks on the control socket, is out.
+struct OwnPlaces {
+  std::string state_folder;                // hidden whole, unless the command works in it
+  std::vector<std::string> state_files;    // then these are: the journal, the socket
+  std::vector<std::string> configuration;  // to be read only
 };
 
 class ProcessSpawner {
@@ -63,10 +74,15 @@ class ProcessSpawner {
 
 class RealProcessSpawner final : public ProcessSpawner {
  public:
-  // Makes the process a subreaper (prctl(2)) and remembers its environment. `grace`: between SIGTERM and SIGKILL.
-  explicit RealProcessSpawner(Duration grace = limits::kTerminationGrace);
+  // Makes the process a subreaper (prctl(2)) and remembers its environment. `grace`: between SIGTERM and SIGKILL. `launch_helper`: the file
+  // of hark-launch, where it is not beside the program (platform/launch_plan.h).
+  explicit RealProcessSpawner(Duration grace = limits::kTerminationGrace, std::string launch_helper = {});
   ~RealProcessSpawner() override;
   Result<ProcessResult> run(const Command& command, std::optional<SteadyTime> deadline, std::stop_token stop) override;
+
+  // For the commands that start from now on; without a home for cgroups, what they lack is made up for (platform/run_cgroup.h). Any thread.
+  void contain_with(std::optional<CgroupHome> home, OwnPlaces own);
+  CgroupControllers cgroup_controllers() const;  // those that commands can be bounded by
 
   // Why no process can be started just now, as far as the machine has none to spare; empty: they can be. Any thread.
   std::string starved() const;

@@ -12,6 +12,9 @@
 #include <csignal>
 #include <cstring>
 #include <optional>
+#include <string_view>
+#include <unordered_map>
+#include <vector>
 
 #include "core/limits.h"
 #include "platform/errno_text.h"
@@ -31,20 +34,19 @@ std::string shown(std::string_view text) {
   return out;
 }
 
-bool meant_for_the_daemon(std::string_view name) {
-  return name == "NOTIFY_SOCKET" || name == "LISTEN_FDS" || name == "LISTEN_PID" || name == "LISTEN_FDNAMES" ||
-         name.starts_with("WATCHDOG_");
-}
-
-// The child's environment: the daemon's, with the command's entries put over it.
+// The child's environment: what it has of the daemon's, with the command's entries put over it.
 class Environment {
  public:
   static Result<Environment> make(const BaseEnvironment& base, const Command& command) {
     Environment made;
-    made.added_.reserve(command.environment.size() + 1);  // never moves: the pointers below stay good
-    made.block_.reserve(base.strings().size() + command.environment.size() + 2);
+    const auto of_user = variables_of(command.containment.user);
+    made.added_.reserve(of_user.size() + command.environment.size() + 1);  // never moves: the pointers below stay good
+    made.block_.reserve(base.strings().size() + of_user.size() + command.environment.size() + 2);
     for (const auto& text : base.strings()) made.block_.push_back(const_cast<char*>(text.c_str()));
     std::unordered_map<std::string_view, std::size_t> places;
+    for (const auto& [name, value] : of_user) {
+      if (auto put = made.put(base, places, name, value); !put) return put.error();
+    }
     for (const auto& [name, value] : command.environment) {
       if (auto put = made.put(base, places, name, value); !put) return put.error();
     }
@@ -66,6 +68,13 @@ class Environment {
   }
 
  private:
+  // As login(1) sets them.
+  static std::vector<std::pair<std::string_view, std::string_view>> variables_of(const std::optional<UserAccount>& user) {
+    if (!user) return {};
+    const std::string_view shell = user->shell.empty() ? std::string_view("/bin/sh") : std::string_view(user->shell);  // passwd(5)
+    return {{"HOME", user->home}, {"USER", user->name}, {"LOGNAME", user->name}, {"SHELL", shell}};
+  }
+
   Status put(const BaseEnvironment& base, std::unordered_map<std::string_view, std::size_t>& places, std::string_view name,
              std::string_view value) {
     if (name.empty() || name.find('=') != name.npos || name.find('\0') != name.npos) {
@@ -186,6 +195,14 @@ bool make_input(const std::string& text, Descriptor& input) {
   return true;
 }
 
+std::vector<char*> pointers_to(const std::vector<std::string>& words) {
+  std::vector<char*> pointers;
+  pointers.reserve(words.size() + 1);
+  for (const auto& word : words) pointers.push_back(const_cast<char*>(word.c_str()));
+  pointers.push_back(nullptr);
+  return pointers;
+}
+
 // What posix_spawn is to do in the child, freed at the end of the scope.
 class SpawnPlan {
  public:
@@ -200,7 +217,7 @@ class SpawnPlan {
   SpawnPlan(const SpawnPlan&) = delete;
   SpawnPlan& operator=(const SpawnPlan&) = delete;
 
-  int prepare(int input, int output, int error_output, const std::string& working_directory) {
+  int prepare(int input, int output, int error_output, int report, const std::string& working_directory) {
     sigset_t none, all;
     sigemptyset(&none);
     sigfillset(&all);
@@ -211,7 +228,8 @@ class SpawnPlan {
     int code = posix_spawn_file_actions_adddup2(&actions, input, 0);
     if (code == 0) code = posix_spawn_file_actions_adddup2(&actions, output, 1);
     if (code == 0) code = posix_spawn_file_actions_adddup2(&actions, error_output, 2);
-    if (code == 0) code = posix_spawn_file_actions_addclosefrom_np(&actions, 3);
+    if (code == 0 && report >= 0) code = posix_spawn_file_actions_adddup2(&actions, report, kLaunchReport);
+    if (code == 0) code = posix_spawn_file_actions_addclosefrom_np(&actions, report >= 0 ? kLaunchReport + 1 : kLaunchReport);
     if (code == 0 && !working_directory.empty()) code = posix_spawn_file_actions_addchdir_np(&actions, working_directory.c_str());
     return code;
   }
@@ -222,57 +240,97 @@ class SpawnPlan {
 
 }  // namespace
 
-BaseEnvironment::BaseEnvironment(char** environ_block) {
-  for (char** entry = environ_block; entry != nullptr && *entry != nullptr; ++entry) {
-    const std::string_view text = *entry;
-    if (!meant_for_the_daemon(text.substr(0, text.find('=')))) strings_.emplace_back(text);
+Launcher::Launcher(std::string launch_helper)
+    : environment_(environ), launch_helper_(launch_helper.empty() ? find_launch_helper() : std::move(launch_helper)), nothing_(open("/dev/null", O_RDONLY | O_CLOEXEC)) { lift(nothing_); }
+
+void Launcher::contain_with(std::optional<CgroupHome> home, OwnPlaces own) {
+  auto replaced = std::make_shared<const Surroundings>(Surroundings{std::move(home), std::move(own)});
+  std::lock_guard lock(mutex_);
+  surroundings_ = std::move(replaced);
+}
+
+std::shared_ptr<const Launcher::Surroundings> Launcher::surroundings() const {
+  std::lock_guard lock(mutex_);
+  return surroundings_;
+}
+
+CgroupControllers Launcher::cgroup_controllers() const {
+  const auto around = surroundings();
+  return around->home ? around->home->controllers() : CgroupControllers();
+}
+
+Status Launcher::contain(const Command& command, const std::string& program, LaunchedProcess& child) const {
+  const auto around = surroundings();
+  Command here = command;
+  here.containment = made_up_for(command.containment, around->home ? around->home->controllers() : CgroupControllers());
+  if (here.containment.cgroup.any()) {
+    auto group = around->home->make(here.containment.cgroup);
+    if (!group) return group.error();
+    child.cgroup.emplace(std::move(*group));
   }
-  for (std::size_t i = 0; i < strings_.size(); ++i)
-    places_.emplace(std::string_view(strings_[i]).substr(0, strings_[i].find('=')), i);
+  auto plan = plan_launch(here, program, launch_helper_, child.cgroup ? child.cgroup->folder() : std::string(), around->own);
+  if (!plan) return plan.error();
+  child.plan = std::move(*plan);
+  child.program = program;
+  return {};
 }
 
-std::size_t BaseEnvironment::find(std::string_view name) const {
-  const auto found = places_.find(name);
-  return found == places_.end() ? npos : found->second;
+std::optional<Error> Launcher::never_began(const Command& command, const LaunchedProcess& child, const ProcessResult& result) {
+  if (!child.plan || result.end == ProcessResult::End::timed_out || result.end == ProcessResult::End::cancelled) return std::nullopt;
+  bool reached = !command.containment.sandbox;
+  LaunchReport report;
+  fcntl(child.report.get(), F_SETFL, O_NONBLOCK);
+  while (read(child.report.get(), &report, sizeof report) == static_cast<ssize_t>(sizeof report)) {
+    if (report.word == LaunchReport::kExec) return why_not(command, reached ? child.program : child.plan->argv.front(), report.error);
+    if (report.word != LaunchReport::kReached) return child.plan->error_of(report);
+    reached = true;
+  }
+  if (reached) return std::nullopt;
+  auto said = result.error_output.head;
+  said.resize(said.find_last_not_of('\n') + 1);
+  return Error{"the sandbox could not be made: " + (said.empty() ? "bwrap ended with " + std::to_string(result.code) : shown(said)),
+               "where user namespaces are forbidden (sysctl kernel.unprivileged_userns_clone, user.max_user_namespaces, a container) there is none"};
 }
-
-Launcher::Launcher() : base_(environ), nothing_(open("/dev/null", O_RDONLY | O_CLOEXEC)) { lift(nothing_); }
 
 Result<LaunchedProcess> Launcher::launch(const Command& command, bool& starved) const {
   starved = false;
   const auto refused = [&](const std::string& named, int code) {
     starved = code == EAGAIN || code == ENOMEM || code == EMFILE || code == ENFILE;
+    if (named == launch_helper_ && access(named.c_str(), X_OK) != 0) return Error{"cannot start " + named + ", which contains commands: " + errno_text(code), "install hark whole: `cmake --install`"};
     return why_not(command, named, code);
   };
   if (command.argv.empty() || command.argv.front().empty())
     return Error{"no program is named", "the command must begin with one"};
-  std::vector<char*> argv;
-  argv.reserve(command.argv.size() + 1);
   for (const auto& argument : command.argv) {
     if (argument.find('\0') != argument.npos) {
       return Error{"an argument of '" + shown(command.argv.front()) + "' holds a NUL",
                    "hand the value on through {payload_file}, {files_file} or standard input"};
     }
-    argv.push_back(const_cast<char*>(argument.c_str()));
   }
-  argv.push_back(nullptr);
-  auto environment = Environment::make(base_, command);
+  const auto base = environment_.chosen(command.containment.environment);  // outlives the pointers into it
+  auto environment = Environment::make(*base, command);
   if (!environment) return environment.error();
   auto program = find_program(command, *environment);
   if (!program) return program.error();
 
   LaunchedProcess child;
-  Descriptor input;
+  Descriptor input, report_writer;
+  if (command.containment.needs_launcher()) {
+    if (auto contained = contain(command, *program, child); !contained) return contained.error();
+    if (!make_pipe(child.report, report_writer)) return refused(*program, errno);
+  }
   if (!make_pipe(child.output, child.output_writer) || !make_pipe(child.error_output, child.error_output_writer) ||
       (!command.input.empty() && !make_input(command.input, input))) {
     return refused(*program, errno);
   }
+  const auto argv = pointers_to(child.plan ? child.plan->argv : command.argv);
+  const auto& started = child.plan ? child.plan->argv.front() : *program;
   SpawnPlan plan;
   int code = plan.prepare(input ? input.get() : nothing_.get(), child.output_writer.get(), child.error_output_writer.get(),
-                          command.working_directory);
+                          report_writer.get(), command.working_directory);
   if (code == 0)
-    code = posix_spawn(&child.pid, program->c_str(), &plan.actions, &plan.attributes, argv.data(), environment->block());
-  if (code != 0) return refused(*program, code);
+    code = posix_spawn(&child.pid, started.c_str(), &plan.actions, &plan.attributes, argv.data(), environment->block());
+  if (code != 0) return refused(started, code);
   child.pidfd = open_pidfd(child.pid);
   if (!child.pidfd) {
     const int trouble = errno;

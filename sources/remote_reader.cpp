@@ -72,6 +72,7 @@ Result<RemoteRefs> ChildRemoteReader::read(const RemoteRequest& request, std::st
   if (auto made = make_private_folder(scratch_); !made) return made.error();
   Command command;
   command.argv = {program_, "ls-remote"};
+  command.containment.environment.inherit = true;  // it is hark itself: proxies, agents and certificates are meant for it
   command.input = to_text(request);
   command.output_stem = (scratch_ / ("answer-" + std::to_string(next_++))).string();
   auto ended = spawner_.run(command, clock_.now().steady + limits::kGitRemoteTimeout, std::move(stop));

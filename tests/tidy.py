@@ -18,6 +18,7 @@ EVERYTHING = {"core", "platform", "router", "queue", "sources", "handlers", "sta
 MAY_INCLUDE = {
     "core": {"core"},
     "platform": {"platform", "core"},
+    "launch": {"platform/launch_protocol.h"},
     "router": {"router", "core"},
     "queue": {"queue", "core"},
     "sources": {"sources", "core", "platform"},

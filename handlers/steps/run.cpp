@@ -1,6 +1,7 @@
 #include "handlers/steps/run.h"
 
 #include <cstring>
+#include <fstream>
 #include <utility>
 
 #include "handlers/git_trace.h"
@@ -25,9 +26,14 @@ Status add_environment(const StepCall& call, const Template::Lookup& lookup, Ren
   environment.emplace_back("HARK_ATTEMPT", std::to_string(run.attempt));
   environment.emplace_back("HARK_CORRELATION_ID", run.correlation_id);
   environment.emplace_back("HARK_IDEMPOTENCY_KEY", idempotency_key(call));
-  if (call.handler.traces_git) {
+  const auto& containment = call.handler.containment;
+  if (call.handler.traces_git && !containment.user) {  // another user may not enter hark's folder, and git would complain of it
     const auto trace = prepare_git_trace(call.tools.output_folder, run.id);
     if (!trace.empty()) environment.emplace_back("GIT_TRACE_REFS", trace.string());
+    if (!trace.empty() && containment.sandbox) {
+      std::ofstream(trace, std::ios::app);  // there to be let in
+      command.appended_files.push_back(trace.string());
+    }
   }
   if (!event.traceparent.empty()) environment.emplace_back("TRACEPARENT", event.traceparent);
   return {};
@@ -119,6 +125,7 @@ StepResult attempt_command(const RunStepOptions& options, std::string input, con
   command.input = std::move(input);
   command.run_id = call.context.run.id;
   command.output_stem = call.scope.output_stem(call.step.name);
+  command.containment = call.handler.containment;
 
   auto ended = call.tools.processes.run(command, call.deadline, call.stop);
   if (!ended) {

@@ -130,7 +130,7 @@ TEST_CASE_FIXTURE(Fixture, "process: arguments are never looked at by a shell") 
 }
 
 TEST_CASE(
-    "process: the environment is the daemon's with the command's over it, later entries winning, less what is the service "
+    "process: an inherited environment is the daemon's with the command's over it, later entries winning, less what is the service "
     "manager's") {
   setenv("HARK_TEST_KEPT", "kept", 1);
   setenv("HARK_TEST_OVER", "daemon", 1);
@@ -144,6 +144,7 @@ TEST_CASE(
   command.argv = {"env"};
   command.environment = {{"HARK_TEST_OVER", "first"}, {"NEW", "1"}, {"NEW", "2 = 3"}, {"HARK_TEST_OVER", "last"}};
   command.run_id = "R1";
+  command.containment.environment.inherit = true;
   const auto result = spawner.run(command, in(60s), {});
   REQUIRE(result.ok());
   const std::string text = "\n" + result->output.head;
