@@ -228,6 +228,7 @@ Result<std::string> Workspace::call(std::vector<std::string> argv, std::vector<s
   command.argv = std::move(argv);
   command.environment = std::move(environment);
   command.environment.emplace_back("GIT_TERMINAL_PROMPT", "0");
+  command.containment.environment.inherit = true;  // hark's own doing: git's configuration, identity and agents are meant for it
   command.run_id = wish_.run_id;
   command.output_stem = beside(".call").string();
   auto ended = processes_->run(command, std::nullopt, stop_);

@@ -4,6 +4,7 @@
 #include "core/limits.h"
 #include "daemon/config_difference.h"
 #include "sources/webhook_provider.h"
+#include "platform/launch_plan.h"
 #include "tests/daemon/config_support.h"
 
 using namespace hark;
@@ -538,6 +539,40 @@ retry = { attempts = 2, backoff = "5m" }
   CHECK(weekly.working_directory == folder.path().string());
   CHECK(weekly.retry.attempts == 2);
   CHECK(weekly.retry.backoff.max == 5min);
+}
+
+TEST_CASE("config: what a handler's commands may have and reach") {
+  ConfigFolder folder;
+  const auto plain = folder.good("[handlers.a]\nrun = \"x\"\n");
+  CHECK(plain.settings.handlers[0].containment == Containment{});
+  CHECK_FALSE(plain.settings.handlers[0].containment.needs_launcher());
+  const auto config = folder.good(
+      "[handlers.a]\nrun = \"x\"\npass_environment = [\"AWS_*\", \"CI\"]\numask = \"027\"\nnice = 10\n"
+      "limits = { cpu = \"10m\", memory = \"2G\", open_files = 1024, processes = 100, file_size = 4096, core = \"0\" }\n"
+      "memory_max = \"512M\"\ncpu_max = \"150%\"\npids_max = 200\n");
+  Containment wanted;
+  wanted.environment.pass = {"AWS_*", "CI"};
+  wanted.umask = 027;
+  wanted.nice = 10;
+  wanted.limits = {.cpu = 10min, .memory = 2ull << 30, .open_files = 1024, .processes = 100, .file_size = 4096, .core = 0};
+  wanted.cgroup = {.memory_max = 512ull << 20, .cpu_max = 150, .pids_max = 200};
+  CHECK(config.settings.handlers[0].containment == wanted);
+  CHECK(config.warnings == plain.warnings);  // what this machine lacks is a hint: for who asks
+}
+
+TEST_CASE("config: a sandbox is a word or a table, and is refused where it would be none") {
+  ConfigFolder folder;
+  const std::string handler = "[handlers.a]\nrun = \"x\"\n";
+  if (find_bubblewrap().empty()) {
+    check_errors(folder.load(handler + "sandbox = \"bubblewrap\"\n"), {{"3:11", {"apt install bubblewrap"}}});
+    return;
+  }
+  CHECK(folder.good(handler + "sandbox = \"bubblewrap\"\n").settings.handlers[0].containment.sandbox == Sandbox{});
+  const auto table = folder.good(handler + "sandbox = { network = true, writable = [\"src\"] }\n").settings.handlers[0].containment.sandbox;
+  CHECK(table == Sandbox{true, {(folder.path() / "src").string()}});
+  check_errors(folder.load(handler + "sandbox = \"firejail\"\n"), {{"3:11", {"\"bubblewrap\""}}});
+  check_errors(folder.load(handler + "sandbox = { writable = [\"/\"], net = true }\n"), {{"3:25", {"the whole file system"}}, {"3:31", {"unknown key; known here: kind, network, writable"}}});
+  check_errors(folder.load(handler + "working_directory = \"/\"\nsandbox = \"bubblewrap\"\n"), {{"4:11", {"write everywhere"}}});
 }
 
 TEST_CASE("config: an http step with everything") {
