@@ -101,17 +101,24 @@ std::vector<std::string> sandbox_mounts(const Command& command, const Sandbox& s
   for (const auto& path : sandbox.writable) writable.push_back(resolved(path));
   for (const auto& path : writable) add({"--bind", path, path});
 
+  const auto in_a_writable = [&](const std::string& path) {
+    return std::any_of(writable.begin(), writable.end(), [&](const std::string& each) { return is_within(path, each); });
+  };
+  // Another user is kept out of hark's folders by their modes, and where bwrap may not look it can mount nothing.
+  const bool another = command.containment.user && command.containment.user->uid != geteuid();
   const auto state = own.state_folder.empty() ? std::string() : resolved(own.state_folder);
   const bool holds_a_writable = std::any_of(writable.begin(), writable.end(), [&](const std::string& path) { return is_within(path, state); });
   if (!state.empty() && !holds_a_writable) {
-    add({"--tmpfs", state});
+    if (!another || in_a_writable(state)) add({"--tmpfs", state});
   } else {
     for (const auto& file : own.state_files) {
       if (access(file.c_str(), F_OK) == 0) add({"--ro-bind", "/dev/null", resolved(file)});
     }
   }
-  for (const auto& file : own.configuration) add({"--ro-bind-try", resolved(file), resolved(file)});
-  if (!command.output_stem.empty()) {
+  for (const auto& file : own.configuration) {
+    if (in_a_writable(resolved(file))) add({"--ro-bind-try", resolved(file), resolved(file)});
+  }
+  if (!command.output_stem.empty() && !another) {
     const auto outputs = resolved(fs::path(command.output_stem).parent_path());
     add({"--ro-bind-try", outputs, outputs});
   }

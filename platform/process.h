@@ -64,10 +64,10 @@ class ProcessSpawner {
 
   // Runs a command to its end on the calling (worker) thread. On `deadline`, or when `stop` is requested, the whole tree gets
   // SIGTERM, after limits::kTerminationGrace SIGKILL, and the call returns when no process of it is left. An Error means
-  // that nothing was started (no such program, no such folder); a deadline or stop that came before the start is a result. Where the
+  // that the command never began (no such program, a limit that cannot be set); a deadline or stop that came before the start is a result. Where the
   // machine has no process, memory or descriptor to spare, it is tried again and again, with pauses: that is not the command's fault.
   //
-  // The command's end is that of the process it names. One that it leaves behind (`server &`) is left alone, and what it writes
+  // The command's end is that of the process it names. One that it leaves behind (`server &`), with no cgroup or sandbox, is left alone, and what it writes
   // to the inherited streams after that is lost: a run does not wait for it, and no reader remains (SIGPIPE).
   virtual Result<ProcessResult> run(const Command& command, std::optional<SteadyTime> deadline, std::stop_token stop) = 0;
 };

@@ -281,7 +281,13 @@ std::optional<Error> Launcher::never_began(const Command& command, const Launche
   LaunchReport report;
   fcntl(child.report.get(), F_SETFL, O_NONBLOCK);
   while (read(child.report.get(), &report, sizeof report) == static_cast<ssize_t>(sizeof report)) {
-    if (report.word == LaunchReport::kExec) return why_not(command, reached ? child.program : child.plan->argv.front(), report.error);
+    if (report.word == LaunchReport::kExec) {
+      if (!reached) return Error{"cannot start bwrap: " + errno_text(report.error), "apt install bubblewrap"};
+      const bool hidden = command.containment.sandbox && report.error == ENOENT && access(child.program.c_str(), F_OK) == 0;
+      if (!hidden) return why_not(command, child.program, report.error);
+      return Error{"cannot run '" + shown(command.argv.front()) + "': " + shown(child.program) + " or what its first line names is not there within the sandbox",
+                   "it has a /tmp, /var/tmp and /run of its own: name the program's folder in `writable`, or put it elsewhere"};
+    }
     if (report.word != LaunchReport::kReached) return child.plan->error_of(report);
     reached = true;
   }

@@ -12,6 +12,7 @@
 
 #include "platform/launch_plan.h"
 #include "platform/process.h"
+#include "platform/process_table.h"
 #include "platform/run_cgroup.h"
 #include "tests/support/eventually.h"
 #include "tests/support/temporary_folder.h"
@@ -30,6 +31,14 @@ std::string content(const std::filesystem::path& path) {
   std::stringstream all;
   all << file.rdbuf();
   return all.str();
+}
+
+// Whether any process bears the mark of this run.
+bool is_borne(const std::string& run_id) {
+  for (const auto& entry : read_process_table().entries) {
+    if (entry.state != 'Z' && has_entry(read_environment(entry.pid), "HARK_RUN_ID=" + run_id)) return true;
+  }
+  return false;
 }
 
 bool has(const std::string& text, const std::string& part) { return text.find(part) != text.npos; }
@@ -69,7 +78,7 @@ struct Contained {
   }
 
   // Starts a script that writes "a", "b" into $D as it comes up; after the deadline nobody of them may be there.
-  void check_gone_after_deadline(const Containment& containment, bool by_namespace) {
+  void check_gone_after_deadline(const Containment& containment) {
     const auto command = script(
         "trap '' TERM; (trap '' TERM; setsid sh -c 'trap \"\" TERM; touch $D/b; while :; do sleep 0.01; done' &); touch $D/a; while :; do sleep 0.01; done", containment);
     std::stop_source stop;
@@ -82,8 +91,7 @@ struct Contained {
     CHECK(result->end == End::cancelled);
     CHECK(has(result->note, "had to be killed"));
     CHECK(std::filesystem::exists(folder / "b"));
-    CHECK(spawner.end_marked(command.run_id) == 0);  // nobody bears its mark any more
-    CHECK(by_namespace == containment.sandbox.has_value());
+    CHECK_FALSE(is_borne(command.run_id));
   }
 };
 
@@ -217,14 +225,14 @@ TEST_CASE_FIXTURE(Contained, "containment: a user and a group of its own, with H
 TEST_CASE_FIXTURE(Contained, "containment: what forks, calls setsid and ignores SIGTERM is gone after its time, by way of hark-launch too") {
   Containment wanted;
   wanted.umask = 077;
-  check_gone_after_deadline(wanted, false);
+  check_gone_after_deadline(wanted);
 }
 
 TEST_CASE_FIXTURE(Contained, "containment: what forks, calls setsid and ignores SIGTERM is gone after its time, out of a sandbox too") {
   if (!has_sandbox()) return;
   Containment wanted;
   wanted.sandbox = Sandbox{};
-  check_gone_after_deadline(wanted, true);
+  check_gone_after_deadline(wanted);
 }
 
 TEST_CASE_FIXTURE(Contained, "sandbox: the command has its grace after SIGTERM, and its exit status comes back") {
@@ -314,7 +322,7 @@ TEST_CASE_FIXTURE(Contained, "sandbox: what it leaves behind ends with it") {
   wanted.sandbox = Sandbox{};
   const auto command = script("setsid sh -c 'touch up; while :; do sleep 0.01; done' & while ! [ -e up ]; do sleep 0.01; done", wanted);
   CHECK(run(command).code == 0);
-  CHECK(eventually([&] { return spawner.end_marked(command.run_id) == 0; }));
+  CHECK(eventually([&] { return !is_borne(command.run_id); }));
 }
 
 TEST_CASE_FIXTURE(Contained, "sandbox: one that cannot be made is an error with bwrap's own words, and the command never begins") {
@@ -339,6 +347,46 @@ TEST_CASE_FIXTURE(Contained, "sandbox: limits and a user go with it") {
   wanted.umask = 027;
   wanted.limits.open_files = 77;
   CHECK(run(script("umask; ulimit -n", wanted)).output.head == "0027\n77\n");
+}
+
+TEST_CASE_FIXTURE(Contained, "sandbox: a program that is hidden from it is said to be so") {
+  if (!has_sandbox()) return;
+  const hark::test::TemporaryFolder elsewhere;
+  const auto program = elsewhere.path() / "tool";
+  std::ofstream(program) << "#!/bin/sh\n";
+  chmod(program.c_str(), 0755);
+  Containment wanted;
+  wanted.sandbox = Sandbox{};
+  auto command = script("", wanted);
+  command.argv = {program.string()};
+  if (!program.string().starts_with("/tmp/")) return;  // $TMPDIR says another place, which is to be seen
+  const auto error = refused(command);
+  CHECK(has(error.message, "is not there within the sandbox"));
+  CHECK(has(error.cure, "`writable`"));
+}
+
+TEST_CASE_FIXTURE(Contained, "sandbox: another user has one too, also where it may not look at hark's folders") {
+  if (!has_sandbox()) return;
+  if (geteuid() != 0) {
+    MESSAGE("SKIPPED: not root, and so no other user can be had");
+    return;
+  }
+  const auto hidden = folder / "private", work = folder / "work";
+  std::filesystem::create_directories(hidden / ".hark/runs/R1");
+  std::filesystem::create_directories(work);
+  chmod(folder.path().c_str(), 0755);
+  chmod(hidden.c_str(), 0700);
+  Containment wanted;
+  wanted.sandbox = Sandbox{};
+  wanted.user = *find_user("nobody");
+  REQUIRE(chown(work.c_str(), wanted.user->uid, wanted.user->gid) == 0);
+  std::ofstream(hidden / "hark.toml") << "mode";
+  spawner.contain_with({}, {(hidden / ".hark").string(), {}, {(hidden / "hark.toml").string()}});
+  auto command = script("id -un; touch mine; touch /etc/x || echo denied", wanted);
+  command.working_directory = work;
+  command.output_stem = hidden / ".hark/runs/R1/step1";
+  CHECK(run(command).output.head == "nobody\ndenied\n");
+  CHECK(std::filesystem::exists(work / "mine"));
 }
 
 TEST_CASE("cgroups: where a process's group is, by what the kernel says of it") {
@@ -445,7 +493,7 @@ TEST_CASE_FIXTURE(Contained, "cgroups: a command runs in a group of its own, whi
   CHECK(content(group->folder() + "/cgroup.procs") != "");
   CHECK(group->end().empty());
   CHECK(ours.is_empty());
-  CHECK(spawner.end_marked(command.run_id) == 0);
+  CHECK_FALSE(is_borne(command.run_id));
 }
 
 TEST_CASE_FIXTURE(Contained, "cgroups: what a dead daemon left is killed and removed, what a living one has is not touched") {
