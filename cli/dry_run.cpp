@@ -21,6 +21,7 @@ json to_json(const RenderedStep& step) {
   for (const auto& [name, value] : step.values) shown["values"][name] = value;
   if (step.part != StepPart::step) shown["part"] = to_string(step.part);
   if (step.timeout) shown["timeout_ms"] = milliseconds(*step.timeout);
+  if (!step.foreach.empty()) shown["foreach"] = step.foreach;
   if (!step.condition.empty()) shown["if"] = step.condition;
   if (!step.skipped.empty()) shown["skipped"] = step.skipped;
   if (!step.error.empty()) shown["error"] = step.error;
@@ -44,6 +45,7 @@ void print_step(const RenderedStep& step) {
   };
   const auto part = step.part == StepPart::step ? std::string() : std::string(to_string(step.part)) + " ";
   output::print_line("  " + part + step.name + " (" + step.kind + ")" + bounds_of(step.timeout, step.retry));
+  if (!step.foreach.empty()) print("for each of " + step.foreach, output::Colour::grey);
   if (!step.condition.empty()) print("if: " + step.condition + " (not known yet)", output::Colour::yellow);
   if (!step.skipped.empty()) print("skipped: " + step.skipped, output::Colour::grey);
   if (!step.error.empty()) return print("would fail: " + step.error, output::Colour::red);

@@ -69,6 +69,11 @@ inline constexpr auto kAlwaysTime = 1min;
 // Iterations of one run; and of what each gate that did not pass has printed so much of its end is told to the next one: what a compiler or a
 // test runner says last is what counts, and a prompt has to hold it.
 inline constexpr int kIterations = 100;
+// Elements of a `foreach`: each is a step in the journal. Recipes within recipes: a chain of files that no one could follow any more.
+inline constexpr std::size_t kForeach = 1000;
+inline constexpr std::size_t kRecipeDepth = 8;
+// Steps of a `parallel`: each is a thread.
+inline constexpr std::size_t kParallel = 64;
 // A budget of tokens: more than any provider sells in a month is a typing error.
 inline constexpr std::int64_t kTokens = 1'000'000'000'000;
 inline constexpr std::size_t kFeedbackOfGate = 16 * 1024;

@@ -105,10 +105,11 @@ Where below(Where where, std::string_view key) {
   if (where == Where::root) return key == "handlers" ? Where::handlers : Where::elsewhere;
   if (where == Where::providers) return Where::provider;
   if (where == Where::handlers) return Where::handler;
-  // Not of this version; but their commands' `$` is not ours either.
   const bool like_steps = key == "steps" || key == "gates" || key == "delivery";
   if (where == Where::handler && like_steps) return Where::steps;
+  if (where == Where::steps && key == "parallel") return Where::steps;
   if (where == Where::handler && key == "environment") return Where::environment;
+  if ((where == Where::handler || where == Where::steps) && (key == "with" || key == "set")) return Where::environment;
   if ((where == Where::handler || where == Where::steps) && key == "http") return Where::http;
   if (where == Where::http || where == Where::environment) return where;
   return Where::elsewhere;
@@ -169,6 +170,8 @@ Result<Expansion> expand(std::string_view text, const Environment& environment, 
   if (!expanded) return expanded.error();
   return Expansion{std::move(*expanded), std::move(expander.variables)};
 }
+
+void expand_recipe(ConfigNode& root, const Environment& environment, ConfigReport& report) { TreeExpander(environment, report).node(root, Where::handler, ""); }
 
 void expand_tree(ConfigNode& root, const Environment& environment, ConfigReport& report) {
   TreeExpander(environment, report).node(root, Where::root, "");

@@ -28,5 +28,7 @@ Result<Expansion> expand(std::string_view text, const Environment& environment, 
 
 // Every string of the tree, in place. A missing variable is an error at the value's place.
 void expand_tree(ConfigNode& root, const Environment& environment, ConfigReport& report);
+// The same of a recipe's file, which has steps as a handler does.
+void expand_recipe(ConfigNode& root, const Environment& environment, ConfigReport& report);
 
 }  // namespace hark

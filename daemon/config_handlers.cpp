@@ -27,7 +27,7 @@ class HandlerReader {
     // Their own tables follow the handler's, so that what is shown is TOML; hence the limits first.
     const bool several = reader_.has("steps");
     if (several) {
-      for (const char* key : {"run", "http", "tool", "prompt", "action", "path", "content", "if"}) {
+      for (const char* key : {"run", "http", "tool", "prompt", "set", "recipe", "with", "foreach", "action", "path", "content", "if"}) {
         reader_.allow(key);
         if (reader_.has(key)) reader_.fail_key(key, "stands beside `steps`; expected it within a step, or no `steps`");
       }
@@ -44,7 +44,7 @@ class HandlerReader {
     for (const char* key : {"steps", "gates", "delivery"}) reader_.allow(key);
     reader_.finish();
     KnownNames known;
-    const auto list = [&](const char* key) { return read_step_list(reader_, key, context_, handler_.timeout, known); };
+    const auto list = [&](const char* key) { return read_step_list(reader_, key, reader_.path() + "." + key, context_, handler_.timeout, known); };
     if (several) {
       handler_.steps = list("steps");
     } else {
@@ -60,9 +60,12 @@ class HandlerReader {
     StepOptions step;
     step.name = "step1";
     if (!has_step_kind(reader_)) {
-      reader_.fail_table("needs something to do: `run`, `http`, `prompt`, `tool` or `steps`");
+      reader_.fail_table("needs something to do: `run`, `http`, `prompt`, `tool`, `recipe` or `steps`");
     }
-    read_step_kind(reader_, context_, {}, step);
+    KnownNames known;
+    read_foreach(reader_, known, step);
+    read_step_kind(reader_, context_, known, step);
+    reader_.belongs("parallel", "a step of several");
     handler_.steps.push_back(std::move(step));
   }
 

@@ -21,9 +21,12 @@ struct MappingContext {
   std::vector<std::string> handler_names;  // as written, whether their tables are right or not
   Settings& settings;                      // what was read so far
   ConfigReport& report;
+  std::vector<std::filesystem::path>& files;    // that were read
+  std::vector<std::filesystem::path>& recipes;  // that are being read, the outermost first
 };
 
-Settings map_settings(const ConfigNode& root, const ConfigFile& file, const ConfigRequest& request, ConfigReport& report);
+// `files` gets those that the configuration names and that were read: recipes.
+Settings map_settings(const ConfigNode& root, const ConfigFile& file, const ConfigRequest& request, ConfigReport& report, std::vector<std::filesystem::path>& files);
 
 using SourceOptions = decltype(SourceSettings::options);
 
@@ -56,7 +59,14 @@ void read_containment(TableReader& reader, const std::string& working_directory,
 
 // The steps of the list `key` of `outer`, whose limit of time theirs cannot pass; `known`: what comes before them, with which they are from then
 // on.
-std::vector<StepOptions> read_step_list(TableReader& outer, const std::string& key, const MappingContext& context, std::optional<Duration> within, KnownNames& known);
+// `heading`: of its table, as config show has it.
+std::vector<StepOptions> read_step_list(TableReader& outer, const std::string& key, const std::string& heading, const MappingContext& context,
+                                        std::optional<Duration> within, KnownNames& known);
+void read_set(TableReader& reader, const KnownNames& known, StepOptions& step);
+void read_foreach(TableReader& reader, KnownNames& known, StepOptions& step);
+void read_recipe(TableReader& reader, const MappingContext& context, const KnownNames& known, StepOptions& step);
+// The names of its steps become known as its own.
+void read_parallel(TableReader& reader, const std::string& heading, const MappingContext& context, KnownNames& known, StepOptions& step);
 bool has_step_kind(const TableReader& reader);
 void refuse_later_step_keys(TableReader& reader);
 // A letter or `_`, then letters, digits, `_` and what is in `further`.

@@ -17,7 +17,20 @@ class ConfigReport {
   void error(const ConfigPlace& place, std::string message);
   void warning(const ConfigPlace& place, std::string message);
   void hint(const ConfigPlace& place, std::string message);
-  void value(ConfigValue value) { values_.push_back(std::move(value)); }
+  void value(ConfigValue value) {
+    if (unshown_ == 0) values_.push_back(std::move(value));
+  }
+  // As long as it lives values are not kept: those of a file that is not shown.
+  class Unshown {
+   public:
+    explicit Unshown(ConfigReport& report) : report_(report) { ++report_.unshown_; }
+    ~Unshown() { --report_.unshown_; }
+    Unshown(const Unshown&) = delete;
+    Unshown& operator=(const Unshown&) = delete;
+
+   private:
+    ConfigReport& report_;
+  };
 
   bool ok() const { return errors_.empty(); }
   bool crowded() const { return errors_.size() >= limits::kConfigErrorsExplained; }
@@ -41,6 +54,7 @@ class ConfigReport {
   std::vector<Entry> warnings_;
   std::vector<Entry> hints_;
   std::vector<ConfigValue> values_;
+  int unshown_ = 0;
 };
 
 // "default" where nobody wrote it; else "hark.toml:12", with " (from ${VAR})" where the environment had a part in it.

@@ -13,8 +13,8 @@ constexpr Duration kLeastStepTimeout = std::chrono::milliseconds(1);
 
 class StepListReader {
  public:
-  StepListReader(TableReader& outer, const std::string& key, const MappingContext& context, std::optional<Duration> within)
-      : outer_(outer), key_(key), context_(context), within_(within) {}
+  StepListReader(TableReader& outer, const std::string& key, const std::string& heading, const MappingContext& context, std::optional<Duration> within)
+      : outer_(outer), key_(key), heading_(heading), context_(context), within_(within) {}
 
   std::vector<StepOptions> read(KnownNames& known) {
     std::vector<StepOptions> steps;
@@ -28,24 +28,34 @@ class StepListReader {
       outer_.fail(*list, key_, "more than " + std::to_string(limits::kStepsPerHandler) + " steps");
       return steps;
     }
+    const auto before = known;  // steps that run at once do not know each other
     for (std::size_t i = 0; i < tables.size(); ++i) {
-      steps.push_back(step(*tables[i], i, known));
+      steps.push_back(step(*tables[i], i, known, key_ == "parallel" ? before : known));
       known.steps.push_back(steps.back().name);
     }
     return steps;
   }
 
  private:
-  StepOptions step(const ConfigNode& table, std::size_t index, const KnownNames& known) {
-    TableReader reader(table, item_path(outer_.path() + "." + key_, table, index), "[[" + outer_.path() + "." + key_ + "]]", context_.report);
+  StepOptions step(const ConfigNode& table, std::size_t index, KnownNames& known, KnownNames own) {
+    TableReader reader(table, item_path(outer_.path().empty() ? key_ : outer_.path() + "." + key_, table, index), "[[" + heading_ + "]]", context_.report);
     refuse_later_step_keys(reader);
     StepOptions step;
     step.name = name(reader, index, known.steps);
     if (!has_step_kind(reader)) {
-      reader.fail_table("needs something to do: `run`, `http`, `prompt` or `tool`");
+      reader.fail_table("needs something to do: `run`, `http`, `prompt`, `tool`, `set`, `recipe` or `parallel`");
     }
-    read_step_kind(reader, context_, known, step);
-    read_retry(reader, step.retry);
+    read_foreach(reader, own, step);
+    read_step_kind(reader, context_, own, step);
+    if (const auto* set = std::get_if<SetStepOptions>(&step.kind)) {
+      for (const auto& [name, value] : set->values) known.vars.push_back(name);
+    }
+    const bool group = reader.has("recipe") || reader.has("parallel");
+    if (group) {
+      reader.belongs("retry", "the steps within");
+    } else {
+      read_retry(reader, step.retry);
+    }
     flag(reader, "continue_on_error", step.continue_on_error);
     if (key_ == "gates") {
       reader.belongs("always", "`steps` or `delivery`");
@@ -60,6 +70,7 @@ class StepListReader {
       }
     }
     reader.finish();
+    if (reader.has("parallel")) read_parallel(reader, heading_ + ".parallel", context_, known, step);
     return step;
   }
 
@@ -74,7 +85,7 @@ class StepListReader {
     const auto taken = [&](const std::string& name) { return std::find(earlier.begin(), earlier.end(), name) != earlier.end(); };
     const ConfigNode* node = reader.text("name");
     if (node == nullptr) {
-      const std::string name = (key_ == "gates" ? "gate" : key_ == "delivery" ? "delivery" : "step") + std::to_string(index + 1);
+      const std::string name = (key_ == "gates" ? "gate" : key_ == "delivery" ? "delivery" : key_ == "parallel" ? "parallel" : "step") + std::to_string(index + 1);
       reader.show("name", toml_string(name), nullptr);
       if (taken(name)) reader.fail_table("would be called `" + name + "`, as an earlier step is; give it a `name`");
       return name;
@@ -90,6 +101,7 @@ class StepListReader {
 
   TableReader& outer_;
   const std::string& key_;
+  const std::string& heading_;
   const MappingContext& context_;
   std::optional<Duration> within_;
 };
@@ -105,15 +117,16 @@ bool is_word(std::string_view text, std::string_view further) {
 
 // A step's keys of the contract, not of this version.
 void refuse_later_step_keys(TableReader& reader) {
-  reader.not_yet({"publish", "topic", "data", "wait", "where", "recipe", "since", "message"});
+  reader.not_yet({"publish", "topic", "data", "wait", "where", "since", "message"});
 }
 
 bool has_step_kind(const TableReader& reader) {
-  return reader.has("run") || reader.has("http") || reader.has("tool") || reader.has("prompt") || reader.has("publish") || reader.has("wait") || reader.has("recipe");
+  return reader.has("run") || reader.has("http") || reader.has("tool") || reader.has("prompt") || reader.has("set") || reader.has("parallel") || reader.has("publish") || reader.has("wait") || reader.has("recipe");
 }
 
-std::vector<StepOptions> read_step_list(TableReader& outer, const std::string& key, const MappingContext& context, std::optional<Duration> within, KnownNames& known) {
-  return StepListReader(outer, key, context, within).read(known);
+std::vector<StepOptions> read_step_list(TableReader& outer, const std::string& key, const std::string& heading, const MappingContext& context,
+                                        std::optional<Duration> within, KnownNames& known) {
+  return StepListReader(outer, key, heading, context, within).read(known);
 }
 
 }  // namespace hark

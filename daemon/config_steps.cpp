@@ -274,7 +274,7 @@ const ConfigNode* read_header(TableReader& headers, const ConfigEntry& entry) {
 nlohmann::json read_json(TableReader& reader, std::string_view key, const ConfigNode& node) { return JsonReader(reader, key, nullptr).value(node); }
 
 void read_step_kind(TableReader& reader, const MappingContext& context, const KnownNames& known, StepOptions& step) {
-  constexpr std::array kKinds = {"run", "http", "tool", "prompt"};
+  constexpr std::array kKinds = {"run", "http", "tool", "prompt", "set", "recipe", "parallel"};
   const char* first = nullptr;
   for (const char* kind : kKinds) {
     reader.allow(kind);
@@ -299,7 +299,12 @@ void read_step_kind(TableReader& reader, const MappingContext& context, const Kn
     read_tool(reader, known, step);
   } else if (reader.has("prompt")) {
     read_prompt(reader, context, known, step);
+  } else if (reader.has("set")) {
+    read_set(reader, known, step);
+  } else if (reader.has("recipe")) {
+    read_recipe(reader, context, known, step);
   }
+  if (!reader.has("recipe")) reader.belongs("with", "a step with `recipe`");
   read_condition(reader, known, step);
 }
 

@@ -121,13 +121,14 @@ void note_unused_handlers(const ConfigNode& handlers, TableReader& reader, const
 
 }  // namespace
 
-Settings map_settings(const ConfigNode& root, const ConfigFile& file, const ConfigRequest& request, ConfigReport& report) {
+Settings map_settings(const ConfigNode& root, const ConfigFile& file, const ConfigRequest& request, ConfigReport& report, std::vector<std::filesystem::path>& files) {
   Settings settings;
   settings.file = file.path;
   TableReader reader(root, "", "", report);
   reader.not_yet({"hooks", "signals"});
   const ConfigNode* handlers = reader.table("handlers");
-  MappingContext context{request, file.base, keys_of(handlers), settings, report};
+  std::vector<std::filesystem::path> recipes;
+  MappingContext context{request, file.base, keys_of(handlers), settings, report, files, recipes};
   read_top(reader, context);
   if (const ConfigNode* providers = reader.table("providers")) read_providers(*providers, context);
   const std::vector<const ConfigNode*> sources = reader.tables("sources");

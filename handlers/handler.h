@@ -80,6 +80,23 @@ struct PromptStepOptions {
   friend bool operator==(const PromptStepOptions&, const PromptStepOptions&) = default;
 };
 
+// Values under names, for the steps behind it: {vars.NAME}.
+struct SetStepOptions {
+  std::vector<std::pair<std::string, Template>> values;
+  friend bool operator==(const SetStepOptions&, const SetStepOptions&) = default;
+};
+
+struct StepOptions;
+
+// Steps within a step: a recipe, one after the other and by names of its own, or several at once.
+struct GroupStepOptions {
+  enum class Kind { recipe, parallel } kind = Kind::recipe;
+  std::string recipe;                                            // the file, as errors and a dry run name it
+  std::vector<std::pair<std::string, Template>> parameters;      // of a recipe: every one of them
+  std::vector<StepOptions> steps;
+  friend bool operator==(const GroupStepOptions&, const GroupStepOptions&) = default;
+};
+
 // Another attempt after one that failed. Empty lists: what is worth another one as a rule (handlers/retry.h).
 struct Retry {
   int attempts = 1;
@@ -111,14 +128,22 @@ struct BreakerOptions {
   friend bool operator==(const BreakerOptions&, const BreakerOptions&) = default;
 };
 
+// What a step is done for: the elements of one list, or these.
+struct Foreach {
+  Template list;                 // of nothing but the list's name: "{files}"
+  std::vector<Template> items;
+  friend bool operator==(const Foreach&, const Foreach&) = default;
+};
+
 struct StepOptions {
   std::string name;                                         // unique within the handler
-  std::variant<RunStepOptions, HttpStepOptions, FileStepOptions, PromptStepOptions> kind;
+  std::variant<RunStepOptions, HttpStepOptions, FileStepOptions, PromptStepOptions, SetStepOptions, GroupStepOptions> kind;
   std::optional<Duration> timeout;                          // of one attempt
   Retry retry;
   Filter condition;                                         // `if`: not met: skipped
   bool continue_on_error = false;                           // one that fails for good does not end the run
   bool always = false;                                      // runs also when the run has failed, has no time left or was cancelled
+  std::optional<Foreach> foreach{};                         // it is done once for each, which is {item}
   friend bool operator==(const StepOptions&, const StepOptions&) = default;
 };
 

@@ -13,9 +13,10 @@ namespace {
 
 using Names = std::vector<std::string>;
 
-constexpr std::array<std::string_view, 15> kRoots = {"event",    "payload",   "files",        "changed_files", "last_run",
+constexpr std::array<std::string_view, 19> kRoots = {"event",    "payload",   "files",        "changed_files", "last_run",
                                                      "run",      "steps",     "env",          "handler",       "source",
-                                                     "feedback", "iteration", "workspace",    "payload_file", "files_file"};
+                                                     "feedback", "iteration", "workspace",    "payload_file", "files_file",
+                                                     "vars",     "params",    "item",         "index"};
 constexpr std::array<std::string_view, 4> kRunFields = {"id", "handler", "attempt", "correlation_id"};
 constexpr std::array<std::string_view, 7> kStepFields = {"output", "error_output", "exit_code", "state",
                                                          "json",   "output_file",  "error_file"};
@@ -57,6 +58,13 @@ Status check_step(std::string_view name, std::string_view rest, const Names& ear
   return {};
 }
 
+Status check_given(std::string_view name, std::string_view rest, const Names& given, const std::string& lacking) {
+  const auto wanted = split_name(rest).first;
+  if (std::find(given.begin(), given.end(), wanted) != given.end()) return {};
+  const auto root = std::string(split_name(name).first);
+  return Error{lacking + std::string(wanted) + "'", given.empty() ? "there is none" : cure(root + ".", wanted, given)};
+}
+
 }  // namespace
 
 std::pair<std::string_view, std::string_view> split_name(std::string_view name) {
@@ -73,6 +81,15 @@ Status check_name(std::string_view name, const KnownNames& known) {
   if (root == "event") return check_event_field(name);
   if (root == "payload" || root == "files" || root == "changed_files") return {};
   if (root == "steps") return check_step(name, rest, known.steps);
+  if (root == "vars") return check_given(name, rest, known.vars, "no step before this one sets '");
+  if (root == "params") {
+    if (!known.parameters) return unknown(name, "only the steps of a recipe have parameters");
+    return check_given(name, rest, *known.parameters, "this recipe has no parameter '");
+  }
+  if (root == "item" || root == "index") {
+    if (!known.item) return unknown(name, "only a step with `foreach` has it");
+    if (root == "item") return {};
+  }
   if (root == "env") return rest.empty() ? Status(unknown(name, "say which variable: {env.NAME}")) : Status();
   if (root == "run") {
     if (std::find(kRunFields.begin(), kRunFields.end(), rest) != kRunFields.end()) return {};

@@ -67,6 +67,7 @@ struct RenderedStep {
   std::string text;                                         // the script or argv, or "POST url" with headers and body
   std::vector<std::pair<std::string, std::string>> values;  // variables the script refers to
   std::string condition;  // an `if` that looks at earlier steps: whether it holds is not known yet
+  std::string foreach;    // the list that it is done for, once an element; empty: it is done once
   std::string skipped;    // why `if` leaves it out; empty: it runs, or it depends on an earlier step
   std::string error;      // why it cannot be rendered: the step would fail
   std::optional<Duration> timeout;

@@ -7,6 +7,7 @@
 #include "handlers/steps/http.h"
 #include "handlers/steps/prompt.h"
 #include "handlers/steps/run.h"
+#include "handlers/steps/set.h"
 
 namespace hark {
 namespace {
@@ -28,8 +29,31 @@ RenderedStep render_step(const StepOptions& step, StepPart part, Scope& scope) {
     const auto verdict = step.condition.evaluate([&](std::string_view field) { return scope.field(field); });
     if (!verdict.matches) shown.skipped = "if: " + verdict.why;
   }
-  std::visit([&](const auto& options) { render(options, scope, shown); }, step.kind);
+  if (step.foreach) shown.foreach = step.foreach->items.empty() ? step.foreach->list.text() : std::to_string(step.foreach->items.size()) + " elements";
   return shown;
+}
+
+struct RenderKind {
+  Scope& scope;
+  RenderedStep& shown;
+  void operator()(const GroupStepOptions& group) const {
+    shown.kind = group.kind == GroupStepOptions::Kind::recipe ? "recipe" : "parallel";
+    shown.text = group.recipe;
+  }
+  void operator()(const auto& options) const { render(options, scope, shown); }
+};
+
+void render_all(const std::vector<StepOptions>& steps, const std::string& prefix, StepPart part, Scope& scope, std::vector<RenderedStep>& rendered) {
+  for (const auto& step : steps) {
+    auto shown = render_step(step, part, scope);
+    shown.name = prefix + step.name;
+    std::visit(RenderKind{scope, shown}, step.kind);
+    rendered.push_back(std::move(shown));
+    const auto* group = std::get_if<GroupStepOptions>(&step.kind);
+    if (group == nullptr) continue;
+    const bool recipe = group->kind == GroupStepOptions::Kind::recipe;
+    render_all(group->steps, recipe ? prefix + step.name + "." : prefix, part, scope, rendered);
+  }
 }
 
 }  // namespace
@@ -38,12 +62,9 @@ std::vector<RenderedStep> render_pipeline(const Handler& handler, const RunConte
   const std::vector<StepResult> none;
   Scope scope(context, none, {}, true);
   std::vector<RenderedStep> rendered;
-  const auto render_all = [&](const std::vector<StepOptions>& steps, StepPart part) {
-    for (const auto& step : steps) rendered.push_back(render_step(step, part, scope));
-  };
-  render_all(handler.steps, StepPart::step);
-  render_all(handler.gates, StepPart::gate);
-  render_all(handler.delivery, StepPart::delivery);
+  render_all(handler.steps, "", StepPart::step, scope, rendered);
+  render_all(handler.gates, "", StepPart::gate, scope, rendered);
+  render_all(handler.delivery, "", StepPart::delivery, scope, rendered);
   return rendered;
 }
 

@@ -86,7 +86,11 @@ const Json* Scope::value(std::string_view name) {
   const auto [root, rest] = split_name(name);
   if (root == "event" || root == "payload") return event_value(name);
   if (root == "files" || root == "changed_files") return rest.empty() ? &files() : json_at(files(), rest);
-  const bool later = root == "steps" || root == "workspace" || root == "env" || root == "payload_file" || root == "files_file";
+  if (dry_ && (root == "item" || root == "params")) return &kept_.insert_or_assign(std::string(name), "{" + std::string(name) + "}").first->second;
+  if (root == "item") return !frame_.item ? nullptr : rest.empty() ? &*frame_.item : json_at(*frame_.item, rest);
+  if (root == "vars" && !dry_) return json_at(frame_.variables, rest);
+  if (root == "params") return frame_.parameters ? json_at(*frame_.parameters, rest) : nullptr;
+  const bool later = root == "steps" || root == "vars" || root == "index" || root == "workspace" || root == "env" || root == "payload_file" || root == "files_file";
   if (dry_ && later) return &kept_.emplace(name, "{" + std::string(name) + "}").first->second;
   if (root == "steps") {
     const auto [step, what] = split_name(rest);
@@ -99,9 +103,21 @@ const Json* Scope::value(std::string_view name) {
 void Scope::begin_iteration(int number, std::string feedback) {
   iteration_ = number;
   feedback_ = std::move(feedback);
+  forget_steps();
+}
+
+void Scope::enter(Frame frame) {
+  frame_ = std::move(frame);
+  forget_steps();
+}
+
+void Scope::set_variables(const Json& values) { frame_.variables.update(values); }
+
+// What is not the same throughout a run.
+void Scope::forget_steps() {
   std::erase_if(kept_, [](const auto& entry) {
     const auto root = split_name(entry.first).first;
-    return root == "steps" || root == "iteration" || root == "feedback";
+    return root == "steps" || root == "index" || root == "iteration" || root == "feedback";
   });
 }
 
@@ -152,6 +168,7 @@ std::optional<Json> Scope::make(std::string_view name) {
   if (root == "feedback") return feedback_;
   if (root == "iteration") return iteration_;
   if (root == "workspace") return workspace_;
+  if (root == "index") return frame_.index;
   if (root == "payload_file") return write_file((run_folder_ / "payload.json").string(), context_.event->data.text());
   if (root == "files_file") {
     std::string text;
@@ -243,7 +260,9 @@ std::optional<Json> Scope::write_file(const std::string& path, std::string_view 
 
 // The latest of that name: an earlier iteration may have left one, too.
 const StepResult* Scope::find_step(std::string_view name) const {
-  const auto found = std::find_if(done_.rbegin(), done_.rend(), [&](const StepResult& step) { return step.name == name; });
+  const auto found = std::find_if(done_.rbegin(), done_.rend(), [&](const StepResult& step) {
+    return step.name.size() == frame_.prefix.size() + name.size() && step.name.starts_with(frame_.prefix) && step.name.ends_with(name);
+  });
   return found == done_.rend() ? nullptr : &*found;
 }
 

@@ -7,6 +7,9 @@
 //   run.id|handler|attempt|correlation_id    handler    source
 //   iteration                        its number, from 1    feedback: what the gates said that the one before did not pass; empty in the first
 //   workspace                        the folder that steps work in
+//   vars.NAME                        what the last `set` before it that names it has said
+//   item, item.*, index              the element of `foreach`, and its number from 0
+//   params.NAME                      of the recipe that it stands in
 //   steps.NAME.output|error_output   what an earlier step printed: its first limits::kOutputInMemory bytes, without the newlines
 //   at
 //                                    the end (as a shell's $( ) has it)
@@ -43,6 +46,18 @@ class Scope {
   // By a template's name; nullptr: there is none. Good until the next iteration begins.
   const nlohmann::json* value(std::string_view name);
   void begin_iteration(int number, std::string feedback);
+
+  // What a recipe and an element of a list give to the steps within.
+  struct Frame {
+    std::string prefix;                             // of the names of steps: "recipe."
+    std::optional<nlohmann::json> parameters;       // of the recipe: an object
+    nlohmann::json variables = nlohmann::json::object();
+    std::optional<nlohmann::json> item;
+    std::size_t index = 0;                          // of the item
+  };
+  const Frame& frame() const { return frame_; }
+  void set_variables(const nlohmann::json& values);
+  void enter(Frame frame);                          // pointers that were handed out are good no longer
   void set_workspace(std::string folder) { workspace_ = std::move(folder); }
   // By a filter's field: the names above, else the event's envelope, else its data.
   const nlohmann::json* field(std::string_view name);
@@ -61,6 +76,7 @@ class Scope {
   std::optional<nlohmann::json> make(std::string_view name);
   std::optional<nlohmann::json> run_value(std::string_view rest) const;
   std::optional<nlohmann::json> step_value(std::string_view name);
+  void forget_steps();
   std::optional<nlohmann::json> step_file(const StepResult& step, bool error_output);
   const nlohmann::json* step_json(std::string_view name);
   const nlohmann::json* event_value(std::string_view name);
@@ -78,6 +94,7 @@ class Scope {
   int iteration_ = 1;
   std::string feedback_;
   std::string workspace_;
+  Frame frame_;
 };
 
 }  // namespace hark

@@ -8,6 +8,7 @@
 #include <utility>
 
 #include "core/limits.h"
+#include "core/payload.h"
 #include "core/printable.h"
 #include "handlers/retry.h"
 #include "handlers/steps/attempt.h"
@@ -15,6 +16,7 @@
 #include "handlers/steps/http.h"
 #include "handlers/steps/prompt.h"
 #include "handlers/steps/run.h"
+#include "handlers/steps/set.h"
 #include "platform/clock.h"
 
 namespace hark {
@@ -29,9 +31,13 @@ bool wait(Duration pause, const std::stop_token& stop) {
   return !stop.stop_requested();
 }
 
-StepResult attempt_step(const StepCall& call) {
-  return std::visit([&](const auto& options) { return attempt(options, call); }, call.step.kind);
-}
+struct AttemptStep {
+  const StepCall& call;
+  StepResult operator()(const GroupStepOptions&) const { return {}; }  // whose steps have attempts of their own
+  StepResult operator()(const auto& options) const { return attempt(options, call); }
+};
+
+StepResult attempt_step(const StepCall& call) { return std::visit(AttemptStep{call}, call.step.kind); }
 
 // The last line that says something: what programs write before they give up. Where there was more than is held, the last one is
 // not known.
@@ -116,27 +122,45 @@ void StepRunner::perform(const std::vector<StepOptions>& steps, StepPart part) {
   const bool nothing_follows = part == StepPart::delivery || (handler_.gates.empty() && handler_.delivery.empty() && handler_.iterations.most == 1);
   for (std::size_t i = 0; i < steps.size(); ++i) {
     const auto& step = steps[i];
-    if (going_on() && take_up(step, part) != nullptr) continue;
-    if (!may_go_on(step) && !(step.always && !context_.leave.stop_requested())) continue;
-    carry_out(step, part, nothing_follows && i + 1 == steps.size());
-    if (going_on() || any_always(steps, i + 1)) continue;
-    break;
+    const bool done = going_on() && take_if_next(step.name, part);
+    if (done) {
+      note(step, run_.steps.back());
+      continue;
+    }
+    const bool spite = !may_go_on(step);
+    if (spite && (!step.always || context_.leave.stop_requested())) continue;
+    const bool last = nothing_follows && i + 1 == steps.size();
+    const auto index = perform(step, part, spite ? afterwards(step) : Bounds{deadline_, context_.stop}, last);
+    judge(run_.steps[index]);
+    if (!going_on() && !any_always(steps, i + 1)) break;
   }
 }
 
 std::vector<std::size_t> StepRunner::check(const std::vector<StepOptions>& gates) {
   std::vector<std::size_t> refused;
   for (const auto& gate : gates) {
-    const auto* result = take_up(gate, StepPart::gate);
-    if (result == nullptr) {
+    auto index = run_.steps.size();
+    if (!take_if_next(gate.name, StepPart::gate)) {
       if (!may_go_on(gate)) break;
-      result = &carry_out(gate, StepPart::gate, false);
+      index = perform(gate, StepPart::gate, {deadline_, context_.stop}, false);
+      const auto& result = run_.steps[index];
+      judge(result);
       if (!going_on()) break;
-      tell(lifecycle::GateChecked{lifecycle::of(run_), iteration_, gate.name, goes_on(result->state), goes_on(result->state) ? std::string() : result->error, result->duration});
+      tell(lifecycle::GateChecked{lifecycle::of(run_), iteration_, gate.name, goes_on(result.state), goes_on(result.state) ? std::string() : result.error, result.duration});
     }
-    if (!goes_on(result->state)) refused.push_back(run_.steps.size() - 1);
+    if (!goes_on(run_.steps[index].state)) refused.push_back(index);
   }
   return refused;
+}
+
+// What runs in spite of everything has a time of its own, and ends with hark alone.
+StepRunner::Bounds StepRunner::afterwards(const StepOptions& step) const {
+  return {tools_.clock.now().steady + step.timeout.value_or(limits::kAlwaysTime), context_.leave};
+}
+
+StepRunner::Bounds StepRunner::within(const Bounds& outer, const StepOptions& step) const {
+  if (!step.timeout) return outer;
+  return {std::min(tools_.clock.now().steady + *step.timeout, outer.until.value_or(SteadyTime::max())), outer.stop};
 }
 
 bool StepRunner::out_of_time() const { return deadline_ && tools_.clock.now().steady >= *deadline_; }
@@ -155,59 +179,90 @@ bool StepRunner::may_go_on(const StepOptions& step) {
 
 // The step as an earlier attempt did it. What that did is good as long as it did just what this one comes to; from the first difference on
 // (the configuration has changed) everything is done anew.
-const StepResult* StepRunner::take_up(const StepOptions& step, StepPart part) {
-  if (!replaying()) return nullptr;
+bool StepRunner::take_if_next(const std::string& name, StepPart part) {
+  if (!replaying()) return false;
   auto& next = carried_[next_carried_];
-  if (next.name != step.name || next.part != part || next.iteration != iteration_) {
-    next_carried_ = carried_.size();
-    return nullptr;
-  }
+  if (next.name != name || next.part != part || next.iteration != iteration_) return false;
   ++next_carried_;
   run_.steps.push_back(std::move(next));
   if (run_.steps.back().state == StepState::succeeded) run_.exit_code = run_.steps.back().exit_code;
-  return &run_.steps.back();
+  return true;
+}
+
+void StepRunner::announce(const std::string& name) {
+  if (std::exchange(begun_, true)) tell(lifecycle::PhaseStarted{lifecycle::of(run_), name});
+}
+
+// What a step leaves beside its row.
+void StepRunner::note(const StepOptions& step, const StepResult& result) {
+  if (!std::holds_alternative<SetStepOptions>(step.kind) || result.state != StepState::succeeded) return;
+  if (const auto values = parse_json(result.output, "the output of step '" + result.name + "'"); values && values->is_object()) scope_.set_variables(*values);
+}
+
+// The row of a step made of steps, which an earlier attempt may have left behind theirs.
+std::size_t StepRunner::close(StepResult result, const std::string& name, StepPart part, Now began, bool last) {
+  if (take_if_next(name, part)) return run_.steps.size() - 1;
+  return record(std::move(result), name, part, began, last);
+}
+
+std::size_t StepRunner::record(StepResult result, const std::string& name, StepPart part, Now began, bool last) {
+  next_carried_ = carried_.size();
+  result.name = name;
+  result.part = part;
+  result.iteration = iteration_;
+  result.started = began.wall;
+  result.duration = since(began.steady);
+  result.error = printable(result.error, limits::kStepError);
+  const bool ends = !goes_on(result.state) && part != StepPart::gate && scope_.frame().prefix.empty() && !any_always(handler_.steps, 0);
+  run_.steps.push_back(std::move(result));
+  if (context_.step_finished) context_.step_finished(run_.steps.size() - 1, run_.steps.back(), last || ends);
+  return run_.steps.size() - 1;
+}
+
+std::size_t StepRunner::perform(const StepOptions& step, StepPart part, const Bounds& bounds, bool last) {
+  const auto name = scope_.frame().prefix + step.name;
+  return step.foreach ? perform_each(step, name, part, bounds, last) : perform_once(step, name, part, bounds, last);
+}
+
+std::size_t StepRunner::perform_once(const StepOptions& step, const std::string& name, StepPart part, const Bounds& bounds, bool last) {
+  if (take_if_next(name, part)) {
+    note(step, run_.steps.back());
+    return run_.steps.size() - 1;
+  }
+  const auto* group = std::get_if<GroupStepOptions>(&step.kind);
+  if (group == nullptr) next_carried_ = carried_.size();
+  announce(name);
+  const Now began = tools_.clock.now();
+  auto result = group != nullptr ? act_group(*group, step, name, part, bounds) : act(step, name, bounds, scope_);
+  const auto index = close(std::move(result), name, part, began, last);
+  note(step, run_.steps[index]);
+  return index;
 }
 
 // Why `if` leaves the step out; nullopt: it does not.
-std::optional<std::string> StepRunner::skip_reason(const StepOptions& step) {
+std::optional<std::string> StepRunner::skip_reason(const StepOptions& step, Scope& scope) const {
   if (step.condition.empty()) return std::nullopt;
-  const auto verdict = step.condition.evaluate([&](std::string_view field) { return scope_.field(field); });
+  const auto verdict = step.condition.evaluate([&](std::string_view field) { return scope.field(field); });
   if (verdict.matches) return std::nullopt;
   return "if: " + verdict.why;
 }
 
-const StepResult& StepRunner::carry_out(const StepOptions& step, StepPart part, bool last) {
-  if (std::exchange(begun_, true)) tell(lifecycle::PhaseStarted{lifecycle::of(run_), step.name});
-  const Now began = tools_.clock.now();
+StepResult StepRunner::act(const StepOptions& step, const std::string& name, const Bounds& bounds, Scope& scope) const {
   StepResult result;
-  if (auto skipped = skip_reason(step)) {
+  if (auto skipped = skip_reason(step, scope)) {
     result.state = StepState::skipped;
     result.attempts = 0;
     result.error = std::move(*skipped);
-  } else {
-    try {
-      // What runs in spite of everything has a time of its own, and ends with hark alone.
-      const bool afterwards = !going_on();
-      const auto until = afterwards ? std::optional(began.steady + step.timeout.value_or(limits::kAlwaysTime)) : deadline_;
-      result = attempt_until_done(step, until, afterwards ? context_.leave : context_.stop);
-    } catch (const std::exception& failure) {  // out of memory, say: this run's failure, not the daemon's
-      result.state = StepState::failed;
-      result.error = failure.what();
-    }
-    result.duration = since(began.steady);
-    tolerate(step, result);
+    return result;
   }
-  result.name = step.name;
-  result.part = part;
-  result.iteration = iteration_;
-  result.started = began.wall;
-  result.error = printable(result.error, limits::kStepError);
-  run_.steps.push_back(std::move(result));
-  judge(run_.steps.back());
-  if (context_.step_finished) {
-    context_.step_finished(run_.steps.size() - 1, run_.steps.back(), last || (!going_on() && part != StepPart::gate && !any_always(handler_.steps, 0)));
+  try {
+    result = attempt_until_done(step, name, bounds, scope);
+  } catch (const std::exception& failure) {  // out of memory, say: this run's failure, not the daemon's
+    result.state = StepState::failed;
+    result.error = failure.what();
   }
-  return run_.steps.back();
+  tolerate(step, result);
+  return result;
 }
 
 // Not what ends the whole run: its own time is over, or somebody wants it to end.
@@ -216,20 +271,21 @@ void StepRunner::tolerate(const StepOptions& step, StepResult& result) const {
   if (step.continue_on_error && its_own) result.state = StepState::tolerated;
 }
 
-StepResult StepRunner::attempt_until_done(const StepOptions& step, std::optional<SteadyTime> until, const std::stop_token& stop) {
+StepResult StepRunner::attempt_until_done(const StepOptions& step, const std::string& name, const Bounds& bounds, Scope& scope) const {
+  const auto& [until, stop] = bounds;
   std::optional<Usage> used;
   for (int number = 1;; ++number) {
     const SteadyTime began = tools_.clock.now().steady;
     std::optional<SteadyTime> deadline = until;
     if (step.timeout) deadline = std::min(began + *step.timeout, until.value_or(SteadyTime::max()));
-    StepResult result = attempt_step({handler_, step, context_, tools_, scope_, iteration_, folder_, stop, deadline});
+    StepResult result = attempt_step({handler_, step, name, context_, tools_, scope, iteration_, folder_, stop, deadline});
     result.attempts = number;
     result.usage = used = sum(used, result.usage);
     const bool late = result.state == StepState::timed_out;
     const bool whole_time = late && deadline == until;
     if (late) {
-      const auto own = "timed out after " + to_string(step.timeout.value_or(limits::kAlwaysTime));
-      add_before(result.error, whole_time && until == deadline_ ? deadline_text_ : own);
+      const auto outer = until == deadline_ ? deadline_text_ : "the time that it had ran out";
+      add_before(result.error, whole_time ? outer : "timed out after " + to_string(*step.timeout));
     }
     if (whole_time || !try_again(step.retry, result, number)) return result;
 

@@ -40,13 +40,34 @@ class StepRunner {
   void tell(lifecycle::Any event) const;
 
  private:
+  // Until when a step may work, and what ends it before.
+  struct Bounds {
+    std::optional<SteadyTime> until;
+    std::stop_token stop;
+  };
+  Bounds afterwards(const StepOptions& step) const;
+  Bounds within(const Bounds& outer, const StepOptions& step) const;
   bool may_go_on(const StepOptions& step);
   bool out_of_time() const;
-  const StepResult* take_up(const StepOptions& step, StepPart part);
-  std::optional<std::string> skip_reason(const StepOptions& step);
-  const StepResult& carry_out(const StepOptions& step, StepPart part, bool last);
-  StepResult attempt_until_done(const StepOptions& step, std::optional<SteadyTime> until, const std::stop_token& stop);
+
+  // Each leaves one row of the run's steps, behind those of the steps within, and answers its number.
+  std::size_t perform(const StepOptions& step, StepPart part, const Bounds& bounds, bool last);
+  std::size_t perform_once(const StepOptions& step, const std::string& name, StepPart part, const Bounds& bounds, bool last);
+  std::size_t perform_each(const StepOptions& step, const std::string& name, StepPart part, const Bounds& bounds, bool last);
+
+  StepResult act(const StepOptions& step, const std::string& name, const Bounds& bounds, Scope& scope) const;  // any thread, with a scope of its own
+  StepResult attempt_until_done(const StepOptions& step, const std::string& name, const Bounds& bounds, Scope& scope) const;
+  StepResult act_group(const GroupStepOptions& group, const StepOptions& step, const std::string& name, StepPart part, const Bounds& bounds);
+  StepResult act_recipe(const GroupStepOptions& group, const std::string& name, StepPart part, const Bounds& bounds);
+  StepResult act_parallel(const GroupStepOptions& group, StepPart part, const Bounds& bounds);
+  std::optional<std::string> skip_reason(const StepOptions& step, Scope& scope) const;
   void tolerate(const StepOptions& step, StepResult& result) const;
+
+  void announce(const std::string& name);
+  bool take_if_next(const std::string& name, StepPart part);
+  void note(const StepOptions& step, const StepResult& result);
+  std::size_t close(StepResult result, const std::string& name, StepPart part, Now began, bool last);
+  std::size_t record(StepResult result, const std::string& name, StepPart part, Now began, bool last);
   void judge(const StepResult& result);
 
   const Handler& handler_;

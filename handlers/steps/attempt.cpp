@@ -24,7 +24,7 @@ StepState state_of_failure(const StepCall& call) {
 void keep_output(std::string whole, const StepCall& call, StepResult& result) {
   result.output_bytes = whole.size();
   if (whole.size() > limits::kOutputInMemory) {
-    auto file = OutputFile::create(call.scope.output_stem(call.step.name) + ".out");
+    auto file = OutputFile::create(call.scope.output_stem(call.name) + ".out");
     if (file && file->write(whole)) result.output_file = file->path();
     whole.resize(limits::kOutputInMemory);
   }
@@ -32,7 +32,7 @@ void keep_output(std::string whole, const StepCall& call, StepResult& result) {
 }
 
 std::string idempotency_key(const StepCall& call) {
-  const auto key = call.context.event->id + "/" + call.handler.name + "/" + call.step.name;
+  const auto key = call.context.event->id + "/" + call.handler.name + "/" + call.name;
   return call.iteration == 1 ? key : key + "/" + std::to_string(call.iteration);
 }
 

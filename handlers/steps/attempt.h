@@ -16,6 +16,7 @@ namespace hark {
 struct StepCall {
   const Handler& handler;
   const StepOptions& step;
+  const std::string& name;             // the step's; within a recipe and of a list longer than that: "recipe.step", "step.3"
   const RunContext& context;
   const PipelineTools& tools;
   Scope& scope;

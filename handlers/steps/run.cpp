@@ -124,7 +124,7 @@ StepResult attempt_command(const RunStepOptions& options, std::string input, con
   command.working_directory = call.folder;
   command.input = std::move(input);
   command.run_id = call.context.run.id;
-  command.output_stem = call.scope.output_stem(call.step.name);
+  command.output_stem = call.scope.output_stem(call.name);
   command.containment = call.handler.containment;
 
   auto ended = call.tools.processes.run(command, call.deadline, call.stop);

@@ -32,11 +32,15 @@ webhook_port = 0
 name = "person"
 type = "manual"
 handler = "fix"
+[providers.coder]
+type = "command"
+command = ["./agent.sh"]
 [handlers.fix]
 workspace = { kind = "git-worktree", ref = "main" }
+pass_environment = ["GIT_*"]
 max_iterations = 3
 stop_on_no_progress = true
-steps = [{ name = "agent", run = "./agent.sh {feedback}" }]
+steps = [{ name = "agent", prompt = "Make the tests pass.\\n{feedback}", provider = "coder" }]
 gates = [
   { name = "tests", run = "sh ./test.sh" },
   { name = "style", run = "! grep -n TODO sum.sh" },
@@ -46,10 +50,11 @@ delivery = [{ name = "commit", run = "git commit -qam 'Mend the sum' && git push
 
 # Mends what it is told of, one thing a call.
 AGENT_SH = """#!/bin/sh
-case "$1" in
-  "") echo 'echo $(($1 - $2)) # TODO' > sum.sh ;;
+told=$(cat)
+case "$told" in
+  "Make the tests pass.") echo 'echo $(($1 - $2)) # TODO' > sum.sh ;;
   *"expected 5"*) echo 'echo $(($1 + $2))' > sum.sh ;;
-  *) echo "cannot help with: $1" >&2; exit 1 ;;
+  *) echo "cannot help with: $told" >&2; exit 1 ;;
 esac
 """
 

@@ -6,7 +6,7 @@ using namespace hark;
 
 namespace {
 std::string trouble(std::string_view name, const std::vector<std::string>& earlier = {}) {
-  const auto status = check_name(name, earlier);
+  const auto status = check_name(name, {earlier, {}});
   return status ? "" : status.error().text();
 }
 }  // namespace
