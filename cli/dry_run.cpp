@@ -49,7 +49,7 @@ void print_step(const RenderedStep& step) {
   if (!step.condition.empty()) print("if: " + step.condition + " (not known yet)", output::Colour::yellow);
   if (!step.skipped.empty()) print("skipped: " + step.skipped, output::Colour::grey);
   if (!step.error.empty()) return print("would fail: " + step.error, output::Colour::red);
-  print(step.text);
+  if (!step.text.empty()) print(step.text);
   for (const auto& [name, value] : step.values) print(name + "=" + value, output::Colour::grey);
 }
 
