@@ -11,6 +11,17 @@ std::string_view name(const Any& any) {
   return std::visit([](const auto& event) { return std::decay_t<decltype(event)>::kName; }, any);
 }
 
+namespace {
+
+template <class... Events>
+std::vector<std::string> names_of(const std::variant<Events...>*) {
+  return {std::string(Events::kName)...};
+}
+
+}  // namespace
+
+std::vector<std::string> names() { return names_of(static_cast<const Any*>(nullptr)); }
+
 void Emitter::subscribe(std::string subscriber_name, Subscriber subscriber) {
   subscribers_.push_back({std::move(subscriber_name), std::move(subscriber)});
 }

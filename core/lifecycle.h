@@ -183,6 +183,7 @@ using Any = std::variant<EventReceived, EventQueued, EventDropped, EventRefused,
                          VerificationComplete, StrategyDecision, WorkspaceAcquired, WorkspaceReleased, SnapshotCreated, SnapshotRestored, DeliveryStarted, DeliveryComplete, Note>;
 
 std::string_view name(const Any& any);
+std::vector<std::string> names();  // of all there are, in the order above
 
 // Loop thread only.
 class Emitter {
