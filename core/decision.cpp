@@ -13,6 +13,7 @@ std::string_view to_string(Stage stage) {
     case Stage::match: return "match";
     case Stage::queue: return "queue";
     case Stage::executor: return "executor";
+    case Stage::hook: return "hook";
   }
   return {};
 }

@@ -12,7 +12,7 @@
 
 namespace hark {
 
-enum class Stage { intake, dedupe, filter, debounce, match, queue, executor };
+enum class Stage { intake, dedupe, filter, debounce, match, queue, executor, hook };
 std::string_view to_string(Stage stage);
 
 enum class Verdict { passed, held, dropped };

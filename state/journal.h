@@ -96,6 +96,23 @@ class Journal : public JournalReader {
   virtual Result<std::optional<Run>> run_at(std::uint64_t sequence) = 0;
   virtual Result<std::optional<Event>> event_at(std::uint64_t sequence) = 0;
 
+  // What a hook holds back, until it has answered: an event that no router has seen (not one of unrouted_events() until it is removed
+  // here), or one of its starts. It outlives the process; the ids of those that are there rise in the order they came.
+  struct Held {
+    std::uint64_t id = 0;
+    std::uint64_t event_sequence = 0;
+    bool start = false;                // of `handler`; else the event, sent to `handler` or (empty) to all that the rules name
+    std::string handler{};
+    bool direct = false;
+    std::vector<std::string> without{};  // handlers whose own runs made it
+    int priority = 0;
+    std::optional<std::string> key{};
+    std::optional<WallTime> not_before{};
+  };
+  virtual Result<std::uint64_t> add_held(const Held& held, const Owner& owner) = 0;  // returns its id
+  virtual Status remove_held(std::uint64_t id) = 0;
+  virtual Result<std::vector<std::pair<Held, Owner>>> held() = 0;  // in order
+
   // Handlers that a person paused; "" stands for all of them. It outlives the process.
   virtual Status set_paused(const std::string& handler, bool paused) = 0;  // "" and false: none is
   virtual Result<std::vector<std::string>> paused() = 0;
@@ -124,7 +141,7 @@ class Journal : public JournalReader {
   virtual Status remember(std::string_view key, const Seen& seen, WallTime until) = 0;
 
   // After a start: what a dead process left.
-  virtual Result<std::vector<EventPtr>> unrouted_events() = 0;  // in order
+  virtual Result<std::vector<EventPtr>> unrouted_events() = 0;  // in order; not those that a hook holds
   virtual Result<std::vector<std::pair<Run, Owner>>> running_runs() = 0;  // in order
   // In order. One that was queued after `now` was queued by a clock that has been set back since: its not_before goes back with it, so that
   // it does not wait for years.

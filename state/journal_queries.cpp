@@ -149,7 +149,7 @@ std::optional<Enum> enum_from(std::string_view text, Enum last) {
 }
 
 Result<Decision> read_decision(const Rows& rows, std::uint64_t event_sequence) {
-  const auto stage = enum_from(rows.text(1), Stage::executor);
+  const auto stage = enum_from(rows.text(1), Stage::hook);
   const auto verdict = enum_from(rows.text(2), Verdict::dropped);
   if (!stage || !verdict) return damaged("decision about event", event_sequence, "its stage or verdict is unknown");
   return Decision{event_sequence, time_at(rows, 0), *stage, *verdict, string_at(rows, 3), string_at(rows, 4)};
@@ -393,7 +393,7 @@ Result<std::vector<Decision>> JournalQueries::decisions(std::uint64_t event_sequ
 
 Result<std::vector<EventPtr>> JournalQueries::unrouted_events() {
   Statement statement(connection_,
-                      std::string("SELECT ") + kEventColumns + " FROM events JOIN unrouted USING (seq) ORDER BY seq");
+                      std::string("SELECT ") + kEventColumns + " FROM events JOIN unrouted USING (seq) WHERE seq NOT IN (SELECT event_seq FROM held WHERE NOT start) ORDER BY seq");
   return collect<EventPtr>(statement.query(), [](const Rows& row) -> Result<EventPtr> {
     auto event = read_event(row);
     if (!event) return event.error();
@@ -408,6 +408,31 @@ Result<std::vector<std::pair<Run, Owner>>> JournalQueries::running_runs() {
     auto run = read_run(row);
     if (!run) return run.error();
     return Owned(std::move(run).value(), read_owner(row, 16));
+  });
+}
+
+Result<std::vector<std::pair<Journal::Held, Owner>>> JournalQueries::held() {
+  Statement statement(connection_,
+                      "SELECT id, event_seq, start, handler, direct, without, priority, key, not_before, owner_boot, owner_pid, owner_start "
+                      "FROM held ORDER BY id");
+  using Owned = std::pair<Journal::Held, Owner>;
+  return collect<Owned>(statement.query(), [](const Rows& row) -> Result<Owned> {
+    Journal::Held held;
+    held.id = unsigned_at(row, 0);
+    held.event_sequence = unsigned_at(row, 1);
+    held.start = row.integer(2) != 0;
+    held.handler = string_at(row, 3);
+    held.direct = row.integer(4) != 0;
+    auto without = parse_json(row.text(5), "without");
+    if (!without || !without->is_array()) return damaged("what a hook holds of event", held.event_sequence, "its `without` is no list");
+    for (const auto& each : *without) {
+      if (!each.is_string()) return damaged("what a hook holds of event", held.event_sequence, "its `without` is no list of names");
+      held.without.push_back(each.get<std::string>());
+    }
+    held.priority = static_cast<int>(row.integer(6));
+    held.key = optional_text(row, 7);
+    held.not_before = optional_time(row, 8);
+    return Owned(std::move(held), read_owner(row, 9));
   });
 }
 

@@ -29,6 +29,7 @@ class JournalQueries {
 
   Result<std::vector<EventPtr>> unrouted_events();
   Result<std::vector<std::pair<Run, Owner>>> running_runs();
+  Result<std::vector<std::pair<Journal::Held, Owner>>> held();
   Status each_waiting_run(WallTime now, const std::function<void(const WaitingRun&, const Owner&)>& take);
   Result<std::optional<Run>> run_at(std::uint64_t sequence);
   Result<std::optional<Event>> event_at(std::uint64_t sequence);

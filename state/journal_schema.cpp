@@ -176,8 +176,27 @@ ALTER TABLE steps ADD COLUMN output_tokens INTEGER;
 ALTER TABLE steps ADD COLUMN cost REAL;             -- USD
 )sql";
 
+// What hooks hold back. Almost always empty.
+constexpr const char* kSchema9 = R"sql(
+CREATE TABLE held (
+  id          INTEGER PRIMARY KEY,
+  event_seq   INTEGER NOT NULL,
+  start       INTEGER NOT NULL,  -- 1: of the handler; 0: the event as a whole
+  handler     TEXT NOT NULL,
+  direct      INTEGER NOT NULL,
+  without     TEXT NOT NULL,     -- JSON: names of handlers
+  priority    INTEGER NOT NULL,
+  key         TEXT,
+  not_before  INTEGER,
+  owner_boot  TEXT NOT NULL,
+  owner_pid   INTEGER NOT NULL,
+  owner_start INTEGER NOT NULL
+);
+CREATE INDEX held_event ON held(event_seq);
+)sql";
+
 // One a version, in order.
-constexpr std::array<const char*, kJournalSchema> kSchemas = {kSchema1, kSchema2, kSchema3, kSchema4, kSchema5, kSchema6, kSchema7, kSchema8};
+constexpr std::array<const char*, kJournalSchema> kSchemas = {kSchema1, kSchema2, kSchema3, kSchema4, kSchema5, kSchema6, kSchema7, kSchema8, kSchema9};
 
 }  // namespace
 

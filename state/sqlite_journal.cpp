@@ -57,6 +57,8 @@ class SqliteJournal final : public Journal {
   Status set_paused(const std::string& handler, bool paused) override;
   Status set_breaker(const KeptBreaker& breaker) override;
   Status set_mark(const std::string& source, const std::string& name, const std::string& value) override;
+  Result<std::uint64_t> add_held(const Held& held, const Owner& owner) override;
+  Status remove_held(std::uint64_t id) override;
   Status delete_marks(const std::string& source) override;
   Status keep_marks(const std::vector<std::string>& kept) override;
 
@@ -81,6 +83,7 @@ class SqliteJournal final : public Journal {
   Status each_start(const ThrottledSince& since, const std::function<void(const WaitingRun&, WallTime)>& take) override {
     return queries_.each_start(since, take);
   }
+  Result<std::vector<std::pair<Held, Owner>>> held() override { return queries_.held(); }
   Result<std::vector<KeptBreaker>> breakers() override { return queries_.breakers(); }
   Result<std::vector<std::string>> paused() override { return queries_.paused(); }
   Result<std::uint64_t> dead_letters() override { return queries_.dead_letters(); }
@@ -165,6 +168,10 @@ class SqliteJournal final : public Journal {
                          "output_file, error_file, error, output, error_output, ?3, part, iteration, input_tokens, "
                          "output_tokens, cost FROM steps WHERE run_seq = ?1 AND attempt = ?2 AND "
                          "(state IN ('succeeded', 'skipped', 'tolerated') OR (part = 'gate' AND state IN ('failed', 'timed_out')))"};
+  Statement add_held_{*connection_,
+                      "INSERT INTO held (event_seq, start, handler, direct, without, priority, key, not_before, owner_boot, owner_pid, "
+                      "owner_start) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11) RETURNING id"};
+  Statement remove_held_{*connection_, "DELETE FROM held WHERE id = ?1"};
   Statement pause_{*connection_, "INSERT OR REPLACE INTO paused (handler) VALUES (?1)"};
   Statement resume_{*connection_, "DELETE FROM paused WHERE handler = ?1 OR ?1 = ''"};
   Statement set_breaker_{*connection_, "INSERT OR REPLACE INTO breakers (handler, failures, open_until) VALUES (?1, ?2, ?3)"};
@@ -299,6 +306,21 @@ Status SqliteJournal::add_attempt(std::uint64_t run_sequence, const Attempt& att
 Status SqliteJournal::carry_steps(std::uint64_t run_sequence, int from, int to) {
   if (auto status = wants_transaction(); !status) return status;
   return carry_steps_.execute(run_sequence, from, to);
+}
+
+Result<std::uint64_t> SqliteJournal::add_held(const Held& held, const Owner& owner) {
+  if (auto status = wants_transaction(); !status) return status.error();
+  const auto without = nlohmann::json(held.without).dump();
+  auto rows = add_held_.query(held.event_sequence, held.start ? 1 : 0, held.handler, held.direct ? 1 : 0, without, held.priority,
+                              held.key, held.not_before, owner.boot_id, owner.pid, owner.start_time);
+  const auto more = rows.next();
+  if (!more) return more.error();
+  return static_cast<std::uint64_t>(rows.integer(0));
+}
+
+Status SqliteJournal::remove_held(std::uint64_t id) {
+  if (auto status = wants_transaction(); !status) return status;
+  return remove_held_.execute(id);
 }
 
 Status SqliteJournal::set_paused(const std::string& handler, bool paused) {

@@ -664,4 +664,46 @@ TEST_CASE("journal: it remembers which handlers a person paused") {
   CHECK(journal->paused()->empty());
 }
 
+TEST_CASE("journal: what hooks hold comes back whole and in order, and keeps its event from being pruned") {
+  TemporaryFolder folder;
+  const auto file = folder / "journal.db";
+  const Owner owner{"boot", 7, 9};
+  {
+    auto journal = open_journal(file);
+    REQUIRE(journal);
+    REQUIRE((*journal)->begin());
+    for (const char* id : {"A", "B"}) {
+      const auto sequence = (*journal)->add_event(make_event(id));
+      REQUIRE(sequence);
+      REQUIRE((*journal)->set_routed(*sequence));
+    }
+    REQUIRE((*journal)->add_held({.event_sequence = 2, .handler = "h", .direct = true, .without = {"a\"b", "c"}}, owner));
+    REQUIRE((*journal)->add_held({.event_sequence = 1, .start = true, .handler = "x", .priority = -3, .key = "", .not_before = kNow}, owner));
+    const auto gone = (*journal)->add_held({.event_sequence = 1, .start = true, .handler = "y"}, owner);
+    REQUIRE(gone);
+    REQUIRE((*journal)->remove_held(*gone));
+    REQUIRE((*journal)->commit());
+  }
+  auto journal = open_journal(file);
+  REQUIRE(journal);
+  const auto held = (*journal)->held();
+  REQUIRE(held);
+  REQUIRE(held->size() == 2);
+  const auto& [whole, its] = (*held)[0];
+  CHECK(whole.event_sequence == 2);
+  CHECK_FALSE(whole.start);
+  CHECK(whole.handler == "h");
+  CHECK(whole.direct);
+  CHECK(whole.without == std::vector<std::string>{"a\"b", "c"});
+  CHECK_FALSE(whole.key);
+  CHECK(its.pid == 7);
+  const auto& start = (*held)[1].first;
+  CHECK(start.start);
+  CHECK(start.priority == -3);
+  CHECK(start.key == "");
+  CHECK(start.not_before == kNow);
+  CHECK(whole.id < start.id);
+  CHECK((*journal)->prune({kNow + std::chrono::hours(1), 0, kNow + std::chrono::hours(1), {}}, 10)->events == 0);
+}
+
 }  // namespace hark
