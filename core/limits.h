@@ -278,6 +278,18 @@ inline constexpr int kPingAttempts = 3;
 inline constexpr auto kPingPause = 1s;
 inline constexpr auto kPingsAtEnd = 2s;
 
+// Hooks (reporters/hooks.h, reporters/hook_desk.h). How many there may be; how many of their commands and requests are under way at once, of
+// those that are asked and of those that are told each; how many lifecycle events wait for one that is told, beyond which the newest are
+// left out; and how long those that wait have together when hark ends.
+inline constexpr std::size_t kHooks = 100;
+inline constexpr std::size_t kHookThreads = 4;
+inline constexpr std::size_t kHookBacklog = 1000;
+inline constexpr auto kHooksAtEnd = 2s;
+// Events and runs that hooks hold back in all, about 2 KB each. When there are more, the one that waits longest goes on without an answer.
+inline constexpr std::size_t kHookHeld = 1000;
+// Of the reason that a hook gives so much is kept.
+inline constexpr std::size_t kHookReason = 1024;
+
 // Folders that could not be watched are tried and scanned again after half of this at first: soon enough to be of use, rare enough for a large tree.
 inline constexpr auto kUnwatchedRetryFirst = 30s;
 inline constexpr auto kUnwatchedRetryMax = 10min;
