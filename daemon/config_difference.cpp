@@ -24,7 +24,7 @@ constexpr std::string_view kJournal = "the work that waits is in the old journal
 constexpr std::string_view kState = "the last runs are known from the old state";
 constexpr std::string_view kLog = "the log is open";
 
-// Every member of Settings but sources and handlers.
+// Every member of Settings but sources, handlers and hooks.
 constexpr Key kKeys[] = {
     {"mode", same<&Settings::mode>, "a daemon runs"},
     {"max_concurrent_handlers", same<&Settings::max_concurrent_handlers>},
@@ -52,7 +52,7 @@ constexpr Key kKeys[] = {
 [[maybe_unused]] void every_member_is_known(const Settings& settings) {
   [[maybe_unused]] const auto& [mode, max_concurrent_handlers, queue_limit, queue_overflow, state_file, journal_file, persist_last_run, retention,
                                 retention_events, dead_letter_retention, webhook_host, webhook_port, webhook_tls, trusted_proxies, listen, drain_timeout, log_level, log_format,
-                                log_file, reload_automatically, sources, providers, handlers, file] = settings;
+                                log_file, reload_automatically, sources, providers, handlers, hooks, file] = settings;
 }
 
 template <class Item>
@@ -95,6 +95,7 @@ ConfigDifference difference(const Settings& running, const Settings& wanted) {
   ConfigDifference found;
   found.sources = compare(running.sources, wanted.sources);
   found.handlers = compare(running.handlers, wanted.handlers);
+  found.hooks = compare(running.hooks, wanted.hooks);
   if (running.file != wanted.file) {
     found.refused.push_back("the configuration is " + wanted.file.string() + " now, it was " + running.file.string() + ": put that back, or restart the daemon");
   }
@@ -118,12 +119,13 @@ std::string to_text(const ConfigDifference& difference) {
   for (const auto& key : difference.keys) keys += (keys.empty() ? "" : ", ") + key;
   add("sources", listed(difference.sources));
   add("handlers", listed(difference.handlers));
+  add("hooks", listed(difference.hooks));
   add("settings", keys);
   return text.empty() ? "nothing" : text;
 }
 
 nlohmann::json to_json(const ConfigDifference& difference) {
-  return {{"sources", names_json(difference.sources)}, {"handlers", names_json(difference.handlers)}, {"settings", difference.keys}};
+  return {{"sources", names_json(difference.sources)}, {"handlers", names_json(difference.handlers)}, {"hooks", names_json(difference.hooks)}, {"settings", difference.keys}};
 }
 
 }  // namespace hark

@@ -17,14 +17,15 @@ struct ConfigDifference {
   };
   Names sources;
   Names handlers;
+  Names hooks;
   std::vector<std::string> keys;     // of the top level that have another value; those of `refused` are not among them
   std::vector<std::string> refused;  // what needs a restart: "journal_file: needs a restart (...)", one a key
-  bool empty() const { return sources.empty() && handlers.empty() && keys.empty() && refused.empty(); }
+  bool empty() const { return sources.empty() && handlers.empty() && hooks.empty() && keys.empty() && refused.empty(); }
 };
 
 ConfigDifference difference(const Settings& running, const Settings& wanted);
 
-// "sources: +a, ~b, -c; handlers: ~x; settings: log_level"; "nothing" where there is none. Without what is refused.
+// "sources: +a, ~b, -c; handlers: ~x; hooks: +y; settings: log_level"; "nothing" where there is none. Without what is refused.
 std::string to_text(const ConfigDifference& difference);
 nlohmann::json to_json(const ConfigDifference& difference);
 

@@ -91,7 +91,7 @@ class Expander {
 };
 
 // Where in the tree a value stands, as far as expansion needs to know.
-enum class Where { root, handlers, handler, steps, http, environment, providers, provider, elsewhere };
+enum class Where { root, handlers, handler, steps, hooks, http, environment, providers, provider, elsewhere };
 
 constexpr std::array<std::string_view, 3> kVerbatim = {"run", "prompt", "system"};
 constexpr std::array<std::string_view, 2> kVerbatimOfProvider = {"command", "system"};
@@ -100,7 +100,7 @@ bool holds(const auto& keys, std::string_view key) { return std::find(keys.begin
 
 
 Where below(Where where, std::string_view key) {
-  if (where == Where::root && key == "hooks") return Where::steps;
+  if (where == Where::root && key == "hooks") return Where::hooks;
   if (where == Where::root && key == "providers") return Where::providers;
   if (where == Where::root) return key == "handlers" ? Where::handlers : Where::elsewhere;
   if (where == Where::providers) return Where::provider;
@@ -132,7 +132,7 @@ class TreeExpander {
         break;
       case ConfigNode::Kind::table:
         for (ConfigEntry& entry : node.entries) {
-          const bool in_handler = where == Where::handler || where == Where::steps;
+          const bool in_handler = where == Where::handler || where == Where::steps || where == Where::hooks;
           const bool command = (in_handler && holds(kVerbatim, entry.key)) || (where == Where::provider && holds(kVerbatimOfProvider, entry.key));
           const std::string below_path = path.empty() ? toml_key(entry.key) : path + "." + toml_key(entry.key);
           if (!command) this->node(entry.value, below(where, entry.key), below_path);

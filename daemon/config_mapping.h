@@ -1,5 +1,5 @@
 // From the tree to Settings, one part a file: config_top (here's the order), config_sources, config_git, config_webhook, config_secret, config_providers,
-// config_handlers, config_containment, config_steps, config_prompt, config_flow, config_policy. Shared by those and config.cpp only. Everything wrong is reported; what is returned then is not to be used.
+// config_handlers, config_containment, config_steps, config_prompt, config_flow, config_policy, config_hooks. Shared by those and config.cpp only. Everything wrong is reported; what is returned then is not to be used.
 #pragma once
 
 #include <array>
@@ -56,6 +56,8 @@ void read_policy(TableReader& reader, const MappingContext& context, Handler& ha
 void read_retry(TableReader& outer, Retry& retry);
 // What a handler's commands may have and reach. `working_directory`: the handler's.
 void read_containment(TableReader& reader, const std::string& working_directory, Containment& containment);
+// After the sources, which hooks may name.
+void read_hooks(const std::vector<const ConfigNode*>& hooks, MappingContext& context);
 
 // The steps of the list `key` of `outer`, whose limit of time theirs cannot pass; `known`: what comes before them, with which they are from then
 // on.

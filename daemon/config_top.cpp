@@ -125,7 +125,7 @@ Settings map_settings(const ConfigNode& root, const ConfigFile& file, const Conf
   Settings settings;
   settings.file = file.path;
   TableReader reader(root, "", "", report);
-  reader.not_yet({"hooks", "signals"});
+  reader.not_yet({"signals"});
   const ConfigNode* handlers = reader.table("handlers");
   std::vector<std::filesystem::path> recipes;
   MappingContext context{request, file.base, keys_of(handlers), settings, report, files, recipes};
@@ -136,6 +136,12 @@ Settings map_settings(const ConfigNode& root, const ConfigFile& file, const Conf
     reader.fail(*reader.any("sources"), "sources", "more than " + std::to_string(limits::kSources) + " sources");
   } else {
     read_sources(sources, context);
+  }
+  const std::vector<const ConfigNode*> hooks = reader.tables("hooks");
+  if (hooks.size() > limits::kHooks) {
+    reader.fail(*reader.any("hooks"), "hooks", "more than " + std::to_string(limits::kHooks) + " hooks");
+  } else {
+    read_hooks(hooks, context);
   }
   if (handlers != nullptr) {
     if (handlers->entries.size() > limits::kHandlers) {

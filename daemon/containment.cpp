@@ -25,22 +25,32 @@ OwnPlaces own_places(const Settings& settings, const std::filesystem::path& sock
   return own;
 }
 
+// Of all that runs commands, by the name that a reader knows it by.
+std::vector<std::pair<std::string, const Containment*>> containments(const Settings& settings) {
+  std::vector<std::pair<std::string, const Containment*>> all;
+  for (const auto& handler : settings.handlers) all.emplace_back("'" + handler.name + "'", &handler.containment);
+  for (const auto& hook : settings.hooks) {
+    if (const auto* command = std::get_if<Hook::Command>(&hook.action)) all.emplace_back("hook '" + hook.name + "'", &command->containment);
+  }
+  return all;
+}
+
 }  // namespace
 
 std::vector<std::string> containment_shortfalls(const Settings& settings, const CgroupControllers& there) {
   std::vector<std::string> lines;
-  for (const auto& handler : settings.handlers) {
+  for (const auto& [name, containment] : containments(settings)) {
     std::string line;
-    for (const auto& clause : shortfalls(handler.containment, there)) line += (line.empty() ? "" : ", ") + clause;
-    if (!line.empty()) lines.push_back("'" + handler.name + "': " + line);
+    for (const auto& clause : shortfalls(*containment, there)) line += (line.empty() ? "" : ", ") + clause;
+    if (!line.empty()) lines.push_back(name + ": " + line);
   }
   return lines;
 }
 
 std::vector<std::string> prepare_containment(const Settings& settings, const std::filesystem::path& socket, const std::vector<std::filesystem::path>& files,
                                              RealProcessSpawner& processes) {
-  const auto wants_cgroup = [](const Handler& handler) { return handler.containment.cgroup.any(); };
-  const bool wanted = std::any_of(settings.handlers.begin(), settings.handlers.end(), wants_cgroup);
+  const auto all = containments(settings);
+  const bool wanted = std::any_of(all.begin(), all.end(), [](const auto& each) { return each.second->cgroup.any(); });
   std::optional<CgroupHome> home;
   std::string reason;
   if (wanted) {

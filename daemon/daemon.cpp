@@ -15,6 +15,7 @@
 #include "daemon/places.h"
 #include "daemon/engine_settings.h"
 #include "daemon/overdue.h"
+#include "daemon/owners.h"
 #include "daemon/reload.h"
 #include "daemon/source_supervisor.h"
 #include "daemon/sources.h"
@@ -33,6 +34,8 @@
 #include "sources/push_desk.h"
 #include "sources/remote_reader.h"
 #include "reporters/detached.h"
+#include "reporters/hook_desk.h"
+#include "reporters/hooks.h"
 #include "reporters/log.h"
 #include "reporters/metrics.h"
 #include "reporters/pings.h"
@@ -84,7 +87,7 @@ class Daemon {
                     [this](std::uint64_t count) {
                       log_->report(lifecycle::Note{"warn", std::to_string(count) + " lines of the log were left out: it does not keep up"});
                     }),
-        engine_(settings_, {loop_, clock_, *journal_, files_, background_, emitter_, [this] { return activity_.any(); }}, std::move(last_run), random_seed()),
+        engine_(settings_, {loop_, clock_, *journal_, files_, background_, emitter_, [this] { return activity_.any(); }, &hook_desk_}, std::move(last_run), random_seed()),
         runner_(loop_, std::size_t(settings_.max_concurrent_handlers), PipelineTools{processes_, http_client_, clock_, output_folder(settings_), workspaces_folder(settings_)},
                 engine_.reports()),
         server_(loop_),
@@ -97,6 +100,8 @@ class Daemon {
     emitter_.subscribe("log", [this](const lifecycle::Any& event) { log_thread_(event); });
     emitter_.subscribe("pings", [this](const lifecycle::Any& event) { pings_(event); });
     pings_.use(pings_of(settings_));
+    emitter_.subscribe("hooks", [this](const lifecycle::Any& event) { hooks_(event); });
+    hooks_.use(hooks_of(settings_));
     emitter_.subscribe("start", [this](const lifecycle::Any& event) { note_warning(event); });
     engine_.set_runner(runner_);
     add_api_routes(api_);
@@ -155,6 +160,7 @@ class Daemon {
     log_->set_level(settings_.log_level);
     runner_.set_threads(std::size_t(settings_.max_concurrent_handlers));
     contain(settings_);
+    hooks_.use(hooks_of(settings_));
     engine_.reconfigure(settings_);
     pings_.use(pings_of(settings_));
     overdue_.check();
@@ -252,6 +258,11 @@ class Daemon {
   Pings pings_{http_client_, [this](const std::string& handler, const Error& error) {
                  loop_.post([this, text = "'" + handler + "': " + error.text()] { say("warn", text); });
                }, limits::kPingPause};
+  RealHookDesk hook_desk_{loop_, {processes_, http_client_, clock_}, asker_name(this_process())};
+  Hooks hooks_{{processes_, http_client_, clock_}, asker_name(this_process()), [this](const HookPtr& hook, const lifecycle::Any& event) { engine_.publish(*hook, event); },
+               [this](const std::string& hook, const Error& error) {
+                 loop_.post([this, text = "hook '" + hook + "' failed: " + error.text() + "; this is said once, until it works again"] { say("warn", text); });
+               }};
   Engine engine_;
   PoolRunner runner_;
   HttpServer server_;

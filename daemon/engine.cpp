@@ -22,6 +22,7 @@ Engine::Engine(Settings settings, EngineParts parts, LastRun last_run, std::uint
       queue_(settings_.max_concurrent_handlers, settings_.queue_limit),
       executor_(queue_, parts_.journal, owner_),
       last_run_(std::move(last_run)),
+      hooks_(hooks_of(settings_)),
       timer_(parts_.loop.timer()),
       prune_timer_(parts_.loop.timer()),
       state_timer_(parts_.loop.timer()),
@@ -49,6 +50,8 @@ void Engine::reconfigure(Settings settings) {
   router_.set_rules(rules_of(settings_));
   watching_ = watching_of(settings_);
   restarting_ = restarting_of(settings_);
+  hooks_ = hooks_of(settings_);
+  hook_faults_.clear();
   executor_.set_handlers(handlers_of(settings_));
   queue_.slots().set_cap(settings_.max_concurrent_handlers);
   queue_.set_runs_in_memory(settings_.queue_limit);
@@ -105,6 +108,7 @@ void Engine::turn(bool with_offers) {
   turn.asked.assign(std::make_move_iterator(asked_.begin()), std::make_move_iterator(asked_.end()));
   asked_.clear();
   turn.reports = std::exchange(reports_, {});
+  turn.replies = std::exchange(replies_, {});
 
   auto done = parts_.journal.begin();
   if (done) done = transact(turn);
@@ -131,10 +135,15 @@ Status Engine::transact(Turn& turn) {
   for (auto& report : turn.reports) {
     if (auto done = std::visit([&](auto& each) { return take_report(turn, each); }, report); !done) return done;
   }
+  if (auto done = release_unasked(turn); !done) return done;
+  for (auto& reply : turn.replies) {
+    if (auto done = take_reply(turn, reply); !done) return done;
+  }
   for (auto& offered : turn.offers) {
     if (auto done = take_offer(turn, offered); !done) return done;
   }
   if (auto done = fire_debounces(turn); !done) return done;
+  if (auto done = pass_over_oldest(turn); !done) return done;
   wake_breakers(turn.now.steady);
   if (draining_) return {};  // what waits goes on at the next start
   auto plan = executor_.plan(turn.now, [this](const std::string& handler) -> std::optional<WallTime> {
@@ -178,7 +187,7 @@ Status Engine::store(Turn& turn, const Router::Routed& routed, const std::vector
     if (auto done = decide(turn, event == about.end() ? about.back() : *event, decision); !done) return done;
   }
   for (const auto& start : routed.starts) {
-    if (auto done = start_run(turn, start); !done) return done;
+    if (auto done = take_start(turn, start); !done) return done;
   }
   if (routed.held) return {};
   for (const auto& event : about) {
@@ -278,6 +287,8 @@ void Engine::committed(Turn& turn) {
     }
   }
   if (!answers.empty() || turn.stored_events) answer_when_durable(std::move(answers));
+  for (const auto& event_id : turn.let_go) watch_again(event_id);
+  ask_hooks(turn.now);
   for (const auto& notice : turn.notices) parts_.emitter.emit(notice);
   save_state();
   prune_if_many();
@@ -325,12 +336,22 @@ void Engine::when_ended(const std::string& event_id, RunsEnded callback) {
       }
     }
   }
+  watch.open_runs += std::size_t(std::count_if(held_.begin(), held_.end(), [&](const auto& held) { return held.second.event->id == event_id; }));
   if (watch.open_runs == 0) {
     answer_when_durable({[callback = std::move(callback), ended = std::move(watch.ended)](const Status&) { callback(ended); }});
     return;
   }
   watch.callback = std::move(callback);
   watches_.emplace(event_id, std::move(watch));
+}
+
+// Of what hooks held of it something else became: runs, or nothing.
+void Engine::watch_again(const std::string& event_id) {
+  std::vector<RunsEnded> callbacks;
+  const auto watching = watches_.equal_range(event_id);
+  for (auto watch = watching.first; watch != watching.second; ++watch) callbacks.push_back(std::move(watch->second.callback));
+  watches_.erase(watching.first, watching.second);
+  for (auto& callback : callbacks) when_ended(event_id, std::move(callback));
 }
 
 void Engine::arm_timer() {

@@ -25,6 +25,7 @@
 #include "executor/executor.h"
 #include "queue/breaker.h"
 #include "queue/run_queue.h"
+#include "reporters/hook_desk.h"
 #include "router/own_changes.h"
 #include "router/router.h"
 #include "sources/marks.h"
@@ -47,6 +48,7 @@ struct EngineParts {
   Workers& background;                  // for writing state.json
   lifecycle::Emitter& emitter;
   std::function<bool()> runs_did_anything{};  // their processes, since it was asked last? Empty: not known, perhaps
+  HookDesk* hooks = nullptr;                  // where the hooks of the settings are asked; null: there are none that could be
 };
 
 class Engine final : public EventSink, public Marks {
@@ -79,6 +81,11 @@ class Engine final : public EventSink, public Marks {
   void note_marks(const std::string& source, std::vector<std::pair<std::string, std::string>> marks) override;
 
   void when_ended(const std::string& event_id, RunsEnded callback) override;
+
+  // A lifecycle event becomes one of its own, offered to the source that the hook names. Called by whoever tells hooks.
+  void publish(const Hook& hook, const lifecycle::Any& any);
+  const std::vector<HookPtr>& hooks() const { return hooks_; }
+  std::size_t held_by_hooks() const { return held_.size(); }
 
   // A success of this handler is expected, and there was none yet: from when on is kept with the last runs.
   void expect_from_now(const std::string& handler);
@@ -127,6 +134,19 @@ class Engine final : public EventSink, public Marks {
     std::optional<Executor::Finished> ended{};  // asked of the executor once, whatever becomes of the transaction
   };
   using Report = std::variant<StepReport, lifecycle::Any, RunReport>;
+  // An event, or a start of a handler, that hooks hold back, or that waits behind one of those.
+  struct Held {
+    Journal::Held kept;
+    EventPtr event;
+    std::string lane;              // those of one go on in the order they came
+    std::vector<HookPtr> hooks{};  // that have not answered yet: the first of them is asked, then the next. Empty: it may go on
+    std::uint64_t question = 0;    // the number of the one under way; 0: none is
+  };
+  struct HookReply {
+    std::uint64_t held;
+    std::uint64_t question;
+    Result<HookAnswer> answer;
+  };
   struct Asked {
     std::function<Status(Turn&, Status& outcome)> act;  // within the transaction: an Error fails that, `outcome` only this
     Done done;
@@ -168,6 +188,21 @@ class Engine final : public EventSink, public Marks {
   Status fire_debounces(Turn& turn);
   Status store(Turn& turn, const Router::Routed& routed, const std::vector<EventPtr>& about);
   Status start_run(Turn& turn, const Router::Start& start);
+  Status take_in(Turn& turn, const EventPtr& event, const Router::Target& target);
+  Status take_start(Turn& turn, const Router::Start& start);
+  Status hold(Turn& turn, Journal::Held kept, const EventPtr& event, std::string lane, std::vector<HookPtr> hooks);
+  Status take_reply(Turn& turn, HookReply& reply);
+  Status pass_over(Turn& turn, Held& held, const Error& error);
+  Status pass_over_oldest(Turn& turn);
+  Status release(Turn& turn, const std::string& lane);
+  Status release_unasked(Turn& turn);
+  Status skip(Turn& turn, const EventPtr& event, const std::string& handler, const Hook& hook, std::string reason);
+  void forget_held(std::uint64_t id);
+  void ask_hooks(Now now);
+  void note_hook(const std::string& name, const Error* error, std::vector<lifecycle::Any>& notices);
+  Status recover_held(const std::function<std::size_t(const std::string& mark)>& end_leftovers);
+  Status reload_held();
+  void watch_again(const std::string& event_id);
   Status decide(Turn& turn, const EventPtr& event, Decision decision);
   Status decide(const Run& run, WallTime now, Verdict verdict, std::string reason);
   void committed(Turn& turn);
@@ -214,6 +249,14 @@ class Engine final : public EventSink, public Marks {
   std::string last_offered_;          // the source that had its turn last
   std::deque<Asked> asked_;
   std::map<std::string, Breaker> breakers_;  // by handler, those that have one and failed since they last succeeded
+  std::vector<HookPtr> hooks_;
+  std::map<std::uint64_t, Held> held_;                          // by its number in the journal
+  std::map<std::string, std::deque<std::uint64_t>> lanes_;      // of held_
+  std::vector<std::uint64_t> to_ask_;                           // of held_, once that is written
+  std::vector<HookReply> replies_;
+  std::uint64_t last_question_ = 0;
+  bool hooks_flooded_ = false;                                  // which was said
+  std::map<std::string, std::uint64_t> hook_faults_;            // how many times in a row each failed, those that did
   std::deque<Report> reports_;        // stay until they are committed
   bool turn_scheduled_ = false;
   bool in_turn_ = false;
@@ -228,7 +271,7 @@ class Engine final : public EventSink, public Marks {
   std::unique_ptr<Timer> activity_timer_;
 
   struct Watch {
-    std::size_t open_runs = 0;
+    std::size_t open_runs = 0;  // and what hooks hold of it
     std::vector<Run> ended;
     RunsEnded callback;
   };

@@ -73,8 +73,7 @@ Status Engine::take_offer(Turn& turn, Offered& offered) {
   accepted.sequence = taken.sequence;
   turn.answers.emplace_back(std::move(offered.answer), std::move(accepted));
   turn.notices.emplace_back(lifecycle::EventReceived{*stored});
-  const auto routed = router_.route(*stored, offered.target, turn.now);
-  return store(turn, routed, {*stored});
+  return take_in(turn, *stored, offered.target);
 }
 
 // Asked and remembered in the transaction that stores the event. A replay is meant to be another one.

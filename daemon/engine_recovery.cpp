@@ -3,6 +3,7 @@
 #include "core/printable.h"
 #include "daemon/engine_settings.h"
 #include "daemon/engine_turn.h"
+#include "daemon/owners.h"
 #include "daemon/places.h"
 #include "handlers/workspace.h"
 #include "platform/clock.h"
@@ -40,6 +41,7 @@ Status Engine::recover(const std::function<std::size_t(const std::string& run_id
       const auto* its = handler(run.handler);
       if (auto done = interrupt(turn, std::move(run), its, reason); !done) return done;
     }
+    if (auto done = recover_held(end_leftovers); !done) return done;
     return recall_breakers(turn.now);
   };
   auto done = write();
@@ -63,28 +65,6 @@ void Engine::retire_workspaces() {
   });
   if (!done) say("warn", "workspaces of old runs were not deleted: " + done.error().text());
 }
-
-namespace {
-
-// Of a process beside this one that lives (`hark event`). The runs of one owner stand in a row: its last answer is remembered.
-class Elsewhere {
- public:
-  explicit Elsewhere(const Owner& self) : self_(self) {}
-  bool operator()(const Owner& owner) {
-    if (owner.pid != last_.pid || owner.start_time != last_.start_time || owner.boot_id != last_.boot_id) {
-      last_ = owner;
-      lives_ = owner.pid != self_.pid && is_alive(owner);
-    }
-    return lives_;
-  }
-
- private:
-  const Owner& self_;
-  Owner last_;
-  bool lives_ = false;
-};
-
-}  // namespace
 
 // By source, since when its throttle counts.
 ThrottledSince Engine::throttled_since(WallTime now) const {
@@ -127,10 +107,11 @@ Status Engine::reload_waiting(Now now) {
   if (!paused) return paused.error();
   queue_.set_paused({paused->begin(), paused->end()});
   router_.forget_held();
-  auto routed = route_unrouted(now);
+  auto held = reload_held();
+  auto routed = held ? route_unrouted(now) : held;
   // Also what was routed just now stands in the journal; where that failed, what the queue has of it does not.
   auto read = refill_queue(now, reports_);
-  if (queue_.size() > 0 || router_.held() > 0) schedule_turn();
+  if (queue_.size() > 0 || router_.held() > 0 || !held_.empty()) schedule_turn();
   return routed ? read : routed;
 }
 
@@ -161,7 +142,8 @@ Status Engine::route_unrouted(Now now) {
   if (done) done = parts_.journal.commit();
   if (!done) {
     parts_.journal.rollback();
-    return done;
+    const auto held = reload_held();  // without what was held just now
+    return held ? done : held;
   }
   for (const auto& notice : turn.notices) parts_.emitter.emit(notice);
   return {};

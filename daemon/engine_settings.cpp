@@ -60,6 +60,12 @@ std::map<std::string, PingUrls> pings_of(const Settings& settings) {
   return pings;
 }
 
+std::vector<HookPtr> hooks_of(const Settings& settings) {
+  std::vector<HookPtr> hooks;
+  for (const auto& hook : settings.hooks) hooks.push_back(std::make_shared<const Hook>(hook));
+  return hooks;
+}
+
 std::set<std::string> restarting_of(const Settings& settings) {
   std::set<std::string> names;
   for (const auto& handler : settings.handlers) {

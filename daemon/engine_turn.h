@@ -18,11 +18,13 @@ struct Engine::Turn {
   std::vector<Offered> offers;
   std::deque<Report> reports;
   std::vector<Asked> asked;
+  std::vector<HookReply> replies;
   std::vector<std::pair<Answer, Acceptance>> answers;
   std::vector<lifecycle::Any> notices;
   std::vector<Executor::Planned> launches;
   std::vector<std::pair<std::string, std::string>> ends;  // runs to be ended, and why
   std::vector<RunPtr> ended;
+  std::vector<std::string> let_go;  // ids of events of which hooks hold less than before
   std::vector<std::pair<std::string, WallTime>> slots;  // of schedules that were accepted
   bool stored_events = false;
 };

@@ -13,6 +13,7 @@
 #include "daemon/containment.h"
 #include "daemon/engine.h"
 #include "daemon/engine_settings.h"
+#include "daemon/owners.h"
 #include "daemon/places.h"
 #include "daemon/replay.h"
 #include "executor/pool_runner.h"
@@ -23,6 +24,8 @@
 #include "platform/process.h"
 #include "platform/signals.h"
 #include "platform/workers.h"
+#include "reporters/hook_desk.h"
+#include "reporters/hooks.h"
 #include "reporters/pings.h"
 #include "state/journal.h"
 #include "state/last_run.h"
@@ -141,11 +144,21 @@ Result<OneShotOutcome> run_event(const Settings& configured, OneShotRequest requ
   }, limits::kPingPause);
   pings.use(pings_of(settings));
   emitter.subscribe("pings", [&pings](const lifecycle::Any& event) { pings(event); });
+  const auto asker = asker_name(this_process());
+  RealHookDesk hook_desk(loop, {processes, http, clock}, asker);
+  Engine* publisher = nullptr;
+  Hooks hooks({processes, http, clock}, asker, [&publisher](const HookPtr& hook, const lifecycle::Any& event) { publisher->publish(*hook, event); },
+              [](const std::string& hook, const Error& error) {
+                std::fprintf(stderr, "hark: %s\n", printable("hook '" + hook + "' failed: " + error.text(), limits::kLogText).c_str());
+              });
+  hooks.use(hooks_of(settings));
+  emitter.subscribe("hooks", [&hooks](const lifecycle::Any& event) { hooks(event); });
   Engine engine(settings,
-                {loop, clock, **journal, files, background, emitter},
+                {.loop = loop, .clock = clock, .journal = **journal, .files = files, .background = background, .emitter = emitter, .hooks = &hook_desk},
                 std::move(last_run), (std::uint64_t(device()) << 32) | device());
   PoolRunner runner(loop, std::size_t(settings.max_concurrent_handlers), {processes, http, clock, output_folder(settings), workspaces_folder(settings)}, engine.reports());
   engine.set_runner(runner);
+  publisher = &engine;
   if (auto learned = engine.learn_last_runs(); !learned) return learned.error();
 
   OneShotOutcome outcome;
@@ -154,6 +167,10 @@ Result<OneShotOutcome> run_event(const Settings& configured, OneShotRequest requ
   const Signals signals(loop, kEndingSignals, [&](int signal) {
     if (signal == SIGCHLD) return processes.reap_orphans();
     outcome.ended_by = signal;
+    if (engine.held_by_hooks() > 0) {
+      std::fputs("hark: a hook holds the event, which goes on when a daemon starts\n", stderr);
+      return engine.drain({}, [&] { loop.stop(); });
+    }
     for (const auto& run : engine.executor().running()) engine.cancel(run.id, {});
     if (outcome.event.id.empty()) return;
     RunQuery query;  // also those that wait for another attempt
@@ -172,7 +189,8 @@ Result<OneShotOutcome> run_event(const Settings& configured, OneShotRequest requ
     outcome.event.id = acceptance.event_id;
     engine.when_ended(acceptance.event_id, [&](const std::vector<Run>& runs) {
       outcome.runs = runs;
-      engine.drain(settings.drain_timeout, [&] { loop.stop(); });
+      // After what hooks have published: it is offered by now, and to be taken first.
+      loop.post([&] { engine.drain(settings.drain_timeout, [&] { loop.stop(); }); });
     });
   });
   loop.run();
@@ -197,6 +215,18 @@ Result<OneShotOutcome> run_event(const Settings& configured, OneShotRequest requ
 
 namespace {
 
+// What hooks would make of it, as far as it is known without asking them: one that skips ends its way.
+bool would_skip(const std::vector<HookPtr>& hooks, const lifecycle::Any& about, const std::string& handler, WallTime now, std::vector<Decision>& decisions) {
+  if (const auto hook = skipped_by(hooks, about)) {
+    decisions.push_back({0, now, Stage::hook, Verdict::dropped, handler, "hook '" + hook->name + "' skips it" + (hook->where.empty() ? "" : ": where: " + hook->where.text())});
+    return true;
+  }
+  for (const auto& hook : asked_about(hooks, about)) {
+    decisions.push_back({0, now, Stage::hook, Verdict::held, handler, "hook '" + hook->name + "' would be asked"});
+  }
+  return false;
+}
+
 DryRun dry_run(const Settings& settings, Event wanted, const Router::Target& target) {
   const auto now = SystemClock().now();
   DryRun result;
@@ -208,13 +238,16 @@ DryRun dry_run(const Settings& settings, Event wanted, const Router::Target& tar
   std::vector<Rule> rules;
   for (const auto& source : settings.sources) rules.push_back(source.rule);
   const auto event = std::make_shared<const Event>(result.event);
+  const auto hooks = hooks_of(settings);
+  if (would_skip(hooks, lifecycle::EventReceived{event}, {}, now.wall, result.decisions)) return result;
   auto routed = Router(std::move(rules)).route(event, target, now);
-  result.decisions = std::move(routed.decisions);
+  result.decisions.insert(result.decisions.end(), routed.decisions.begin(), routed.decisions.end());
   ReadOnlyFiles files;
   auto known = LastRun::load(files, settings.state_file, now.wall);
   for (const auto& start : routed.starts) {
     const auto handler = std::find_if(settings.handlers.begin(), settings.handlers.end(), [&](const Handler& h) { return h.name == start.handler; });
     if (handler == settings.handlers.end()) continue;
+    if (would_skip(hooks, lifecycle::EventQueued{event, start.handler}, start.handler, now.wall, result.decisions)) continue;
     RunContext context;
     context.run.id = "dry-run";
     context.run.handler = start.handler;

@@ -10,6 +10,7 @@
 
 #include "core/time.h"
 #include "handlers/handler.h"
+#include "reporters/hook.h"
 #include "router/rule.h"
 #include "sources/file_watcher.h"
 #include "sources/git_fleet.h"
@@ -73,6 +74,7 @@ struct Settings {
   std::vector<SourceSettings> sources;
   std::vector<ProviderSettings> providers;
   std::vector<Handler> handlers;       // with what they take of the providers
+  std::vector<Hook> hooks;             // in the order they are asked
   std::filesystem::path file;          // the configuration's own file
 };
 

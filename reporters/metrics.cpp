@@ -81,7 +81,7 @@ struct Metrics::State {
   prometheus::Gauge& waiting = gauges_runs.Add({{"state", "waiting"}});
   prometheus::Gauge& running = gauges_runs.Add({{"state", "running"}});
   prometheus::Gauge& held =
-      prometheus::BuildGauge().Name("hark_events_held").Help("Events that wait in a debounce.").Register(registry).Add({});
+      prometheus::BuildGauge().Name("hark_events_held").Help("Events that wait in a debounce or for the answer of a hook.").Register(registry).Add({});
   prometheus::Gauge& dead_letters =
       prometheus::BuildGauge().Name("hark_dead_letters").Help("Runs that failed for good and wait for somebody to decide.").Register(registry).Add({});
   prometheus::Gauge& connections =

@@ -104,6 +104,11 @@ void Router::start_all(Routed& routed, const EventPtr& event, const Rule& rule, 
   }
 }
 
+std::optional<std::string> Router::key(const Event& event) const {
+  const auto* its = rule(event.source);
+  return its == nullptr ? std::nullopt : key_of(*its, event);
+}
+
 Router::Routed Router::route(const EventPtr& event, const Target& target, Now now) {
   Routed routed;
   const auto drop = [&](Stage stage, std::string reason) {

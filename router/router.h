@@ -62,6 +62,8 @@ class Router {
   void forget_held() { debounce_.clear(); }  // they are about to be routed again from the journal
 
   const Rule* rule(const std::string& source) const;
+  // Whose order is kept: what its source's rule makes of the event. nullopt: the rule says nothing of a key.
+  std::optional<std::string> key(const Event& event) const;
 
  private:
   void start_all(Routed& routed, const EventPtr& event, const Rule& rule, const std::string& only, const std::vector<std::string>& without,

@@ -121,3 +121,12 @@ TEST_CASE("config: the files that took part are told, also where they are wrong"
   CHECK_FALSE(broken.loaded);
   CHECK(broken.files.size() == 2);
 }
+
+TEST_CASE("config difference: hooks that come, change and go") {
+  const std::string handler = "[handlers.a]\nrun = \"true\"\n";
+  const auto hook = [](const std::string& name, const std::string& more) { return "[[hooks]]\nname = \"" + name + "\"\non = \"run:*\"\n" + more + "\n"; };
+  const auto found = between(handler + hook("same", "run = \"x\"") + hook("b", "run = \"x\"") + hook("c", "run = \"x\""),
+                             handler + hook("same", "run = \"x\"") + hook("a", "run = \"x\"") + hook("b", "run = \"x\"\ntimeout = \"6s\""));
+  CHECK(to_text(found) == "hooks: +a, ~b, -c");
+  CHECK_FALSE(found.empty());
+}

@@ -26,6 +26,8 @@ void check_all(const std::vector<Case>& cases) {
 
 // A source of handler `a`, whose table header is line 2.
 std::string source(const std::string& lines) { return kHandlerA + "[[sources]]\nhandler = \"a\"\n" + lines; }
+// A hook, whose table header is line 2.
+std::string hook(const std::string& lines) { return kHandlerA + "[[hooks]]\n" + lines; }
 // A schedule that is right, with more keys from line 6.
 std::string schedule(const std::string& lines) { return source("type = \"schedule\"\ncron = \"@daily\"\n" + lines); }
 // A webhook that is right but for its secret, with more keys from line 6.
@@ -93,15 +95,39 @@ TEST_CASE("config errors: the top level") {
       {"hosts that may be", kHandlerA + "webhook_host = \"my_host.example.\"\n", {}},
       {"a host", kHandlerA + "webhook_host = \"a b\"\n", {{"2:16", {"expected an address"}}}},
       {"tables of later versions",
-       kHandlerA + "[[hooks]]\non = \"x\"\n[signals]\n",
-       {{"2:3", {"`hooks` is not supported by this version of hark"}},
-        {"4:2", {"`signals` is not supported"}}}},
+       kHandlerA + "[signals]\n",
+       {{"2:2", {"`signals` is not supported by this version of hark"}}}},
       {"sources as a table", kHandlerA + "[sources.x]\n", {{"2:1", {"sources: expected an array of tables ([[sources]])"}}}},
       {"a table for what stands at the top", kHandlerA + "[daemon]\nlog_level = \"info\"\n", {{"2:2", {"daemon: unknown key; what stands in it is written without a table"}}}},
       {"a date", kHandlerA + "drain_timeout = 2026-01-01\n", {{"2:17", {"found a date or time"}}}},
       {"all at once, in order",
        "zzz = 1\nmode = 1\nqueue_limit = 0\n[handlers.a]\nrun = \"\"\n",
        {{"1:1", {"zzz"}}, {"2:8", {"mode"}}, {"3:15", {"queue_limit"}}, {"5:7", {"handlers.a.run"}}}},
+  });
+}
+
+TEST_CASE("config errors: hooks") {
+  check_all({
+      {"what is right", hook("on = [\"event:received\", \"gate:*\"]\nrun = [\"./decide\"]\n"), {}},
+      {"nothing at all", hook(""), {{"2:1", {"hooks.hook1: needs `on`", "event:received"}}, {"2:1", {"needs something to do", "`run`"}}}},
+      {"a misspelt event", hook("on = \"event:recieved\"\naction = \"skip\"\n"), {{"3:6", {"there is no lifecycle event \"event:recieved\"", "did you mean `event:received`?"}}}},
+      {"a glob that fits none", hook("on = \"evnt:*\"\nrun = \"x\"\n"), {{"3:6", {"there is no lifecycle event"}}}},
+      {"an empty list", hook("on = []\nrun = \"x\"\n"), {{"3:6", {"at least one lifecycle event"}}}},
+      {"a skip of what has happened", hook("on = \"run:complete\"\naction = \"skip\"\n"), {{"4:10", {"`run:complete` tells of what has happened", "event:queued"}}}},
+      {"a skip of all that has to do with events", hook("on = \"event:*\"\naction = \"skip\"\n"), {{"4:10", {"`event:dropped`"}}}},
+      {"another action", hook("on = \"event:received\"\naction = \"stop\"\n"), {{"4:10", {"skip"}}}},
+      {"no filter", hook("on = \"event:received\"\nwhere = \"a:(\"\naction = \"skip\"\n"), {{"4:9", {"not a filter"}}}},
+      {"two actions", hook("on = \"run:*\"\nrun = \"x\"\nhttp = { url = \"http://h/\" }\n"), {{"5:1", {"stands beside `run`"}}}},
+      {"no command", hook("on = \"run:*\"\nrun = \" \"\n"), {{"4:7", {"expected a command"}}}},
+      {"no program", hook("on = \"run:*\"\nrun = []\n"), {{"4:7", {"expected a program"}}}},
+      {"no URL", hook("on = \"run:*\"\nhttp = {}\n"), {{"4:8", {"needs `url`"}}}},
+      {"another URL", hook("on = \"run:*\"\nhttp = { url = \"ftp://x\" }\n"), {{"4:16", {"begins with http://"}}}},
+      {"no header", hook("on = \"run:*\"\nhttp = { url = \"http://h/\", headers = { \"a b\" = \"c\" } }\n"), {{"4:41", {"the name of a header"}}}},
+      {"an event for nobody", hook("on = \"run:*\"\npublish = \"told\"\n"), {{"2:1", {"`publish` needs `source`", "exactly one"}}}},
+      {"an event for a stranger", source("name = \"web\"\ntype = \"manual\"\n[[hooks]]\non = \"run:*\"\npublish = \"told\"\nsource = \"wbe\"\n"), {{"9:10", {"there is no source \"wbe\"", "`web`"}}}},
+      {"keys of another action", hook("on = \"event:received\"\naction = \"skip\"\ntimeout = \"1s\"\ntopic = \"t\"\n"), {{"5:1", {"a hook with `run` or `http`"}}, {"6:1", {"a hook with `publish`"}}}},
+      {"a name twice", hook("name = \"x\"\non = \"run:*\"\nrun = \"x\"\n[[hooks]]\nname = \"x\"\non = \"run:*\"\nrun = \"x\"\n"), {{"6:1", {"a second hook is named 'x'", "hark.toml:3"}}}},
+      {"an unknown key", hook("on = \"run:*\"\nrun = \"x\"\nwhen = 1\n"), {{"5:1", {"when: unknown key"}}}},
   });
 }
 

@@ -342,6 +342,58 @@ run = "true"
   CHECK(loaded.warnings[1].find("rate_limit: has no effect: there is no `path`") != std::string::npos);
 }
 
+TEST_CASE("config: hooks, by their names' globs, with what they do") {
+  ConfigFolder folder;
+  folder.environment["KEY"] = "k$";
+  const LoadedConfig loaded = folder.good(R"(
+[[sources]]
+name = "by-hand"
+type = "manual"
+[handlers.h]
+run = "true"
+[[hooks]]
+on = "event:received"
+where = "payload.sender.type:Bot"
+action = "skip"
+[[hooks]]
+name = "asks"
+on = ["event:queued", "gate:*"]
+run = "decide ${KEY} {payload.x}"
+timeout = "250ms"
+[[hooks]]
+on = "*"
+http = { url = "http://h/${KEY}", headers = { X-Key = "${KEY}" } }
+[[hooks]]
+on = "run:failed"
+publish = "alarm"
+)");
+  const auto& hooks = loaded.settings.hooks;
+  REQUIRE(hooks.size() == 4);
+  CHECK(hooks[0].name == "hook1");
+  CHECK(std::holds_alternative<Hook::Skip>(hooks[0].action));
+  CHECK(hooks[0].where.text() == "payload.sender.type:Bot");
+  CHECK(hooks[1].name == "asks");
+  CHECK(hooks[1].on == std::set<std::string>{"event:queued", "gate:checked"});
+  CHECK(hooks[1].timeout == 250ms);
+  CHECK(std::get<Hook::Command>(hooks[1].action) == Hook::Command{{"/bin/sh", "-c", "decide ${KEY} {payload.x}"}, folder.path().string(), {}});
+  CHECK(hooks[2].on.size() == lifecycle::names().size());
+  CHECK(hooks[2].timeout == 5s);
+  CHECK(std::get<Hook::Request>(hooks[2].action) == Hook::Request{"http://h/k$", {{"X-Key", "k$"}}});
+  CHECK(std::get<Hook::Publish>(hooks[3].action) == Hook::Publish{"alarm", "", "by-hand"});
+  REQUIRE(loaded.warnings.size() == 1);
+  CHECK(loaded.warnings[0].find("'{payload.x}' stands as it is") != std::string::npos);
+}
+
+TEST_CASE("config: hooks merge by their names, and one way to act replaces another") {
+  ConfigFolder folder;
+  folder.write("base.toml", "[handlers.h]\nrun = \"true\"\n[[hooks]]\nname = \"a\"\non = \"event:received\"\nrun = \"x\"\n[[hooks]]\nname = \"b\"\non = \"run:*\"\nrun = \"y\"\n");
+  const LoadedConfig loaded = folder.good("extends = \"base.toml\"\n[[hooks]]\nname = \"a\"\naction = \"skip\"\n");
+  REQUIRE(loaded.settings.hooks.size() == 2);
+  CHECK(std::holds_alternative<Hook::Skip>(loaded.settings.hooks[0].action));
+  CHECK(loaded.settings.hooks[0].on == std::set<std::string>{"event:received"});
+  CHECK(loaded.settings.hooks[1].name == "b");
+}
+
 TEST_CASE("config: secrets of a webhook come from values, files and credentials") {
   ConfigFolder folder;
   folder.environment = {{"NEW", "new"}, {"OLD", "old"}, {"CREDENTIALS_DIRECTORY", (folder.path() / "cred").string()}};

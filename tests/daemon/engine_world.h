@@ -35,6 +35,18 @@ class FakeRunner final : public Runner {
   std::vector<Assignment> started;
 };
 
+// Records what hooks are asked; the test says what they answer.
+class FakeHookDesk final : public HookDesk {
+ public:
+  struct Question {
+    HookPtr hook;
+    lifecycle::Any about;
+    Answered answered;
+  };
+  void ask(HookPtr hook, lifecycle::Any about, WallTime, Answered answered) override { asked.push_back({std::move(hook), std::move(about), std::move(answered)}); }
+  std::vector<Question> asked;
+};
+
 // The engine with a real journal and loop, a clock that stands still, and runs that end when the test says so.
 struct World {
   TemporaryFolder folder;
@@ -48,6 +60,7 @@ struct World {
   Settings settings;
   std::unique_ptr<Engine> engine;
   FakeRunner runner;
+  FakeHookDesk desk;
   std::uint64_t lives = 0;  // the seed of each: ids are unique
 
   World() {
@@ -76,7 +89,7 @@ struct World {
     auto opened = open_journal(settings.journal_file, options);
     REQUIRE(opened);
     journal = std::move(*opened);
-    engine = std::make_unique<Engine>(settings, EngineParts{loop, clock, *journal, files, background, emitter},
+    engine = std::make_unique<Engine>(settings, EngineParts{loop, clock, *journal, files, background, emitter, {}, &desk},
                                       LastRun{}, ++lives);
     engine->set_runner(runner);
     REQUIRE(engine->recover([](const std::string&) { return std::size_t{0}; }));
@@ -85,6 +98,7 @@ struct World {
     engine.reset();
     journal.reset();
     runner.started.clear();
+    desk.asked.clear();
   }
 
   Event event(std::string source, std::string key = {}) {
@@ -147,7 +161,7 @@ struct World {
     close();
     auto opened = sqlite::Connection::open(settings.journal_file, sqlite::Connection::Mode::read_write);
     REQUIRE(opened);
-    REQUIRE((*opened)->execute("UPDATE runs SET owner_boot = 'another'"));
+    REQUIRE((*opened)->execute("UPDATE runs SET owner_boot = 'another'; UPDATE held SET owner_boot = 'another'"));
   }
 
   std::vector<std::string> reasons(std::uint64_t event_sequence) {

@@ -1,6 +1,6 @@
 // Random histories of the engine, on a journal whose disk loses its power or is full, and what must be true after each of them:
 // nothing accepted is lost, nothing runs twice at once or again after its end, each dedupe key is one event, runs of one key keep their
-// order through retries and restarts, and no run is left over.
+// order through retries, restarts and hooks, and no run is left over.
 //
 // Everything follows from the seed: the clock is fake, and the thread that syncs the journal works only when a history lets it.
 // HARK_TEST_SEED=N runs the history of that seed alone, and says what it did; HARK_TEST_HISTORIES=N runs so many (20 ms each).
@@ -43,7 +43,7 @@ struct Machine {
   test::PowerCutDisk disk;
 };
 
-class History final : private Runner {
+class History final : private Runner, private HookDesk {
  public:
   explicit History(std::uint64_t seed) : random_(seed) {
     settings_.persist_last_run = false;
@@ -69,6 +69,8 @@ class History final : private Runner {
     for (auto& source : settings_.sources) {
       if (chance(0.3)) source.rule.throttle = Rate{1 + static_cast<int>(below(2)), std::array<Duration, 2>{1s, 1min}[below(2)]};
     }
+    if (chance(0.5)) add_hook("gate", lifecycle::EventReceived::kName);
+    if (chance(0.5)) add_hook("door", lifecycle::EventQueued::kName);
   }
   ~History() override { close(); }
 
@@ -105,6 +107,15 @@ class History final : private Runner {
     settings_.sources.push_back(std::move(source));
   }
 
+  void add_hook(const std::string& name, std::string_view on) {
+    Hook hook;
+    hook.name = name;
+    hook.on.insert(std::string(on));
+    if (chance(0.5)) hook.where = *Filter::parse("payload.k:0|payload.n:>20");
+    hook.action = Hook::Command{{name}, {}, {}};
+    settings_.hooks.push_back(std::move(hook));
+  }
+
   // A life of the daemon.
 
   void open(std::unique_ptr<Machine> machine) {
@@ -123,7 +134,7 @@ class History final : private Runner {
     if (!journal) FAIL(journal.error().text());
     journal_ = std::move(*journal);
     held_back_.lock();
-    engine_ = std::make_unique<Engine>(settings_, EngineParts{loop_, clock_, *journal_, files_, background_, emitter_}, LastRun{},
+    engine_ = std::make_unique<Engine>(settings_, EngineParts{loop_, clock_, *journal_, files_, background_, emitter_, {}, this}, LastRun{},
                                        random_());
     engine_->set_runner(*this);
     const auto recovered = engine_->recover([](const std::string&) { return std::size_t{0}; });
@@ -143,6 +154,7 @@ class History final : private Runner {
     if (held_back_.owns_lock()) held_back_.unlock();
     journal_.reset();
     under_way_.clear();
+    questions_.clear();
     ended_.clear();  // perhaps nobody knows of it
     waiting_for_answer_ = 0;
     work();  // what was posted for the engine that is gone
@@ -208,7 +220,8 @@ class History final : private Runner {
 
   void step() {
     const auto what = below(100);
-    if (what < 40) return offer();
+    if (what < 34) return offer();
+    if (what < 40) return answer_any();
     if (what < 62) return finish_any();
     if (what < 70) return work();
     if (what < 80) return settle();
@@ -266,8 +279,8 @@ class History final : private Runner {
     check_throttle(run);
     if (run.key) {
       auto& last = last_of_key_[run.handler + "/" + *run.key];
-      check(last <= run.sequence, run.id + " of the key " + *run.key + " begins after a later one");
-      last = run.sequence;
+      check(last <= run.event_sequence, run.id + " of the key " + *run.key + " begins after a later one");
+      last = run.event_sequence;
     }
     under_way_.emplace(run.id, std::move(assignment));
   }
@@ -281,6 +294,17 @@ class History final : private Runner {
     const auto most = static_cast<std::size_t>(rule->throttle->count);
     check(begun.size() <= most || begun.back() - begun[begun.size() - 1 - most] >= rule->throttle->unit,
           run.id + " begins before its throttle lets it");
+  }
+
+  void ask(HookPtr hook, lifecycle::Any, WallTime, Answered answered) override { questions_.emplace_back(hook->name, std::move(answered)); }
+  void answer_any() {
+    if (questions_.empty()) return;
+    const auto at = std::next(questions_.begin(), static_cast<std::ptrdiff_t>(below(questions_.size())));
+    const auto [hook, answered] = std::move(*at);
+    questions_.erase(at);
+    const auto what = below(10);
+    tell(hook + (what == 0 ? " fails" : what == 1 ? " skips" : " lets go on"));
+    answered(what == 0 ? Result<HookAnswer>(Error{"it failed", ""}) : HookAnswer{what == 1, ""});
   }
 
   void finish(const std::string& id) {
@@ -348,12 +372,13 @@ class History final : private Runner {
       clock_.advance(20s);
       engine_->resume("nobody", {});
       settle();
-      if (under_way_.empty() && waiting_for_answer_ == 0 && engine_->queue().size() == 0 && engine_->router().held() == 0) return;
+      if (under_way_.empty() && waiting_for_answer_ == 0 && engine_->queue().size() == 0 && engine_->router().held() == 0 && engine_->held_by_hooks() == 0) return;
       finish_all();
+      while (!questions_.empty()) answer_any();
     }
     check(false, "it never comes to rest: " + std::to_string(engine_->queue().size()) + " wait, " +
                      std::to_string(waiting_for_answer_) + " are not answered, " + std::to_string(engine_->router().held()) +
-                     " are held");
+                     " are held, " + std::to_string(engine_->held_by_hooks()) + " wait for hooks");
   }
 
   void judge() {
@@ -362,6 +387,8 @@ class History final : private Runner {
     const auto running = journal_->running_runs();
     REQUIRE((unrouted.ok() && running.ok()));
     check(unrouted->empty(), "an event was never routed");
+    const auto held = journal_->held();
+    check(held.ok() && held->empty(), "the journal says that a hook holds something");
     for (const auto& [run, owner] : *running) check(false, run.id + " is left running");
     CHECK(journal_->each_waiting_run(clock_.now().wall, [&](const WaitingRun& run, const Owner&) { check(false, "run " + std::to_string(run.sequence) + " is left waiting"); }).ok());
     for (const auto& [id, number] : accepted_) {
@@ -391,13 +418,14 @@ class History final : private Runner {
     REQUIRE((runs.ok() && decisions.ok()));
     if (!runs->empty()) {
       const auto dropped = std::count_if(decisions->begin(), decisions->end(),
-                                         [](const Decision& decision) { return decision.stage == Stage::queue && decision.verdict == Verdict::dropped; });
+                                         [](const Decision& decision) { return (decision.stage == Stage::queue || decision.stage == Stage::hook) && decision.verdict == Verdict::dropped; });
       const auto wanted = event.source == "both" ? 2 : 1;
       return check(static_cast<std::ptrdiff_t>(runs->size()) + dropped == wanted,
                    event.id + " has " + std::to_string(runs->size()) + " runs");
     }
     const auto why = std::find_if(decisions->rbegin(), decisions->rend(),
                                   [](const Decision& decision) { return decision.stage != Stage::dedupe; });
+    for (const auto& each : *decisions) tell(event.id + " " + std::string(to_string(each.stage)) + " " + std::string(to_string(each.verdict)) + " " + each.handler + ": " + each.reason);
     check(why != decisions->rend() && why->verdict == Verdict::dropped,
           event.id + " has neither a run nor a reason to have none");
   }
@@ -415,6 +443,7 @@ class History final : private Runner {
   std::unique_ptr<Journal> journal_;
   std::unique_ptr<Engine> engine_;
 
+  std::vector<std::pair<std::string, Answered>> questions_;
   int offered_ = 0;
   int waiting_for_answer_ = 0;
   std::size_t lives_ = 0;
