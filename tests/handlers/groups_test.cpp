@@ -194,6 +194,10 @@ TEST_CASE_FIXTURE(Groups, "recipe: a step that fails fails it, what runs always 
     CHECK(*call.deadline == clock.now().steady + 10s);
     return FakeProcesses::exited(4);
   });
+  processes.answer([&](const FakeProcesses::Call& call, const std::stop_token&) {
+    CHECK(*call.deadline == clock.now().steady + limits::kAlwaysTime);
+    return FakeProcesses::exited(0);
+  });
   Run run = this->run();
   CHECK(run.state == RunState::failed);
   CHECK(run.error == "step 'more' failed: step 'one' failed: exit status 4");
@@ -235,6 +239,22 @@ TEST_CASE_FIXTURE(Groups, "parallel: all at once, each to its end, and what they
   CHECK(run.error.find("step 'one' failed: exit status 3") != std::string::npos);
   CHECK(run.error.find("step 'two' failed: exit status 4") != std::string::npos);
   CHECK(run.steps.size() == 4);
+}
+
+TEST_CASE_FIXTURE(Groups, "parallel: one that has come in since is done, and what the whole had come to before counts no longer") {
+  add(parallel("both", {script("left", "left"), script("right", "right")}));
+  add(script("end", "end"));
+  const Run whole = run();
+  REQUIRE(whole.steps.size() == 4);
+  PipelineFixture again;
+  again.handler = handler;
+  std::get<GroupStepOptions>(again.handler.steps[0].kind).steps.push_back(script("new", "new"));
+  again.context.run.steps = whole.steps;
+  again.processes.answer(FakeProcesses::exited(9));
+  const Run run = again.run();
+  CHECK(run.state == RunState::failed);
+  CHECK(run.error == "step 'both' failed: step 'new' failed: exit status 9");
+  CHECK(again.processes.calls().size() == 1);
 }
 
 TEST_CASE_FIXTURE(Groups, "groups: from wherever an attempt was cut off the rest is done, and nothing twice") {
