@@ -116,6 +116,7 @@ class HandlerReader {
     }
     if (workspace.kind == Kind::git_worktree) {
       workspace.repository = reader.file_path("repository", ".", context_.base).string();
+      if (workspace.repository.size() > 1 && workspace.repository.ends_with('/')) workspace.repository.pop_back();  // "/base/." is the base
       workspace.ref = reader.has("ref") ? read_own_template(reader, "ref") : Template::parse("HEAD");
     } else {
       for (const char* key : {"repository", "ref"}) reader.belongs(key, "kind = \"git-worktree\"");

@@ -94,10 +94,10 @@ class Pipeline {
     const bool failed = steps_.run().state != RunState::succeeded;
     const bool keep = handler_.workspace.keep == Keep::always || (failed && handler_.workspace.keep == Keep::on_failure);
     const auto began = tools_.clock.now().steady;
-    if (const auto done = workspace_->release(keep); !done) {
-      auto& error = steps_.run().error;
-      error += (error.empty() ? "" : "; ") + printable("its workspace could not be given back: " + done.error().text(), limits::kStepError);
-    }
+    auto& error = steps_.run().error;
+    const auto add = [&](const std::string& what) { error += (error.empty() ? "" : "; ") + printable(what, limits::kStepError); };
+    if (const auto done = workspace_->release(keep); !done) add("its workspace could not be given back: " + done.error().text());
+    if (keep && failed) add("its workspace is kept: " + workspace_->folder());
     steps_.tell(lifecycle::WorkspaceReleased{of_run(), workspace_->folder(), keep || handler_.workspace.kind == WorkspaceOptions::Kind::path, steps_.since(began)});
   }
 

@@ -143,7 +143,7 @@ Status Workspace::add_worktree() const {
   auto commit = call({"git", "-C", wish_.repository, "rev-parse", "--verify", "--quiet", "--end-of-options", wish_.ref + "^{commit}"});
   if (!commit) {
     const auto repository = call({"git", "-C", wish_.repository, "rev-parse", "--git-dir"});
-    if (!repository) return repository.error();
+    if (!repository) return Error{"no workspace of " + wish_.repository + ": " + repository.error().message, "name a repository of git"};
     return Error{"'" + printable(wish_.ref, limits::kShownValue) + "' names no commit in " + wish_.repository, "mend `ref`, or fetch it before"};
   }
   const auto added = call({"git", "-C", wish_.repository, "worktree", "add", "--quiet", "--detach", "--", folder_, *commit});

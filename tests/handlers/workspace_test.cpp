@@ -98,7 +98,7 @@ TEST_CASE_FIXTURE(Working, "workspace: what names no commit, and no repository, 
   wanted.repository = folder.path().string();
   const auto made = Workspace::acquire(wanted, false, spawner, {});
   REQUIRE_FALSE(made.ok());
-  CHECK(made.error().message.find("not a git repository") != std::string::npos);
+  CHECK(made.error().message.starts_with("no workspace of " + wanted.repository + ": git ended with 128: fatal: not a git repository"));
   CHECK(entries(workspaces) == 0);
 }
 
@@ -237,7 +237,7 @@ TEST_CASE_FIXTURE(Working, "workspace: an iteration that did not pass is undone 
   handler.iterations.stop_on_no_progress = true;
   Run run = this->run();
   CHECK(run.state == RunState::failed);
-  CHECK(run.error == "gate 'never' did not pass: exit status 1; iteration 3 left the workspace as it was (iteration 3 of 5)");
+  CHECK(run.error == "gate 'never' did not pass: exit status 1; iteration 3 left the workspace as it was (iteration 3 of 5); its workspace is kept: " + (workspaces / kRun).string());
   REQUIRE(run.steps.size() == 6);
   CHECK(run.steps[2].output == "");
   CHECK(entries(workspaces / kRun) == 0);
@@ -269,7 +269,7 @@ TEST_CASE_FIXTURE(Working, "workspace: the best of several is the one that passe
   handler.workspace.keep = Keep::on_failure;
   run = this->run();
   CHECK(run.state == RunState::failed);
-  CHECK(run.error == "iteration 1 was the best: gate 'never' did not pass: exit status 1 (in the last of 3 iterations)");
+  CHECK(run.error == "iteration 1 was the best: gate 'never' did not pass: exit status 1 (in the last of 3 iterations); its workspace is kept: " + (workspaces / kRun).string());
   CHECK(read(workspaces / kRun / "result") == "1\n");
 }
 
