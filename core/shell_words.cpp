@@ -10,7 +10,7 @@ namespace {
 
 class Reader {
  public:
-  explicit Reader(std::vector<ShellWord> words) : words_(std::move(words)), size_(words_.size()) {}
+  explicit Reader(std::vector<ShellWord> words) : words_(std::move(words)), size_(words_.size()), feeders_(size_) {}
 
   ShellWordsReading read(bool in_shell) {
     std::size_t at = 0;
@@ -40,7 +40,7 @@ class Reader {
       return;
     }
     // What xargs or find puts there would be code. The names of files are as hostile as any value.
-    const std::string feeder = program_name(words_[feeder_].text);
+    const std::string feeder = program_name(words_[feeders_[word]].text);
     const std::string fed = "what " + feeder + " puts into its words would be code: ";
     if (feeder != "xargs" && word < size_) {  // behind them stands what xargs puts there
       reading_.refusal = ShellRefusal{word, fed + why, cure};
@@ -121,27 +121,29 @@ class Reader {
 
   // Every list is one word: its elements could be an -exec. `{}` in what -exec runs stands for the files that are found.
   void read_find(std::size_t at) {
-    feeder_ = at;
+    const std::size_t find = at;
     for (std::size_t i = at + 1; i < size_; ++i) join(i);
     for (++at; at + 1 < words_.size(); ++at) {
       const std::string& text = words_[at].text;
       if (text != "-exec" && text != "-execdir" && text != "-ok" && text != "-okdir" && text != "-x" && text != "-X") continue;
-      feed(at + 1, "{}");
+      feed(find, at + 1, "{}");
       read_command(at + 1);
     }
   }
 
-  // What the wrapper reads takes the place of `sign` in the words from `from` on.
-  void feed(std::size_t from, const std::string& sign) {
+  // What the feeder reads takes the place of `sign` in the words from `from` on.
+  void feed(std::size_t feeder, std::size_t from, const std::string& sign) {
     for (std::size_t i = from; i < size_; ++i) {
-      for (std::size_t at = 0; (at = words_[i].text.find(sign, at)) != std::string::npos;)
+      for (std::size_t at = 0; (at = words_[i].text.find(sign, at)) != std::string::npos; ++at) {
         words_[i].text.replace(at, sign.size(), 1, kShellHole);
+        feeders_[i] = feeder;
+      }
     }
   }
 
   void read_wrapper(std::size_t at, const Wrapper& wrapper) {
     const bool is_xargs = wrapper.name == "xargs";
-    if (is_xargs) feeder_ = at;
+    const std::size_t feeder = at;
     int operands = wrapper.operands;
     std::string sign;  // of xargs: -I
     for (++at; at < size_; ++at) {
@@ -156,8 +158,11 @@ class Reader {
         if (brings_value(at) && text.find_first_not_of('-') == text.find(kShellHole))
           return refuse(at, "a value here would choose the option of " + std::string(wrapper.name));
         const bool takes_value = text.size() == 2 && wrapper.options_with_value.find(text[1]) != std::string_view::npos;
-        if (is_xargs && (text.starts_with("-I") || text.starts_with("-i") || text.starts_with("--replace")))
+        if (is_xargs && (text.starts_with("-I") || text.starts_with("-i") || text.starts_with("--replace"))) {
+          const std::size_t where = text == "-I" && at + 1 < size_ ? at + 1 : at;
+          if (brings_value(where)) return refuse(where, "a value here would choose which words xargs replaces");
           sign = replace_sign(at, text);
+        }
         if (takes_value && at + 1 < size_) join(++at);
       } else if (word.is_assignment) {
         read_assignment(at);
@@ -168,7 +173,7 @@ class Reader {
         if (begins_with_value(at) && !ended)
           refuse(at, "a value here could be an option of " + std::string(wrapper.name), ShellCure::end_of_options);
       } else {
-        if (is_xargs) feed_xargs(at, sign);
+        if (is_xargs) feed_xargs(feeder, at, sign);
         return read_command(at);
       }
     }
@@ -182,9 +187,10 @@ class Reader {
   }
 
   // Without -I the arguments that xargs reads come last.
-  void feed_xargs(std::size_t program, const std::string& sign) {
-    if (!sign.empty()) return feed(program, sign);
+  void feed_xargs(std::size_t feeder, std::size_t program, const std::string& sign) {
+    if (!sign.empty()) return feed(feeder, program, sign);
     words_.emplace_back().text = kShellHole;
+    feeders_.push_back(feeder);
   }
 
   // `certain`: the word at `at` is the program; else it only looks like one among another program's arguments.
@@ -275,7 +281,7 @@ class Reader {
 
   std::vector<ShellWord> words_;  // with kShellHole where xargs or find puts something
   std::size_t size_;              // what was written; an argument of xargs may stand behind it
-  std::size_t feeder_ = 0;        // that xargs or find
+  std::vector<std::size_t> feeders_;  // of each word: that xargs or find
   ShellWordsReading reading_;
 };
 

@@ -76,6 +76,10 @@ TEST_CASE("arguments: a value is refused where it would become code or choose th
       {{"xargs", "-a", "{files_file}", "sh", "-c"}, 2},
       {{"find", ".", "-name", "{x}", "-exec", "sh", "-c", "echo {{}}", ";"}, 7},
       {{"find", ".", "-exec", "{x}", ";"}, 3},
+      {{"xargs", "-I", "{x}", "ls", "{x}"}, 2},
+      {{"xargs", "-I{x}", "ls"}, 1},
+      {{"xargs", "-I%", "xargs", "-I%", "ls", "{x}"}, 5},
+      {{"xargs", "-I%", "find", "{x}", "bash", "-f", "-I%"}, 3},
       {{"busybox", "sh", "-c", "{x}"}, 3},
   };
   for (const Row& row : rows) CHECK_MESSAGE(refused(row.words) == row.element, shown(row.words));
@@ -132,7 +136,7 @@ TEST_CASE("arguments: in random lists a value is refused or is part of an argume
   std::mt19937 random(seed);
   const Words pieces = {"sh",   "bash", "-c",       "-ec",  "env",   "sudo",  "-u",   "timeout", "5",   "A=b",
                         "--",   "-",    "{x}",      "{x}",  "a{x}",  "A={x}", "-{x}", "--{x}",   "ls",  "python3",
-                        "-I%",  "%",    "xargs",    "find", "-exec", "{{}}",  "{l}",  "-x",      "+",   "",
+                        "-I%",  "%",    "-I",     "xargs", "find", "-exec", "{{}}",  "{l}",  "-x",      "+",   "",
                         "nice", "-n",   "echo {x}", "awk",  "-f",    "-v",    "sed",  "busybox", "exec"};
   const std::string value = "VALUE";
   const Json values = {{"x", value}, {"l", {value, value}}};

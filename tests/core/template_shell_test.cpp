@@ -270,6 +270,8 @@ TEST_CASE("shell: what is no code is not refused") {
 
 TEST_CASE("shell: what xargs and find put into the text of a program is code") {
   const char* refused[] = {"echo {x} | xargs -I% sh -c 'echo %'",
+                           "v={x}; ls | xargs -I \"$v\" echo a",
+                           "xargs -I {x} echo {x}",
                            "printf '%s\\n' {x} | xargs -d '\\n' -I% sh -c 'echo %'",
                            "echo {x} | xargs sh -c",
                            "printf '%s\\0' {x} | xargs -0 bash -c",
