@@ -59,7 +59,8 @@ void print_status(const json& status, WallTime now) {
   }
   const auto& queue = status["queue"];
   output::print_line(std::to_string(queue["running"].get<int>()) + " running, " + std::to_string(queue["waiting"].get<std::int64_t>()) + " waiting, " +
-                     std::to_string(queue["held"].get<std::int64_t>()) + " held by a debounce");
+                     std::to_string(queue["held"].get<std::int64_t>()) + " held by a debounce" +
+                     (queue["for_events"] > 0 ? ", " + std::to_string(queue["for_events"].get<std::int64_t>()) + " waiting for an event" : ""));
   if (const auto dead = status.value("dead_letters", std::size_t{0}); dead > 0) {
     output::print_line(output::painted(counted(dead, "dead letter") + " (`hark dead-letters list`)", output::Colour::yellow));
   }

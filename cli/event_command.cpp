@@ -62,7 +62,7 @@ int event_command(const EventCommand& command) {
     return exit_code::kFailed;
   }
   bool succeeded = true;
-  for (const auto& run : outcome->runs) succeeded = succeeded && run.state == RunState::succeeded;
+  for (const auto& run : outcome->runs) succeeded = succeeded && (run.state == RunState::succeeded || run.state == RunState::waiting);
   if (command.common.json) {
     json shown = {{"event", to_json(outcome->event)}, {"decisions", json::array()}, {"runs", json::array()}};
     for (const auto& decision : outcome->decisions) shown["decisions"].push_back(to_json(decision));
@@ -73,6 +73,10 @@ int event_command(const EventCommand& command) {
       for (const auto& decision : outcome->decisions) output::complain(text_of(decision));
     }
     for (const auto& run : outcome->runs) print_run(to_json(run));
+    for (const auto& run : outcome->runs) {
+      if (run.state != RunState::waiting) continue;
+      output::complain("run " + run.id + " " + run.error + ": a daemon goes on with it then, one that runs or the next to start");
+    }
   }
   if (outcome->ended_by != 0) return exit_code::kSignal + outcome->ended_by;
   return succeeded ? exit_code::kOk : exit_code::kFailed;

@@ -6,6 +6,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <utility>
 #include <vector>
 
@@ -37,6 +38,9 @@ struct Event {
   // Not part of the fact: what its source is to have told with it, kept beside it (sources/marks.h). An empty value: nothing any more.
   std::vector<std::pair<std::string, std::string>> marks;
 };
+
+// The source of an event that a run has published to none: this, and the handler's name.
+inline constexpr std::string_view kPublishedBy = "handlers/";
 
 // Once journaled an event never changes; router, queue, executor and subscribers share it.
 using EventPtr = std::shared_ptr<const Event>;

@@ -40,6 +40,20 @@ std::string IdGenerator::next(WallTime now) {
   return id;
 }
 
+std::string derived_id(std::string_view run_id, std::string_view what) {
+  // FNV-1a, 64 bits; two of them give the sixteen digits.
+  const auto hash = [what](std::uint64_t state) {
+    for (const char c : what) state = (state ^ static_cast<unsigned char>(c)) * 0x100000001b3;
+    return state;
+  };
+  std::string id(run_id.substr(0, 10));
+  for (auto state : {hash(0xcbf29ce484222325), hash(0x84222325cbf29ce4)}) {
+    state ^= state >> 32;  // its low bits alone know little of the last characters
+    for (int digit = 0; digit < 8; ++digit, state >>= 5) id += kCrockford[state & 31];
+  }
+  return id;
+}
+
 bool is_id(std::string_view text) {
   return text.size() == 26 && text.find_first_not_of(kCrockford) == std::string_view::npos;
 }

@@ -24,6 +24,9 @@ class IdGenerator {
   std::array<std::uint8_t, 10> tail_{};
 };
 
+// Of what a run makes, as `what` names it: the same whenever it makes it again, and as old as the run. Pure.
+std::string derived_id(std::string_view run_id, std::string_view what);
+
 bool is_id(std::string_view text);  // is it written as one? Pure.
 
 }  // namespace hark

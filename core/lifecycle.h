@@ -84,6 +84,14 @@ struct RunRetry {  // an attempt failed or was cut off, another one follows: run
   static constexpr std::string_view kName = "run:retry";
   RunPtr run;
 };
+struct RunWaiting {  // for an event, and holds no slot: run.error tells which
+  static constexpr std::string_view kName = "run:waiting";
+  RunPtr run;
+};
+struct RunResumed {  // it has what it waited for, or its time is over, and begins to work again
+  static constexpr std::string_view kName = "run:resumed";
+  RunPtr run;
+};
 struct RunFailed {  // failed, timed out, cancelled or interrupted: run.state tells
   static constexpr std::string_view kName = "run:failed";
   RunPtr run;
@@ -179,7 +187,7 @@ struct Note {  // what else there is to say, for people: "hark is ready"
 };
 
 using Any = std::variant<EventReceived, EventQueued, EventDropped, EventRefused, HandlerStart, HandlerEnd, HandlerOverdue, SourceStarted, SourceStopped, SourceError, RunQueued,
-                         RunStarted, RunComplete, RunRetry, RunFailed, IterationStarted, IterationComplete, PhaseStarted, PhaseComplete, VerificationStarted, GateChecked,
+                         RunStarted, RunWaiting, RunResumed, RunComplete, RunRetry, RunFailed, IterationStarted, IterationComplete, PhaseStarted, PhaseComplete, VerificationStarted, GateChecked,
                          VerificationComplete, StrategyDecision, WorkspaceAcquired, WorkspaceReleased, SnapshotCreated, SnapshotRestored, DeliveryStarted, DeliveryComplete, Note>;
 
 std::string_view name(const Any& any);

@@ -42,6 +42,8 @@ Json fields(const RunQueued& e) { return {{"run", to_json(*e.run)}}; }
 Json fields(const RunStarted& e) { return {{"run", to_json(*e.run)}}; }
 Json fields(const RunComplete& e) { return {{"run", to_json(*e.run)}}; }
 Json fields(const RunRetry& e) { return {{"run", to_json(*e.run)}}; }
+Json fields(const RunWaiting& e) { return {{"run", to_json(*e.run)}}; }
+Json fields(const RunResumed& e) { return {{"run", to_json(*e.run)}}; }
 Json fields(const RunFailed& e) { return {{"run", to_json(*e.run)}}; }
 Json fields(const IterationStarted& e) { return of_run(e, {{"iteration", e.iteration}}); }
 Json fields(const IterationComplete& e) { return of_run(e, {{"iteration", e.iteration}, {"passed", e.passed}, {"duration_ms", in_milliseconds(e.duration)}}); }

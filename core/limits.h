@@ -11,6 +11,10 @@ using namespace std::chrono_literals;
 
 // JSON deeper than this is refused: nlohmann parses by recursion, and nobody's payload nests this far.
 inline constexpr int kJsonDepth = 128;
+// A topic, a subject: as long as a path that a person can still read.
+inline constexpr std::size_t kEventWord = 1024;
+// The data of an event that a run publishes.
+inline constexpr std::size_t kPublished = 1024 * 1024;
 // Events that hark makes of others (a batch, a failure) hold them whole, a few levels deeper each time: what the journal gives back may be.
 inline constexpr int kJsonDepthKept = 256;
 

@@ -6,6 +6,8 @@
 #include <nlohmann/json.hpp>
 
 #include "core/event_field.h"
+#include "core/limits.h"
+#include "core/printable.h"
 
 namespace hark {
 
@@ -29,8 +31,9 @@ std::string_view name_of(const std::array<std::pair<State, std::string_view>, N>
   return {};
 }
 
-constexpr std::array<std::pair<RunState, std::string_view>, 7> kRunStates = {{{RunState::queued, "queued"},
+constexpr std::array<std::pair<RunState, std::string_view>, 8> kRunStates = {{{RunState::queued, "queued"},
                                                                               {RunState::running, "running"},
+                                                                              {RunState::waiting, "waiting"},
                                                                               {RunState::succeeded, "succeeded"},
                                                                               {RunState::failed, "failed"},
                                                                               {RunState::timed_out, "timed_out"},
@@ -61,6 +64,15 @@ std::uint64_t tokens_used(const Run& run) {
     if (step.usage) used += step.usage->input_tokens + step.usage->output_tokens;
   }
   return used;
+}
+
+std::string told(const Wait& wait) {
+  std::string text = wait.types.size() == 1 ? "an event of type " : "an event of one of the types ";
+  for (std::size_t i = 0; i < wait.types.size(); ++i) text += (i == 0 ? "'" : ", '") + printable(wait.types[i], limits::kShownValue) + "'";
+  if (!wait.topic.empty()) text += " with the topic '" + printable(wait.topic, limits::kShownValue) + "'";
+  if (!wait.where.empty()) text += " (where " + printable(wait.where, limits::kStepError) + ")";
+  if (wait.until) text += " until " + to_rfc3339(*wait.until);
+  return text;
 }
 
 void begin_next_attempt(Run& run) {

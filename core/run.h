@@ -14,9 +14,12 @@
 
 namespace hark {
 
+struct Event;
+
 enum class RunState {
   queued,       // accepted, waiting for a slot
   running,
+  waiting,      // for an event; it holds no slot meanwhile
   succeeded,
   failed,       // a step failed for good, or the run could not start
   timed_out,
@@ -25,7 +28,7 @@ enum class RunState {
 };
 std::string_view to_string(RunState state);
 std::optional<RunState> run_state_from(std::string_view text);
-inline bool is_final(RunState state) { return state != RunState::queued && state != RunState::running; }
+inline bool is_final(RunState state) { return state != RunState::queued && state != RunState::running && state != RunState::waiting; }
 
 enum class StepState {
   succeeded,
@@ -79,7 +82,23 @@ struct StepResult {
   bool is_status = false;               // exit_code is one of HTTP
   bool for_good = false;                // it would end the same way
   std::optional<Duration> retry_after;  // the other side asked to be left alone so long
+  std::shared_ptr<const Event> published;  // to be taken in with this row
 };
+
+// For which event a run waits: one of these types. Its step's row is written when it is there, or the time is over.
+struct Wait {
+  std::size_t index = 0;           // of that row among the run's steps
+  std::string step;
+  StepPart part = StepPart::step;
+  int iteration = 1;
+  WallTime since{};
+  std::vector<std::string> types;  // globs
+  std::string topic;               // a glob; empty: any
+  std::string where;               // a filter; empty: any
+  std::optional<WallTime> until;
+  bool tolerated = false;          // it is no failure when the time is over
+};
+std::string told(const Wait& wait);  // "an event of type 'approved' (where payload.pr:7) until 2026-..."
 
 // An attempt of a run that was not its last.
 struct Attempt {
@@ -120,6 +139,7 @@ struct Run {
 
   // Not journaled: which of the steps is why the run failed. nullopt: none is, and another attempt would end the same way.
   std::optional<std::size_t> failed_step;
+  std::optional<Wait> wait;  // the same: of a run that has just come to wait
 };
 
 Attempt attempt_of(const Run& run);  // without its steps
@@ -128,8 +148,9 @@ void begin_next_attempt(Run& run);
 
 std::uint64_t tokens_used(const Run& run);  // in and out, by the prompts of its steps
 
-// Its source's throttle counts the first attempts of what the source's rule started: not what was sent to a handler by name.
-inline bool throttle_applies(const Run& run) { return run.attempt == 1 && !run.direct; }
+// Its source's throttle counts the first attempts of what the source's rule started: not what was sent to a handler by name, nor what goes
+// on after it has waited.
+inline bool throttle_applies(const Run& run) { return run.attempt == 1 && !run.direct && !run.started; }
 
 // A run that waits, as little of it as the queue needs: a million of them are read at a start.
 struct WaitingRun {

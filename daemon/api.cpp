@@ -351,6 +351,7 @@ Gauges gauges(const ApiParts& parts) {
   Gauges now;
   now.waiting = double(parts.engine.queue().size());
   now.running = double(parts.engine.executor().active());
+  now.for_events = double(parts.engine.waiting());
   now.held = double(parts.engine.router().held() + parts.engine.held_by_hooks());
   now.connections = double(parts.server.connections());
   now.dead_letters = double(dead_letters(parts));
@@ -376,7 +377,7 @@ json status_json(const ApiParts& parts) {
                  {"sources", sources_json(parts)},
                  {"handlers", handlers_json(parts)},
                  {"dead_letters", dead_letters(parts)},
-                 {"queue", {{"waiting", queue.size()}, {"held", parts.engine.router().held() + parts.engine.held_by_hooks()}, {"running", parts.engine.executor().active()}}}};
+                 {"queue", {{"waiting", queue.size()}, {"for_events", parts.engine.waiting()}, {"held", parts.engine.router().held() + parts.engine.held_by_hooks()}, {"running", parts.engine.executor().active()}}}};
   if (parts.settings.listen) status["listener"] = listener_json(parts);
   if (const auto fault = parts.engine.journal_fault()) status["journal_fault"] = *fault;
   if (auto starved = parts.processes.starved(); !starved.empty()) status["starved"] = std::move(starved);

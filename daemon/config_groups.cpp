@@ -193,7 +193,7 @@ void read_parallel(TableReader& reader, const std::string& heading, const Mappin
   const ConfigNode* list = reader.any("parallel");
   const auto before = known;
   for (const ConfigNode* table : reader.tables("parallel")) {
-    for (const char* key : {"foreach", "set", "recipe", "parallel", "always"}) {
+    for (const char* key : {"foreach", "set", "recipe", "parallel", "wait", "always"}) {
       if (const auto* entry = table->find(key)) reader.fail(entry->value, "parallel", "a step of several at once cannot have `" + std::string(key) + "`; expected it in a step of its own");
     }
   }

@@ -27,7 +27,7 @@ class HandlerReader {
     // Their own tables follow the handler's, so that what is shown is TOML; hence the limits first.
     const bool several = reader_.has("steps");
     if (several) {
-      for (const char* key : {"run", "http", "tool", "prompt", "set", "recipe", "with", "foreach", "action", "path", "content", "if"}) {
+      for (const char* key : {"run", "http", "tool", "prompt", "set", "publish", "wait", "topic", "subject", "data", "source", "where", "recipe", "with", "foreach", "action", "path", "content", "if"}) {
         reader_.allow(key);
         if (reader_.has(key)) reader_.fail_key(key, "stands beside `steps`; expected it within a step, or no `steps`");
       }
@@ -60,7 +60,7 @@ class HandlerReader {
     StepOptions step;
     step.name = "step1";
     if (!has_step_kind(reader_)) {
-      reader_.fail_table("needs something to do: `run`, `http`, `prompt`, `tool`, `recipe` or `steps`");
+      reader_.fail_table("needs something to do: `run`, `http`, `prompt`, `tool`, `publish`, `wait`, `recipe` or `steps`");
     }
     KnownNames known;
     read_foreach(reader_, known, step);

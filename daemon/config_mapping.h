@@ -65,6 +65,8 @@ void read_hooks(const std::vector<const ConfigNode*>& hooks, MappingContext& con
 std::vector<StepOptions> read_step_list(TableReader& outer, const std::string& key, const std::string& heading, const MappingContext& context,
                                         std::optional<Duration> within, KnownNames& known);
 void read_set(TableReader& reader, const KnownNames& known, StepOptions& step);
+void read_publish(TableReader& reader, const MappingContext& context, const KnownNames& known, StepOptions& step);
+void read_wait(TableReader& reader, const KnownNames& known, StepOptions& step);
 void read_foreach(TableReader& reader, KnownNames& known, StepOptions& step);
 void read_recipe(TableReader& reader, const MappingContext& context, const KnownNames& known, StepOptions& step);
 // The names of its steps become known as its own.
@@ -83,7 +85,7 @@ Template read_template(TableReader& reader, std::string_view key, const KnownNam
 // One entry of a table of headers; nullptr: reported.
 const ConfigNode* read_header(TableReader& headers, const ConfigEntry& entry);
 // A value as JSON; its strings are no templates.
-nlohmann::json read_json(TableReader& reader, std::string_view key, const ConfigNode& node);
+nlohmann::json read_json(TableReader& reader, std::string_view key, const ConfigNode& node, const KnownNames* known = nullptr);
 
 void read_providers(const ConfigNode& providers, MappingContext& context);
 // `model`, `temperature`, `max_tokens`: of a provider, and of a step that says otherwise.

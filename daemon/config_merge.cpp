@@ -35,7 +35,7 @@ constexpr std::array kAlternatives = {
 };
 
 // Keys of these tables are the user's own words.
-constexpr std::array<std::string_view, 4> kFreeTables = {"environment", "headers", "json", "handlers"};
+constexpr std::array<std::string_view, 5> kFreeTables = {"environment", "headers", "json", "data", "handlers"};
 
 bool is_free(std::string_view key) { return std::find(kFreeTables.begin(), kFreeTables.end(), key) != kFreeTables.end(); }
 

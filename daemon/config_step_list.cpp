@@ -43,7 +43,7 @@ class StepListReader {
     StepOptions step;
     step.name = name(reader, index, known.steps);
     if (!has_step_kind(reader)) {
-      reader.fail_table("needs something to do: `run`, `http`, `prompt`, `tool`, `set`, `recipe` or `parallel`");
+      reader.fail_table("needs something to do: `run`, `http`, `prompt`, `tool`, `set`, `publish`, `wait`, `recipe` or `parallel`");
     }
     read_foreach(reader, own, step);
     read_step_kind(reader, context_, own, step);
@@ -51,21 +51,26 @@ class StepListReader {
       for (const auto& [name, value] : set->values) known.vars.push_back(name);
     }
     const bool group = reader.has("recipe") || reader.has("parallel");
+    const bool wait = reader.has("wait");
     if (group) {
       reader.belongs("retry", "the steps within");
+    } else if (wait) {
+      reader.belongs("retry", "a step that acts: a wait has its `timeout`");
     } else {
       read_retry(reader, step.retry);
     }
     flag(reader, "continue_on_error", step.continue_on_error);
     if (key_ == "gates") {
       reader.belongs("always", "`steps` or `delivery`");
+    } else if (wait) {
+      reader.belongs("always", "a step that acts: a run that has failed does not wait");
     } else {
       flag(reader, "always", step.always);
     }
     if (const auto timeout = reader.duration("timeout", kLeastStepTimeout)) {
       step.timeout = timeout;
       reader.show_text("timeout", *reader.any("timeout"));
-      if (within_ && *timeout > *within_) {
+      if (within_ && *timeout > *within_ && !wait) {
         reader.warn(reader.any("timeout")->place, "timeout", "is longer than the handler's, which ends the step first");
       }
     }
@@ -117,7 +122,7 @@ bool is_word(std::string_view text, std::string_view further) {
 
 // A step's keys of the contract, not of this version.
 void refuse_later_step_keys(TableReader& reader) {
-  reader.not_yet({"publish", "topic", "data", "wait", "where", "since", "message"});
+  reader.not_yet({"since", "message"});
 }
 
 bool has_step_kind(const TableReader& reader) {

@@ -271,10 +271,10 @@ const ConfigNode* read_header(TableReader& headers, const ConfigEntry& entry) {
   return value;
 }
 
-nlohmann::json read_json(TableReader& reader, std::string_view key, const ConfigNode& node) { return JsonReader(reader, key, nullptr).value(node); }
+nlohmann::json read_json(TableReader& reader, std::string_view key, const ConfigNode& node, const KnownNames* known) { return JsonReader(reader, key, known).value(node); }
 
 void read_step_kind(TableReader& reader, const MappingContext& context, const KnownNames& known, StepOptions& step) {
-  constexpr std::array kKinds = {"run", "http", "tool", "prompt", "set", "recipe", "parallel"};
+  constexpr std::array kKinds = {"run", "http", "tool", "prompt", "set", "publish", "wait", "recipe", "parallel"};
   const char* first = nullptr;
   for (const char* kind : kKinds) {
     reader.allow(kind);
@@ -287,6 +287,11 @@ void read_step_kind(TableReader& reader, const MappingContext& context, const Kn
   if (!reader.has("prompt")) {
     for (const char* key : kPromptKeys) reader.belongs(key, "a step with `prompt`");
   }
+  if (!reader.has("publish") && !reader.has("wait")) reader.belongs("topic", "a step with `publish` or `wait`");
+  if (!reader.has("publish")) {
+    for (const char* key : {"data", "subject", "source"}) reader.belongs(key, "a step with `publish`");
+  }
+  if (!reader.has("wait")) reader.belongs("where", "a step with `wait` (a step is left out by `if`)");
   if (reader.has("run")) {
     RunStepOptions run;
     read_command(reader, "run", known, run);
@@ -301,6 +306,10 @@ void read_step_kind(TableReader& reader, const MappingContext& context, const Kn
     read_prompt(reader, context, known, step);
   } else if (reader.has("set")) {
     read_set(reader, known, step);
+  } else if (reader.has("publish")) {
+    read_publish(reader, context, known, step);
+  } else if (reader.has("wait")) {
+    read_wait(reader, known, step);
   } else if (reader.has("recipe")) {
     read_recipe(reader, context, known, step);
   }

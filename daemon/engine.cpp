@@ -132,6 +132,12 @@ Status Engine::transact(Turn& turn) {
   for (auto& asked : turn.asked) {
     if (auto done = asked.act(turn, asked.outcome); !done) return done;
   }
+  if (recovered_ && !turn.offers.empty()) {
+    const auto others = parts_.journal.written_elsewhere();
+    if (!others) return others.error();
+    waits_stale_ = waits_stale_ || *others;
+  }
+  if (auto done = take_up_waits(turn); !done) return done;
   for (auto& report : turn.reports) {
     if (auto done = std::visit([&](auto& each) { return take_report(turn, each); }, report); !done) return done;
   }
@@ -143,6 +149,7 @@ Status Engine::transact(Turn& turn) {
     if (auto done = take_offer(turn, offered); !done) return done;
   }
   if (auto done = fire_debounces(turn); !done) return done;
+  if (auto done = end_waits(turn); !done) return done;
   if (auto done = pass_over_oldest(turn); !done) return done;
   wake_breakers(turn.now.steady);
   if (draining_) return {};  // what waits goes on at the next start
@@ -237,8 +244,12 @@ void Engine::committed(Turn& turn) {
   for (const auto& planned : turn.launches) {
     if (watching_.contains(planned.assignment.run.handler)) own_changes_.begin(planned.assignment.run.handler, planned.assignment.run.id, turn.now.wall);
     const auto run = std::make_shared<const Run>(planned.assignment.run);
-    turn.notices.emplace_back(lifecycle::RunStarted{run});
-    turn.notices.emplace_back(lifecycle::HandlerStart{run});
+    if (planned.resumed) {
+      turn.notices.emplace_back(lifecycle::RunResumed{run});
+    } else {
+      turn.notices.emplace_back(lifecycle::RunStarted{run});
+      turn.notices.emplace_back(lifecycle::HandlerStart{run});
+    }
     if (!run->steps.empty()) continue;  // it goes on where an earlier attempt was: the pipeline tells where that is
     turn.notices.emplace_back(lifecycle::IterationStarted{lifecycle::of(*run), 1});
     const auto& steps = planned.assignment.handler->steps;
@@ -359,6 +370,10 @@ void Engine::arm_timer() {
   const auto sooner = [&](std::optional<SteadyTime> time) {
     if (time && (!next || *time < *next)) next = time;
   };
+  const auto now = parts_.clock.now();
+  for (const auto& [sequence, waiting] : waits_) {
+    if (const auto until = waiting.kept.wait.until) sooner(now.steady + std::max(*until - now.wall, WallTime::duration::zero()));
+  }
   if (!draining_) {
     sooner(queue_.next_due());
     sooner(make_way_at_);

@@ -18,6 +18,7 @@
 #include <variant>
 #include <vector>
 
+#include "core/event_pattern.h"
 #include "core/event_sink.h"
 #include "core/ids.h"
 #include "core/lifecycle.h"
@@ -86,6 +87,8 @@ class Engine final : public EventSink, public Marks {
   void publish(const Hook& hook, const lifecycle::Any& any);
   const std::vector<HookPtr>& hooks() const { return hooks_; }
   std::size_t held_by_hooks() const { return held_.size(); }
+  std::size_t waiting() const { return waits_.size(); }  // runs, for events
+  bool busy() const { return executor_.active() > 0 || queue_.size() > 0 || router_.held() > 0 || !held_.empty() || !reports_.empty() || !offers_.empty(); }
 
   // A success of this handler is expected, and there was none yet: from when on is kept with the last runs.
   void expect_from_now(const std::string& handler);
@@ -142,6 +145,12 @@ class Engine final : public EventSink, public Marks {
     std::vector<HookPtr> hooks{};  // that have not answered yet: the first of them is asked, then the next. Empty: it may go on
     std::uint64_t question = 0;    // the number of the one under way; 0: none is
   };
+  // A run that waits for an event.
+  struct Waiting {
+    Journal::KeptWait kept;
+    EventPattern pattern;
+    bool looked = true;  // whether it is there already; one that was read is asked for in the next turn
+  };
   struct HookReply {
     std::uint64_t held;
     std::uint64_t question;
@@ -163,6 +172,17 @@ class Engine final : public EventSink, public Marks {
   Status settle(Turn& turn, Run run, const Handler* handler, const EventPtr& event);
   Status try_again(Turn& turn, Run run, const Handler& handler, const EventPtr& event, Duration pause);
   Status interrupt(Turn& turn, Run run, const Handler* handler, const std::string& reason);
+  Status take_published(Turn& turn, std::uint64_t run_sequence, const Event& event);
+  Status park(Turn& turn, Run run, const Executor::Finished& ended);
+  Result<EventPtr> what_came(const Run& run, const EventPattern& pattern);
+  Status wake(Turn& turn, Run run, const EventPtr& event, const Wait& wait, const EventPtr& came);
+  Status go_on(Turn& turn, Run run, const EventPtr& event, const Wait& wait, StepResult row);
+  Status with_waiting(std::uint64_t run_sequence, const std::function<Status(Run, const Wait&)>& how);
+  Status wake_for(Turn& turn, const EventPtr& event);
+  Status end_waits(Turn& turn);
+  Status end_wait(Turn& turn, std::uint64_t run_sequence, const std::string& why);
+  Status read_waits();
+  Status take_up_waits(Turn& turn);
   Status run_on_failure(Turn& turn, const Run& run, const Handler& handler, const Event& event);
   Status make_room(Turn& turn, const Router::Start& start, const Handler& handler, bool& drop);
   Status make_way(Turn& turn);
@@ -249,6 +269,9 @@ class Engine final : public EventSink, public Marks {
   std::string last_offered_;          // the source that had its turn last
   std::deque<Asked> asked_;
   std::map<std::string, Breaker> breakers_;  // by handler, those that have one and failed since they last succeeded
+  std::map<std::uint64_t, Waiting> waits_;   // by the number of the run
+  bool recovered_ = false;                   // what processes that ended have left is taken up
+  bool waits_stale_ = false;                 // the journal may have others
   std::vector<HookPtr> hooks_;
   std::map<std::uint64_t, Held> held_;                          // by its number in the journal
   std::map<std::string, std::deque<std::uint64_t>> lanes_;      // of held_

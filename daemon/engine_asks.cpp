@@ -128,6 +128,7 @@ void Engine::cancel(const std::string& run_id, Done done) {
       run_id,
       [this](Turn& turn, Run& run, Status& outcome) -> Status {
         if (executor_.cancel(run.id)) return {};
+        if (waits_.contains(run.sequence)) return end_wait(turn, run.sequence, "a person cancelled it while it waited");
         if (!queue_.remove(run)) {
           outcome = Error{"run " + run.id + " is not under way: it is " + std::string(to_string(run.state)), {}};
           return {};

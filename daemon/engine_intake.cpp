@@ -119,7 +119,9 @@ Result<EventPtr> Engine::add(Turn& turn, Event event) {
     const auto until = turn.now.wall + std::chrono::duration_cast<std::chrono::microseconds>(window);
     if (auto done = parts_.journal.remember(event.dedupe_key, {event.id, event.sequence}, until); !done) return done.error();
   }
-  return std::make_shared<const Event>(std::move(event));
+  auto stored = std::make_shared<const Event>(std::move(event));
+  if (auto done = wake_for(turn, stored); !done) return done.error();
+  return stored;
 }
 
 Status Engine::write_marks(const std::string& source, const std::vector<std::pair<std::string, std::string>>& marks) {

@@ -26,6 +26,7 @@ Status Engine::learn_last_runs() {
 
 Status Engine::recover(const std::function<std::size_t(const std::string& run_id)>& end_leftovers) {
   if (auto learned = learn_last_runs(); !learned) return learned;
+  recovered_ = true;
   auto running = parts_.journal.running_runs();
   if (!running) return running.error();
   Turn turn;
@@ -107,11 +108,13 @@ Status Engine::reload_waiting(Now now) {
   if (!paused) return paused.error();
   queue_.set_paused({paused->begin(), paused->end()});
   router_.forget_held();
+  waits_.clear();
+  if (auto read = read_waits(); !read) return read;  // before the queue: they keep their keys
   auto held = reload_held();
   auto routed = held ? route_unrouted(now) : held;
   // Also what was routed just now stands in the journal; where that failed, what the queue has of it does not.
   auto read = refill_queue(now, reports_);
-  if (queue_.size() > 0 || router_.held() > 0 || !held_.empty()) schedule_turn();
+  schedule_turn();
   return routed ? read : routed;
 }
 
@@ -120,6 +123,7 @@ Status Engine::refill_queue(Now now, const std::deque<Report>& reports) {
   queue_.clear();
   if (auto done = recall_starts(now); !done) return done;
   for (const auto& run : executor_.running()) queue_.keep_key(run.handler, run.key);
+  for (const auto& [sequence, waiting] : waits_) queue_.keep_key(waiting.kept.handler, waiting.kept.key);
   for (const auto& report : reports) {
     if (const auto* ended = std::get_if<RunReport>(&report); ended != nullptr && ended->ended) queue_.keep_key(ended->run.handler, ended->run.key);
   }

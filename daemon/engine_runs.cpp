@@ -32,6 +32,9 @@ Status Engine::decide(const Run& run, WallTime now, Verdict verdict, std::string
 
 Status Engine::take_report(Turn& turn, StepReport& report) {
   turn.notices.emplace_back(lifecycle::PhaseComplete{{report.run_id, report.handler, report.correlation_id}, report.step});
+  if (report.step.published) {
+    if (auto done = take_published(turn, report.run_sequence, *report.step.published); !done) return done;
+  }
   return parts_.journal.add_step(report.run_sequence, report.attempt, report.index, report.step);
 }
 
@@ -51,6 +54,7 @@ Status Engine::take_report(Turn& turn, RunReport& report) {
   }
   if (auto done = keep_breaker(report.run.handler, turn.now); !done) return done;
   auto run = report.run;
+  if (run.state == RunState::waiting) return park(turn, std::move(run), *report.ended);
   if (run.state == RunState::cancelled && cut_off_) return interrupt(turn, std::move(run), report.ended->handler.get(), "cut off when hark stopped");
   // Who asked for its end while it failed by itself was told that it comes: there is no other attempt.
   if (report.ended->cancelled && has_failed(run.state)) run.state = RunState::cancelled;
@@ -181,17 +185,35 @@ Status Engine::make_room(Turn& turn, const Router::Start& start, const Handler& 
 Status Engine::make_way(Turn& turn) {
   make_way_at_.reset();
   if (restarting_.empty() || queue_.size() == 0) return {};
-  for (const auto& run : executor_.running()) {
-    if (!restarting_.contains(run.handler)) continue;
-    const auto next = queue_.behind(run.handler, run.key);
-    if (!next || next->sequence < run.sequence) continue;  // an older one that a person retries waits like any
-    if (next->time > queue_.looked_at()) {
-      if (!make_way_at_ || next->time < *make_way_at_) make_way_at_ = next->time;
-      continue;
-    }
-    const auto later = parts_.journal.run_at(next->sequence);
+  // The one that waits for its end and for nothing else.
+  const auto heir = [&](const std::string& handler, const std::optional<std::string>& key, std::uint64_t sequence) {
+    auto next = restarting_.contains(handler) ? queue_.behind(handler, key) : std::nullopt;
+    if (!next || next->sequence < sequence) return std::optional<RunQueue::Behind>();  // an older one that a person retries waits like any
+    if (next->time <= queue_.looked_at()) return next;
+    if (!make_way_at_ || next->time < *make_way_at_) make_way_at_ = next->time;
+    return std::optional<RunQueue::Behind>();
+  };
+  const auto reason = [&](std::uint64_t sequence) -> Result<std::string> {
+    const auto later = parts_.journal.run_at(sequence);
     if (!later) return later.error();
-    turn.ends.emplace_back(run.id, "ended for event " + (*later ? (*later)->event_id : std::string("after it")) + " (on_busy is \"restart\")");
+    return "ended for event " + (*later ? (*later)->event_id : std::string("after it")) + " (on_busy is \"restart\")";
+  };
+  for (const auto& run : executor_.running()) {
+    const auto next = heir(run.handler, run.key, run.sequence);
+    if (!next) continue;
+    auto why = reason(next->sequence);
+    if (!why) return why.error();
+    turn.ends.emplace_back(run.id, std::move(*why));
+  }
+  std::vector<std::pair<std::uint64_t, std::uint64_t>> waiting;
+  for (const auto& [sequence, each] : waits_) {
+    if (const auto next = heir(each.kept.handler, each.kept.key, sequence)) waiting.emplace_back(sequence, next->sequence);
+  }
+  for (const auto& [sequence, next] : waiting) {
+    const auto why = reason(next);
+    if (!why) return why.error();
+    if (auto done = end_wait(turn, sequence, *why); !done) return done;
+    schedule_turn();  // it goes on, to come to its end
   }
   return {};
 }

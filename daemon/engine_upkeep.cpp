@@ -68,6 +68,8 @@ Result<Journal::Pruned> Engine::prune() {
 void Engine::prune_and_go_on() {
   const auto now = parts_.clock.now().steady;
   Duration pause = limits::kPruneInterval;
+  waits_stale_ = recovered_;  // a `hark event` may have left some, and ended since
+  if (waits_stale_) schedule_turn();
   if (!draining_ && !journal_fault_) {
     const auto pruned = prune();
     if (!pruned) {

@@ -164,6 +164,18 @@ Result<OneShotOutcome> run_event(const Settings& configured, OneShotRequest requ
   OneShotOutcome outcome;
   outcome.event = request.event;
   std::string refused;
+  // Also those of it that wait, for another attempt or for an event.
+  const auto cancel_all = [&] {
+    for (const auto& run : engine.executor().running()) engine.cancel(run.id, {});
+    if (outcome.event.id.empty()) return;  // asked again when it is known
+    RunQuery query;
+    query.event_id = outcome.event.id;
+    query.limit = limits::kHandlers;
+    const auto runs = (*journal)->runs(query);
+    for (const auto& run : runs ? *runs : std::vector<Run>{}) {
+      if (run.state == RunState::queued || run.state == RunState::waiting) engine.cancel(run.id, {});
+    }
+  };
   const Signals signals(loop, kEndingSignals, [&](int signal) {
     if (signal == SIGCHLD) return processes.reap_orphans();
     outcome.ended_by = signal;
@@ -171,15 +183,26 @@ Result<OneShotOutcome> run_event(const Settings& configured, OneShotRequest requ
       std::fputs("hark: a hook holds the event, which goes on when a daemon starts\n", stderr);
       return engine.drain({}, [&] { loop.stop(); });
     }
-    for (const auto& run : engine.executor().running()) engine.cancel(run.id, {});
-    if (outcome.event.id.empty()) return;
-    RunQuery query;  // also those that wait for another attempt
+    cancel_all();
+  });
+  bool ending = false;
+  const auto end = [&](std::vector<Run> runs) {
+    if (std::exchange(ending, true)) return;
+    outcome.runs = std::move(runs);
+    // After what hooks have published: it is offered by now, and to be taken first.
+    loop.post([&] { engine.drain(settings.drain_timeout, [&] { loop.stop(); }); });
+  };
+  // Where all that is left to do waits for events, none will come: they go to daemons.
+  const auto end_if_all_waits = [&] {
+    if (outcome.event.id.empty() || engine.waiting() == 0 || engine.busy()) return;
+    RunQuery query;
     query.event_id = outcome.event.id;
     query.limit = limits::kHandlers;
-    const auto runs = (*journal)->runs(query);
-    for (const auto& run : runs ? *runs : std::vector<Run>{}) {
-      if (run.state == RunState::queued) engine.cancel(run.id, {});
-    }
+    auto runs = (*journal)->runs(query);
+    end(runs ? std::move(*runs) : std::vector<Run>{});
+  };
+  emitter.subscribe("waits", [&](const lifecycle::Any& event) {
+    if (std::holds_alternative<lifecycle::RunWaiting>(event) || std::holds_alternative<lifecycle::HandlerEnd>(event)) loop.post(end_if_all_waits);
   });
   engine.offer_to({request.handler, !request.handler.empty()}, std::move(request.event), [&](const Acceptance& acceptance) {
     if (!acceptance.taken()) {
@@ -187,11 +210,9 @@ Result<OneShotOutcome> run_event(const Settings& configured, OneShotRequest requ
       return loop.stop();
     }
     outcome.event.id = acceptance.event_id;
-    engine.when_ended(acceptance.event_id, [&](const std::vector<Run>& runs) {
-      outcome.runs = runs;
-      // After what hooks have published: it is offered by now, and to be taken first.
-      loop.post([&] { engine.drain(settings.drain_timeout, [&] { loop.stop(); }); });
-    });
+    engine.when_ended(acceptance.event_id, end);
+    if (outcome.ended_by != 0) cancel_all();
+    loop.post(end_if_all_waits);
   });
   loop.run();
   if (!refused.empty()) return Error{"the event was not accepted: " + refused, {}};

@@ -21,7 +21,7 @@ struct OneShotRequest {
 struct OneShotOutcome {
   Event event;
   std::vector<Decision> decisions;
-  std::vector<Run> runs;   // ended, with their steps
+  std::vector<Run> runs;   // ended, with their steps, or waiting for an event, which a daemon sees to
   int ended_by = 0;        // the signal that cancelled them; 0: none did
 };
 

@@ -39,9 +39,9 @@ Result<std::optional<RunQueue::Waiting>> Executor::complete(RunQueue::Ready& rea
   return std::optional(std::move(*ready.known));
 }
 
-// Steps that an earlier attempt was through with.
+// Steps that an earlier attempt was through with, or this one before it waited.
 Status Executor::take_up_steps(Run& run) {
-  if (run.attempt == 1) return {};
+  if (run.attempt == 1 && !run.started) return {};
   auto done = journal_.steps(run.sequence, run.attempt);
   if (!done) return done.error();
   run.steps = std::move(*done);
@@ -67,11 +67,12 @@ Result<std::optional<Executor::Planned>> Executor::prepare(RunQueue::Ready ready
   if (handler == handlers_.end()) return fail("handler '" + run.handler + "' is not in the configuration any more");
   if (!event) return fail("its event is not in the journal any more");
   if (auto taken = take_up_steps(run); !taken) return taken.error();
+  Planned planned;
   run.state = RunState::running;
-  run.started = now.wall;
+  planned.resumed = run.started.has_value();
+  if (!planned.resumed) run.started = now.wall;
   run.not_before.reset();
   if (auto written = journal_.update_run(run, owner_); !written) return written.error();
-  Planned planned;
   planned.slot = std::move(ready.slot);
   planned.assignment.handler = handler->second;
   planned.assignment.last_run = last_success(run.handler);

@@ -32,6 +32,7 @@ class Executor {
   struct Planned {
     Assignment assignment;
     Slot slot;
+    bool resumed = false;  // it goes on after it has waited for an event
   };
   struct Plan {
     std::vector<Planned> start;

@@ -86,6 +86,24 @@ struct SetStepOptions {
   friend bool operator==(const SetStepOptions&, const SetStepOptions&) = default;
 };
 
+// An event of its own, which the run has caused.
+struct PublishStepOptions {
+  std::string type;
+  Template topic;
+  Template subject;
+  nlohmann::json data = nlohmann::json::object();  // strings inside are templates, parsed when rendered
+  std::string source;                              // whose rule hands it to handlers; empty: none does
+  friend bool operator==(const PublishStepOptions&, const PublishStepOptions&) = default;
+};
+
+// For an event that comes after what the run has published or waited for last, else after its own.
+struct WaitStepOptions {
+  std::vector<std::string> types;  // globs: one of them
+  std::string topic;               // a glob; empty: any
+  Template where;                  // a filter of the event; values in it are quoted
+  friend bool operator==(const WaitStepOptions&, const WaitStepOptions&) = default;
+};
+
 struct StepOptions;
 
 // Steps within a step: a recipe, one after the other and by names of its own, or several at once.
@@ -137,7 +155,7 @@ struct Foreach {
 
 struct StepOptions {
   std::string name;                                         // unique within the handler
-  std::variant<RunStepOptions, HttpStepOptions, FileStepOptions, PromptStepOptions, SetStepOptions, GroupStepOptions> kind;
+  std::variant<RunStepOptions, HttpStepOptions, FileStepOptions, PromptStepOptions, SetStepOptions, PublishStepOptions, WaitStepOptions, GroupStepOptions> kind;
   std::optional<Duration> timeout;                          // of one attempt
   Retry retry;
   Filter condition;                                         // `if`: not met: skipped

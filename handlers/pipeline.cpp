@@ -67,6 +67,7 @@ class Pipeline {
     iterate();
     if (steps_.going_on() && !handler_.delivery.empty()) deliver();
     steps_.end(RunState::succeeded, {});
+    if (steps_.waits()) return std::move(steps_.run());
     release();
     steps_.run().finished = tools_.clock.now().wall;
     return std::move(steps_.run());
@@ -117,6 +118,7 @@ class Pipeline {
       steps_.perform(handler_.steps, StepPart::step);
       const bool idle = before && before == state();
       auto refused = verify();
+      if (steps_.waits()) return;
       const bool passed = steps_.going_on() && refused.empty();
       if (!steps_.replaying()) steps_.tell(lifecycle::IterationComplete{of_run(), number, passed, steps_.since(began)});
       if (!steps_.going_on()) break;
@@ -208,6 +210,7 @@ class Pipeline {
     const auto began = tools_.clock.now().steady;
     steps_.tell(lifecycle::DeliveryStarted{of_run(), best_});
     steps_.perform(handler_.delivery, StepPart::delivery);
+    if (steps_.waits()) return;
     steps_.tell(lifecycle::DeliveryComplete{of_run(), steps_.going_on(), steps_.since(began)});
   }
 

@@ -6,8 +6,10 @@
 #include "handlers/steps/file.h"
 #include "handlers/steps/http.h"
 #include "handlers/steps/prompt.h"
+#include "handlers/steps/publish.h"
 #include "handlers/steps/run.h"
 #include "handlers/steps/set.h"
+#include "handlers/steps/wait.h"
 
 namespace hark {
 namespace {

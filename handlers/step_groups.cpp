@@ -74,7 +74,7 @@ void add_output(const StepResult& inner, StepResult& result) {
 
 }  // namespace
 
-std::size_t StepRunner::perform_each(const StepOptions& step, const std::string& name, StepPart part, const Bounds& bounds, bool last) {
+StepRunner::Row StepRunner::perform_each(const StepOptions& step, const std::string& name, StepPart part, const Bounds& bounds, bool last) {
   if (take_if_next(name, part)) return run_.steps.size() - 1;
   const Now began = tools_.clock.now();
   const auto list = list_of(*step.foreach, scope_);
@@ -93,7 +93,8 @@ std::size_t StepRunner::perform_each(const StepOptions& step, const std::string&
     frame.index = i;
     scope_.enter(std::move(frame));
     const auto index = perform_once(step, name + "." + std::to_string(i), part, bounds, false);
-    const auto& inner = run_.steps[index];
+    if (!index) return std::nullopt;
+    const auto& inner = run_.steps[*index];
     if (goes_on(inner.state)) {
       add_output(inner, whole);
     } else {
@@ -142,7 +143,8 @@ StepResult StepRunner::act_recipe(const GroupStepOptions& group, const std::stri
       continue;
     }
     const auto index = perform(step, part, spite ? afterwards(step) : bounds, false);
-    const auto& inner = run_.steps[index];
+    if (!index) break;
+    const auto& inner = run_.steps[*index];
     if (!spite && !goes_on(inner.state)) {
       whole = because_of(inner, "step '" + step.name + "'");
     } else if (!spite && inner.state == StepState::succeeded) {

@@ -15,8 +15,10 @@
 #include "handlers/steps/file.h"
 #include "handlers/steps/http.h"
 #include "handlers/steps/prompt.h"
+#include "handlers/steps/publish.h"
 #include "handlers/steps/run.h"
 #include "handlers/steps/set.h"
+#include "handlers/steps/wait.h"
 #include "platform/clock.h"
 
 namespace hark {
@@ -34,6 +36,7 @@ bool wait(Duration pause, const std::stop_token& stop) {
 struct AttemptStep {
   const StepCall& call;
   StepResult operator()(const GroupStepOptions&) const { return {}; }  // whose steps have attempts of their own
+  StepResult operator()(const WaitStepOptions&) const { return {}; }   // of which there are no attempts
   StepResult operator()(const auto& options) const { return attempt(options, call); }
 };
 
@@ -122,16 +125,17 @@ void StepRunner::perform(const std::vector<StepOptions>& steps, StepPart part) {
   const bool nothing_follows = part == StepPart::delivery || (handler_.gates.empty() && handler_.delivery.empty() && handler_.iterations.most == 1);
   for (std::size_t i = 0; i < steps.size(); ++i) {
     const auto& step = steps[i];
-    const bool done = going_on() && take_if_next(step.name, part);
-    if (done) {
+    if (going_on() && take_if_next(step.name, part)) {
       note(step, run_.steps.back());
-      continue;
+      judge(run_.steps.back());  // of a wait it may be that the time was over
+    } else {
+      const bool spite = !may_go_on(step);
+      if (spite && (!step.always || context_.leave.stop_requested())) continue;
+      const bool last = nothing_follows && i + 1 == steps.size();
+      const auto index = perform(step, part, spite ? afterwards(step) : Bounds{deadline_, context_.stop}, last);
+      if (!index) return;
+      judge(run_.steps[*index]);
     }
-    const bool spite = !may_go_on(step);
-    if (spite && (!step.always || context_.leave.stop_requested())) continue;
-    const bool last = nothing_follows && i + 1 == steps.size();
-    const auto index = perform(step, part, spite ? afterwards(step) : Bounds{deadline_, context_.stop}, last);
-    judge(run_.steps[index]);
     if (!going_on() && !any_always(steps, i + 1)) break;
   }
 }
@@ -139,16 +143,20 @@ void StepRunner::perform(const std::vector<StepOptions>& steps, StepPart part) {
 std::vector<std::size_t> StepRunner::check(const std::vector<StepOptions>& gates) {
   std::vector<std::size_t> refused;
   for (const auto& gate : gates) {
-    auto index = run_.steps.size();
-    if (!take_if_next(gate.name, StepPart::gate)) {
+    Row index = run_.steps.size();
+    if (take_if_next(gate.name, StepPart::gate)) {
+      judge(run_.steps.back());
+      if (!going_on()) break;
+    } else {
       if (!may_go_on(gate)) break;
       index = perform(gate, StepPart::gate, {deadline_, context_.stop}, false);
-      const auto& result = run_.steps[index];
+      if (!index) break;
+      const auto& result = run_.steps[*index];
       judge(result);
       if (!going_on()) break;
       tell(lifecycle::GateChecked{lifecycle::of(run_), iteration_, gate.name, goes_on(result.state), goes_on(result.state) ? std::string() : result.error, result.duration});
     }
-    if (!goes_on(run_.steps[index].state)) refused.push_back(index);
+    if (!goes_on(run_.steps[*index].state)) refused.push_back(*index);
   }
   return refused;
 }
@@ -219,12 +227,12 @@ std::size_t StepRunner::record(StepResult result, const std::string& name, StepP
   return run_.steps.size() - 1;
 }
 
-std::size_t StepRunner::perform(const StepOptions& step, StepPart part, const Bounds& bounds, bool last) {
+StepRunner::Row StepRunner::perform(const StepOptions& step, StepPart part, const Bounds& bounds, bool last) {
   const auto name = scope_.frame().prefix + step.name;
   return step.foreach ? perform_each(step, name, part, bounds, last) : perform_once(step, name, part, bounds, last);
 }
 
-std::size_t StepRunner::perform_once(const StepOptions& step, const std::string& name, StepPart part, const Bounds& bounds, bool last) {
+StepRunner::Row StepRunner::perform_once(const StepOptions& step, const std::string& name, StepPart part, const Bounds& bounds, bool last) {
   if (take_if_next(name, part)) {
     note(step, run_.steps.back());
     return run_.steps.size() - 1;
@@ -232,11 +240,35 @@ std::size_t StepRunner::perform_once(const StepOptions& step, const std::string&
   const auto* group = std::get_if<GroupStepOptions>(&step.kind);
   if (group == nullptr) next_carried_ = carried_.size();
   announce(name);
+  const auto* wait = std::get_if<WaitStepOptions>(&step.kind);
+  if (wait != nullptr && !skip_reason(step, scope_)) return suspend(*wait, step, name, part, last);
   const Now began = tools_.clock.now();
   auto result = group != nullptr ? act_group(*group, step, name, part, bounds) : act(step, name, bounds, scope_);
+  if (waits()) return std::nullopt;
   const auto index = close(std::move(result), name, part, began, last);
   note(step, run_.steps[index]);
   return index;
+}
+
+// The run ends here for now, without a row: that is written when the event is there, and the run walked again up to it.
+StepRunner::Row StepRunner::suspend(const WaitStepOptions& options, const StepOptions& step, const std::string& name, StepPart part, bool last) {
+  const Now now = tools_.clock.now();
+  auto wait = render_wait(options, scope_);
+  if (!wait) {
+    auto failed = failed_for_good(wait.error());
+    tolerate(step, failed);
+    return record(std::move(failed), name, part, now, last);
+  }
+  wait->index = run_.steps.size();
+  wait->step = name;
+  wait->part = part;
+  wait->iteration = iteration_;
+  wait->since = now.wall;
+  if (step.timeout) wait->until = now.wall + std::chrono::duration_cast<std::chrono::microseconds>(*step.timeout);
+  wait->tolerated = step.continue_on_error;
+  run_.wait = std::move(*wait);
+  run_.state = RunState::waiting;
+  return std::nullopt;
 }
 
 // Why `if` leaves the step out; nullopt: it does not.

@@ -21,6 +21,7 @@ class StepRunner {
 
   Run& run() { return run_; }
   bool going_on() const { return run_.state == RunState::running; }
+  bool waits() const { return run_.state == RunState::waiting; }  // for an event: it goes on later, from its rows
   void end(RunState state, std::string why);  // the first who says so is the cause
 
   // From now on steps work in this folder, and see this iteration's number and feedback.
@@ -50,10 +51,12 @@ class StepRunner {
   bool may_go_on(const StepOptions& step);
   bool out_of_time() const;
 
-  // Each leaves one row of the run's steps, behind those of the steps within, and answers its number.
-  std::size_t perform(const StepOptions& step, StepPart part, const Bounds& bounds, bool last);
-  std::size_t perform_once(const StepOptions& step, const std::string& name, StepPart part, const Bounds& bounds, bool last);
-  std::size_t perform_each(const StepOptions& step, const std::string& name, StepPart part, const Bounds& bounds, bool last);
+  // Each leaves one row of the run's steps, behind those of the steps within, and answers its number. nullopt: the run waits for an event.
+  using Row = std::optional<std::size_t>;
+  Row perform(const StepOptions& step, StepPart part, const Bounds& bounds, bool last);
+  Row perform_once(const StepOptions& step, const std::string& name, StepPart part, const Bounds& bounds, bool last);
+  Row suspend(const WaitStepOptions& options, const StepOptions& step, const std::string& name, StepPart part, bool last);
+  Row perform_each(const StepOptions& step, const std::string& name, StepPart part, const Bounds& bounds, bool last);
 
   StepResult act(const StepOptions& step, const std::string& name, const Bounds& bounds, Scope& scope) const;  // any thread, with a scope of its own
   StepResult attempt_until_done(const StepOptions& step, const std::string& name, const Bounds& bounds, Scope& scope) const;

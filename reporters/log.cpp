@@ -149,6 +149,8 @@ Line line(const lifecycle::RunRetry& e) {
   if (!e.run->error.empty()) message += ": " + e.run->error;
   return {std::move(message), ids(*e.run)};
 }
+Line line(const lifecycle::RunWaiting& e) { return {"'" + e.run->handler + "' " + e.run->error, ids(*e.run)}; }
+Line line(const lifecycle::RunResumed& e) { return {"'" + e.run->handler + "' goes on", ids(*e.run)}; }
 Line line(const lifecycle::RunFailed& e) {
   auto message = "'" + e.run->handler + "' " + std::string(to_string(e.run->state));
   if (!e.run->error.empty()) message += ": " + e.run->error;

@@ -77,9 +77,10 @@ struct Metrics::State {
   Histograms run_seconds{registry, "hark_run_duration_seconds", "From a run's start to its end.", "handler"};
   Histograms waiting_seconds{registry, "hark_run_waiting_seconds", "From a run's queueing to its start.", "handler"};
   prometheus::Family<prometheus::Gauge>& gauges_runs =
-      prometheus::BuildGauge().Name("hark_runs").Help("Runs that wait, run, or are held by a debounce.").Register(registry);
+      prometheus::BuildGauge().Name("hark_runs").Help("Runs that wait for a slot, run, or wait for an event.").Register(registry);
   prometheus::Gauge& waiting = gauges_runs.Add({{"state", "waiting"}});
   prometheus::Gauge& running = gauges_runs.Add({{"state", "running"}});
+  prometheus::Gauge& for_events = gauges_runs.Add({{"state", "for_event"}});
   prometheus::Gauge& held =
       prometheus::BuildGauge().Name("hark_events_held").Help("Events that wait in a debounce or for the answer of a hook.").Register(registry).Add({});
   prometheus::Gauge& dead_letters =
@@ -134,6 +135,7 @@ std::string Metrics::text(const Gauges& gauges) {
   auto& s = *state_;
   s.waiting.Set(gauges.waiting);
   s.running.Set(gauges.running);
+  s.for_events.Set(gauges.for_events);
   s.held.Set(gauges.held);
   s.connections.Set(gauges.connections);
   s.dead_letters.Set(gauges.dead_letters);

@@ -14,6 +14,7 @@ namespace hark {
 struct Gauges {
   double waiting = 0;
   double running = 0;
+  double for_events = 0;
   double held = 0;
   double connections = 0;
   double dead_letters = 0;

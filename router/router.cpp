@@ -124,6 +124,7 @@ Router::Routed Router::route(const EventPtr& event, const Target& target, Now no
     return routed;
   }
   const auto* rule = this->rule(event->source);
+  if (rule == nullptr && event->source.starts_with(kPublishedBy)) return drop(Stage::match, "published to no source: only who waits for it gets it");
   if (rule == nullptr) return drop(Stage::match, "no source of the configuration is named '" + event->source + "'");
   if (rule->handlers.empty()) return drop(Stage::match, "source '" + event->source + "' names no handler");
   if (!target.handler.empty() && std::find(rule->handlers.begin(), rule->handlers.end(), target.handler) == rule->handlers.end()) {

@@ -113,6 +113,26 @@ class Journal : public JournalReader {
   virtual Status remove_held(std::uint64_t id) = 0;
   virtual Result<std::vector<std::pair<Held, Owner>>> held() = 0;  // in order
 
+  // Runs that wait for an event; at most one wait each, with the process that wrote it.
+  struct KeptWait {
+    std::uint64_t run_sequence = 0;
+    std::string handler{};
+    std::optional<std::string> key{};
+    Wait wait{};
+    Owner owner{};
+  };
+  virtual Status add_wait(std::uint64_t run_sequence, const Wait& wait) = 0;
+  virtual Status remove_wait(std::uint64_t run_sequence) = 0;
+  virtual Result<std::vector<KeptWait>> waits() = 0;  // in the order of their runs
+  // Up to which event a run has heard: the last one that it has published or waited for, else its own. What it waits for comes after that.
+  virtual Status set_heard(std::uint64_t run_sequence, std::uint64_t event_sequence) = 0;
+  virtual Result<std::uint64_t> heard(std::uint64_t run_sequence) = 0;
+  // In order, until `take` says false.
+  virtual Status each_event_after(std::uint64_t sequence,
+                                  const std::function<bool(std::uint64_t sequence, std::string_view type, std::string_view topic)>& take) = 0;
+  // Whether another process has written since this was asked last.
+  virtual Result<bool> written_elsewhere() = 0;
+
   // Handlers that a person paused; "" stands for all of them. It outlives the process.
   virtual Status set_paused(const std::string& handler, bool paused) = 0;  // "" and false: none is
   virtual Result<std::vector<std::string>> paused() = 0;

@@ -15,7 +15,7 @@ JournalPrune::JournalPrune(sqlite::Connection& connection)
             "SELECT e.seq, coalesce((SELECT d.time FROM decisions d WHERE d.event_seq = e.seq ORDER BY d.ord LIMIT 1), e.time), "
             "EXISTS (SELECT 1 FROM unrouted u WHERE u.seq = e.seq) OR "
             "EXISTS (SELECT 1 FROM held h WHERE h.event_seq = e.seq) OR "
-            "EXISTS (SELECT 1 FROM runs r WHERE r.event_seq = e.seq AND (r.state IN ('queued', 'running') OR r.dead_since > ?3)) OR "
+            "EXISTS (SELECT 1 FROM runs r WHERE r.event_seq = e.seq AND (r.state IN ('queued', 'running', 'waiting') OR r.dead_since > ?3)) OR "
             "EXISTS (SELECT 1 FROM runs r, json_each(?4) s WHERE r.event_seq = e.seq AND r.source = s.key AND NOT r.direct AND " + std::string(kFirstStart) + " > s.value) "
             "FROM events e WHERE e.seq > ?1 ORDER BY e.seq LIMIT ?2"),
       newest_(connection, "SELECT max(seq) FROM events"),

@@ -41,6 +41,18 @@ Error damaged(std::string_view what, std::uint64_t sequence, std::string_view wh
           "the file was changed by something else, or the disk is failing"};
 }
 
+// A JSON list of texts; nullopt: it is none.
+std::optional<std::vector<std::string>> texts_at(const Rows& rows, int column) {
+  const auto list = parse_json(rows.text(column), "a list");
+  if (!list || !list->is_array()) return std::nullopt;
+  std::vector<std::string> texts;
+  for (const auto& each : *list) {
+    if (!each.is_string()) return std::nullopt;
+    texts.push_back(each.get<std::string>());
+  }
+  return texts;
+}
+
 std::optional<std::string> optional_text(const Rows& rows, int column) {
   return rows.is_null(column) ? std::nullopt : std::optional(string_at(rows, column));
 }
@@ -423,12 +435,9 @@ Result<std::vector<std::pair<Journal::Held, Owner>>> JournalQueries::held() {
     held.start = row.integer(2) != 0;
     held.handler = string_at(row, 3);
     held.direct = row.integer(4) != 0;
-    auto without = parse_json(row.text(5), "without");
-    if (!without || !without->is_array()) return damaged("what a hook holds of event", held.event_sequence, "its `without` is no list");
-    for (const auto& each : *without) {
-      if (!each.is_string()) return damaged("what a hook holds of event", held.event_sequence, "its `without` is no list of names");
-      held.without.push_back(each.get<std::string>());
-    }
+    auto without = texts_at(row, 5);
+    if (!without) return damaged("what a hook holds of event", held.event_sequence, "its `without` is no list of names");
+    held.without = std::move(*without);
     held.priority = static_cast<int>(row.integer(6));
     held.key = optional_text(row, 7);
     held.not_before = optional_time(row, 8);
@@ -436,9 +445,56 @@ Result<std::vector<std::pair<Journal::Held, Owner>>> JournalQueries::held() {
   });
 }
 
+Result<std::vector<Journal::KeptWait>> JournalQueries::waits() {
+  Statement statement(connection_,
+                      "SELECT w.run_seq, r.handler, r.key, w.idx, w.step, w.part, w.iteration, w.since, w.types, w.topic, w.condition, w.until, "
+                      "w.tolerated, r.owner_boot, r.owner_pid, r.owner_start FROM waits w JOIN runs r ON r.seq = w.run_seq ORDER BY w.run_seq");
+  return collect<Journal::KeptWait>(statement.query(), [](const Rows& row) -> Result<Journal::KeptWait> {
+    Journal::KeptWait kept;
+    kept.run_sequence = unsigned_at(row, 0);
+    kept.handler = string_at(row, 1);
+    kept.key = optional_text(row, 2);
+    auto& wait = kept.wait;
+    wait.index = unsigned_at(row, 3);
+    wait.step = string_at(row, 4);
+    const auto part = step_part_from(row.text(5));
+    auto types = texts_at(row, 8);
+    if (!part || !types) return damaged("the wait of run", kept.run_sequence, part ? "its types are no list of texts" : "it has no part");
+    wait.part = *part;
+    wait.iteration = static_cast<int>(row.integer(6));
+    wait.since = time_at(row, 7);
+    wait.types = std::move(*types);
+    wait.topic = string_at(row, 9);
+    wait.where = string_at(row, 10);
+    wait.until = optional_time(row, 11);
+    wait.tolerated = row.integer(12) != 0;
+    kept.owner = read_owner(row, 13);
+    return kept;
+  });
+}
+
+Result<std::uint64_t> JournalQueries::heard(std::uint64_t run_sequence) {
+  Statement statement(connection_, "SELECT max(heard, event_seq) FROM runs WHERE seq = ?1");
+  auto rows = statement.query(run_sequence);
+  const auto more = rows.next();
+  if (!more) return more.error();
+  if (!*more) return Error{"there is no run " + std::to_string(run_sequence) + " in the journal", ""};
+  return unsigned_at(rows, 0);
+}
+
+Status JournalQueries::each_event_after(std::uint64_t sequence, const std::function<bool(std::uint64_t, std::string_view, std::string_view)>& take) {
+  Statement statement(connection_, "SELECT seq, type, topic FROM events WHERE seq > ?1 ORDER BY seq");
+  auto rows = statement.query(sequence);
+  while (true) {
+    const auto more = rows.next();
+    if (!more) return more.error();
+    if (!*more || !take(unsigned_at(rows, 0), rows.text(1), rows.text(2))) return {};
+  }
+}
+
 Status JournalQueries::each_waiting_run(WallTime now, const std::function<void(const WaitingRun&, const Owner&)>& take) {
   Statement statement(connection_,
-                      "SELECT seq, event_seq, handler, source, key, priority, not_before - max(queued - ?1, 0), attempt = 1 AND NOT direct, "
+                      "SELECT seq, event_seq, handler, source, key, priority, not_before - max(queued - ?1, 0), attempt = 1 AND NOT direct AND started IS NULL, "
                       "owner_boot, owner_pid, owner_start "
                       "FROM runs WHERE state = 'queued' ORDER BY seq");
   auto rows = statement.query(now);

@@ -195,8 +195,26 @@ CREATE TABLE held (
 CREATE INDEX held_event ON held(event_seq);
 )sql";
 
+// What runs wait for. `heard`: the last event that a run has published or waited for; 0: none yet.
+constexpr const char* kSchema10 = R"sql(
+ALTER TABLE runs ADD COLUMN heard INTEGER NOT NULL DEFAULT 0;
+CREATE TABLE waits (
+  run_seq   INTEGER PRIMARY KEY,
+  idx       INTEGER NOT NULL,  -- of the step's row, which is written at the end of the wait
+  step      TEXT NOT NULL,
+  part      TEXT NOT NULL,
+  iteration INTEGER NOT NULL,
+  since     INTEGER NOT NULL,
+  types     TEXT NOT NULL,     -- JSON: globs
+  topic     TEXT NOT NULL,
+  condition TEXT NOT NULL,     -- a filter
+  until     INTEGER,
+  tolerated INTEGER NOT NULL
+);
+)sql";
+
 // One a version, in order.
-constexpr std::array<const char*, kJournalSchema> kSchemas = {kSchema1, kSchema2, kSchema3, kSchema4, kSchema5, kSchema6, kSchema7, kSchema8, kSchema9};
+constexpr std::array<const char*, kJournalSchema> kSchemas = {kSchema1, kSchema2, kSchema3, kSchema4, kSchema5, kSchema6, kSchema7, kSchema8, kSchema9, kSchema10};
 
 }  // namespace
 

@@ -59,6 +59,10 @@ class SqliteJournal final : public Journal {
   Status set_mark(const std::string& source, const std::string& name, const std::string& value) override;
   Result<std::uint64_t> add_held(const Held& held, const Owner& owner) override;
   Status remove_held(std::uint64_t id) override;
+  Status add_wait(std::uint64_t run_sequence, const Wait& wait) override;
+  Status remove_wait(std::uint64_t run_sequence) override;
+  Status set_heard(std::uint64_t run_sequence, std::uint64_t event_sequence) override;
+  Result<bool> written_elsewhere() override;
   Status delete_marks(const std::string& source) override;
   Status keep_marks(const std::vector<std::string>& kept) override;
 
@@ -84,6 +88,11 @@ class SqliteJournal final : public Journal {
     return queries_.each_start(since, take);
   }
   Result<std::vector<std::pair<Held, Owner>>> held() override { return queries_.held(); }
+  Result<std::vector<KeptWait>> waits() override { return queries_.waits(); }
+  Result<std::uint64_t> heard(std::uint64_t run_sequence) override { return queries_.heard(run_sequence); }
+  Status each_event_after(std::uint64_t sequence, const std::function<bool(std::uint64_t, std::string_view, std::string_view)>& take) override {
+    return queries_.each_event_after(sequence, take);
+  }
   Result<std::vector<KeptBreaker>> breakers() override { return queries_.breakers(); }
   Result<std::vector<std::string>> paused() override { return queries_.paused(); }
   Result<std::uint64_t> dead_letters() override { return queries_.dead_letters(); }
@@ -119,6 +128,7 @@ class SqliteJournal final : public Journal {
   std::uint64_t next_event_ = 0;
   std::uint64_t next_run_ = 0;
   WallTime last_now_{};  // the latest that seen() was told
+  std::int64_t data_version_ = 0;
 
   JournalQueries queries_{*connection_};
   JournalPrune prune_{*connection_};
@@ -172,6 +182,12 @@ class SqliteJournal final : public Journal {
                       "INSERT INTO held (event_seq, start, handler, direct, without, priority, key, not_before, owner_boot, owner_pid, "
                       "owner_start) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11) RETURNING id"};
   Statement remove_held_{*connection_, "DELETE FROM held WHERE id = ?1"};
+  Statement add_wait_{*connection_,
+                      "INSERT INTO waits (run_seq, idx, step, part, iteration, since, types, topic, condition, until, tolerated) "
+                      "VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)"};
+  Statement remove_wait_{*connection_, "DELETE FROM waits WHERE run_seq = ?1"};
+  Statement set_heard_{*connection_, "UPDATE runs SET heard = ?2 WHERE seq = ?1"};
+  Statement get_data_version_{*connection_, "PRAGMA data_version"};
   Statement pause_{*connection_, "INSERT OR REPLACE INTO paused (handler) VALUES (?1)"};
   Statement resume_{*connection_, "DELETE FROM paused WHERE handler = ?1 OR ?1 = ''"};
   Statement set_breaker_{*connection_, "INSERT OR REPLACE INTO breakers (handler, failures, open_until) VALUES (?1, ?2, ?3)"};
@@ -321,6 +337,31 @@ Result<std::uint64_t> SqliteJournal::add_held(const Held& held, const Owner& own
 Status SqliteJournal::remove_held(std::uint64_t id) {
   if (auto status = wants_transaction(); !status) return status;
   return remove_held_.execute(id);
+}
+
+Status SqliteJournal::add_wait(std::uint64_t run_sequence, const Wait& wait) {
+  if (auto status = wants_transaction(); !status) return status;
+  return add_wait_.execute(run_sequence, wait.index, wait.step, to_string(wait.part), wait.iteration, wait.since, nlohmann::json(wait.types).dump(),
+                           wait.topic, wait.where, wait.until, wait.tolerated ? 1 : 0);
+}
+
+Status SqliteJournal::remove_wait(std::uint64_t run_sequence) {
+  if (auto status = wants_transaction(); !status) return status;
+  return remove_wait_.execute(run_sequence);
+}
+
+Status SqliteJournal::set_heard(std::uint64_t run_sequence, std::uint64_t event_sequence) {
+  if (auto status = wants_transaction(); !status) return status;
+  return set_heard_.execute(run_sequence, event_sequence);
+}
+
+// https://www.sqlite.org/pragma.html#pragma_data_version: another number as soon as another connection has committed.
+Result<bool> SqliteJournal::written_elsewhere() {
+  auto rows = get_data_version_.query();
+  const auto more = rows.next();
+  if (!more) return more.error();
+  const auto version = rows.integer(0);
+  return std::exchange(data_version_, version) != version;
 }
 
 Status SqliteJournal::set_paused(const std::string& handler, bool paused) {

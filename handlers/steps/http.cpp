@@ -8,6 +8,7 @@
 #include "core/printable.h"
 #include "handlers/names.h"
 #include "handlers/steps/folder_files.h"
+#include "handlers/steps/json_document.h"
 #include "handlers/steps/redirect.h"
 #include "platform/clock.h"
 #include "platform/http.h"
@@ -31,11 +32,6 @@ bool has_dot_segment(std::string_view url) {
   return false;
 }
 
-bool is_one_template(const Template& text) {
-  const auto names = text.names();
-  return names.size() == 1 && text.text() == "{" + names.front() + "}";
-}
-
 Result<std::string> render_url(const Template& url, Scope& scope) {
   if (url.constant() || is_one_template(url)) return url.render([&](std::string_view name) { return scope.value(name); });
   std::map<std::string, Json, std::less<>> encoded;
@@ -47,21 +43,6 @@ Result<std::string> render_url(const Template& url, Scope& scope) {
   if (has_dot_segment(text))
     return Error{"a value would lead out of the url's path (a segment '.' or '..')", "put it into the query"};
   return text;
-}
-
-// Strings of the document are templates; deep only as far as the configuration was.
-Json render_json(const Json& document, Scope& scope) {
-  const auto lookup = [&](std::string_view name) { return scope.value(name); };
-  if (document.is_string()) {
-    const Template text = Template::parse(document.get_ref<const std::string&>());
-    if (!is_one_template(text)) return text.render(lookup);
-    const Json* value = scope.value(text.names().front());
-    return value != nullptr ? *value : Json();
-  }
-  if (!document.is_structured()) return document;
-  Json rendered = document;
-  for (Json& item : rendered) item = render_json(item, scope);
-  return rendered;
 }
 
 Status add_headers(const HttpStepOptions& options, Scope& scope, HttpCall& call) {
