@@ -150,16 +150,20 @@ TEST_CASE("waits: an event is published once, however many attempts that takes, 
   const auto id = world.publish(0, "01K9ZQ8GJ0ABCDEFGHJKMNPQRS");
   const auto events = world.journal->events({})->size();
   world.offer(world.answer());
+  auto wait = world.wait_for("done");
+  wait.index = 1;
+  world.park(0, wait);
+  REQUIRE(world.runner.started.size() == 2);
   StepResult failed;
   failed.exit_code = 1;
-  world.finish(0, RunState::failed, failed);
+  world.finish(1, RunState::failed, failed);
   world.clock.advance(1s);
   world.turn();
-  REQUIRE(world.runner.started.size() == 2);
-  world.publish(1, id);
+  REQUIRE(world.runner.started.size() == 3);
+  world.publish(2, id);
   CHECK(world.journal->events({})->size() == events + 1);  // the answer
-  world.park(1, world.wait_for("done"));
-  CHECK(world.runner.started.size() == 3);
+  world.park(2, wait);
+  CHECK(world.runner.started.size() == 4);
 }
 
 TEST_CASE("waits: when the time is over the run goes on, with or without a failure") {

@@ -1,6 +1,6 @@
 // Random histories of the engine, on a journal whose disk loses its power or is full, and what must be true after each of them:
 // nothing accepted is lost, nothing runs twice at once or again after its end, each dedupe key is one event, runs of one key keep their
-// order through retries, restarts and hooks, and no run is left over.
+// order through retries, restarts, hooks and waits for events, and no run is left over.
 //
 // Everything follows from the seed: the clock is fake, and the thread that syncs the journal works only when a history lets it.
 // HARK_TEST_SEED=N runs the history of that seed alone, and says what it did; HARK_TEST_HISTORIES=N runs so many (20 ms each).
@@ -211,7 +211,7 @@ class History final : private Runner, private HookDesk {
     held_back_.lock();
     work();
     if (engine_->journal_fault()) return;
-    for (const auto& [id, assignment] : under_way_) begun_for_good_[id] = assignment.run.attempt;
+    for (const auto& [id, assignment] : under_way_) begun_for_good_[id] = stage_of(assignment.run);
     ended_for_good_.merge(ended_);
     ended_.clear();
   }
@@ -261,8 +261,9 @@ class History final : private Runner, private HookDesk {
     const auto& run = assignment.run;
     tell("begin " + run.id + " attempt " + std::to_string(run.attempt));
     check(!ended_.contains(run.id) && !ended_for_good_.contains(run.id), run.id + " began again after its end");
+    parked_.erase(run.id);
     const auto before = begun_for_good_.find(run.id);
-    check(before == begun_for_good_.end() || run.attempt > before->second,
+    check(before == begun_for_good_.end() || stage_of(run) > before->second,
           run.id + " began twice as attempt " + std::to_string(run.attempt));
     int of_handler = 0;
     for (const auto& [id, other] : under_way_) {
@@ -288,7 +289,7 @@ class History final : private Runner, private HookDesk {
   // No more first attempts of a source, handler and key within any unit than the source's throttle says.
   void check_throttle(const Run& run) {
     const auto* rule = engine_->router().rule(run.source);
-    if (rule == nullptr || !rule->throttle || !throttle_applies(run)) return;
+    if (rule == nullptr || !rule->throttle || run.attempt > 1 || run.direct || !run.steps.empty()) return;
     auto& begun = begun_of_throttle_[run.source + "/" + run.handler + "/" + run.key.value_or("")];
     begun.push_back(clock_.now().steady);
     const auto most = static_cast<std::size_t>(rule->throttle->count);
@@ -307,9 +308,29 @@ class History final : private Runner, private HookDesk {
     answered(what == 0 ? Result<HookAnswer>(Error{"it failed", ""}) : HookAnswer{what == 1, ""});
   }
 
+  // What begins only once: an attempt, and within it what follows each wait.
+  static std::pair<int, std::size_t> stage_of(const Run& run) { return {run.attempt, run.steps.size()}; }
+
+  void park(const std::string& id, Run run) {
+    Wait wait;
+    wait.index = run.steps.size();
+    wait.step = "wait" + std::to_string(wait.index);
+    wait.types = {"manual"};
+    if (chance(0.5)) wait.where = "payload.k:1";
+    wait.since = clock_.now().wall;
+    wait.until = clock_.now().wall + std::chrono::seconds(1 + below(30));
+    wait.tolerated = chance(0.5);
+    tell("wait " + id);
+    run.state = RunState::waiting;
+    run.wait = std::move(wait);
+    parked_.insert(id);
+    under_way_.erase(id);
+    engine_->reports().finished(std::move(run));
+  }
   void finish(const std::string& id) {
     auto& assignment = under_way_.at(id);
     auto run = assignment.run;
+    if (run.steps.size() < 3 && chance(0.2)) return park(id, std::move(run));
     StepResult step;
     step.name = "only";
     if (chance(0.5)) engine_->reports().step_finished(run, 0, step);
@@ -346,7 +367,7 @@ class History final : private Runner, private HookDesk {
     if (!runs || runs->empty()) return;
     const auto& id = (*runs)[below(runs->size())].id;
     tell("cancel " + id);
-    const bool waits = !under_way_.contains(id);
+    const bool waits = !under_way_.contains(id) && !parked_.contains(id);  // one that waits for an event goes on, to clean up
     engine_->cancel(id, [this, id, waits](const Status& done) {
       tell("cancelled " + id + (done ? "" : ": " + done.error().message));
       if (done && waits) ended_.insert(id);
@@ -372,7 +393,7 @@ class History final : private Runner, private HookDesk {
       clock_.advance(20s);
       engine_->resume("nobody", {});
       settle();
-      if (under_way_.empty() && waiting_for_answer_ == 0 && engine_->queue().size() == 0 && engine_->router().held() == 0 && engine_->held_by_hooks() == 0) return;
+      if (under_way_.empty() && waiting_for_answer_ == 0 && engine_->queue().size() == 0 && engine_->router().held() == 0 && engine_->held_by_hooks() == 0 && engine_->waiting() == 0) return;
       finish_all();
       while (!questions_.empty()) answer_any();
     }
@@ -389,6 +410,8 @@ class History final : private Runner, private HookDesk {
     check(unrouted->empty(), "an event was never routed");
     const auto held = journal_->held();
     check(held.ok() && held->empty(), "the journal says that a hook holds something");
+    const auto waits = journal_->waits();
+    check(waits.ok() && waits->empty(), "the journal says that a run waits for an event");
     for (const auto& [run, owner] : *running) check(false, run.id + " is left running");
     CHECK(journal_->each_waiting_run(clock_.now().wall, [&](const WaitingRun& run, const Owner&) { check(false, "run " + std::to_string(run.sequence) + " is left waiting"); }).ok());
     for (const auto& [id, number] : accepted_) {
@@ -410,8 +433,8 @@ class History final : private Runner, private HookDesk {
           "a handler has two runs of one event");
   }
 
-  // It has its runs, or the last decision says why it has none: an accepted event that stands for it, a full queue, or nobody
-  // wants it.
+  // It has its runs, or the last decision, but for those of runs that waited for it, says why it has none: an accepted event that stands
+  // for it, a full queue, or nobody wants it.
   void check_accepted(const Event& event) {
     const auto runs = journal_->runs({.limit = 10, .event_id = event.id});
     const auto decisions = journal_->decisions(event.sequence);
@@ -424,7 +447,7 @@ class History final : private Runner, private HookDesk {
                    event.id + " has " + std::to_string(runs->size()) + " runs");
     }
     const auto why = std::find_if(decisions->rbegin(), decisions->rend(),
-                                  [](const Decision& decision) { return decision.stage != Stage::dedupe; });
+                                  [](const Decision& decision) { return decision.stage != Stage::dedupe && decision.stage != Stage::executor; });
     for (const auto& each : *decisions) tell(event.id + " " + std::string(to_string(each.stage)) + " " + std::string(to_string(each.verdict)) + " " + each.handler + ": " + each.reason);
     check(why != decisions->rend() && why->verdict == Verdict::dropped,
           event.id + " has neither a run nor a reason to have none");
@@ -451,7 +474,8 @@ class History final : private Runner, private HookDesk {
   std::map<std::string, std::string> holders_;    // dedupe key -> event id
   std::map<std::string, Assignment> under_way_;   // by run id
   std::set<std::string> ended_, ended_for_good_;  // run ids; for good: also after a power cut
-  std::map<std::string, int> begun_for_good_;     // run id -> attempt
+  std::map<std::string, std::pair<int, std::size_t>> begun_for_good_;  // by run id
+  std::set<std::string> parked_;                  // wait for events, or are about to
   std::map<std::string, std::uint64_t> last_of_key_;  // of the runs that began, the last one's sequence
   std::map<std::string, std::vector<SteadyTime>> begun_of_throttle_;
   std::vector<std::string> told_, faults_;

@@ -335,7 +335,7 @@ TEST_CASE("journal: one that a newer hark wrote is refused, by daemon and reader
   execute(file, "PRAGMA user_version = 11");
   const auto journal = open_journal(file);
   REQUIRE_FALSE(journal.ok());
-  CHECK(journal.error().message == file.string() + " was written by a newer hark (schema 10, this one knows 9)");
+  CHECK(journal.error().message == file.string() + " was written by a newer hark (schema 11, this one knows 10)");
   CHECK_FALSE(journal.error().cure.empty());
   CHECK_FALSE(open_journal_reader(file).ok());
   execute(file, "PRAGMA user_version = 10");
