@@ -338,6 +338,19 @@ inline constexpr std::size_t kConfigTable = 1000;
 inline constexpr int kVariableDepth = 16;
 // A secret's file. Keys are some dozen bytes; this catches the path of something else.
 inline constexpr std::uint64_t kSecretFile = 64 * 1024;
+// A secret that is masked wherever it turns up: shorter ones stand in any text by chance, and an output without its every "abc" is of no use.
+inline constexpr std::size_t kSecretLeast = 4;
+// One that is taken for a secret by its name alone (TOKEN_KIND = "basic"): words of a language and numbers are shorter as a rule.
+inline constexpr std::size_t kGuessedSecretLeast = 8;
+// Characters of base64 that are a secret's: 48 bits, which no other text has by chance.
+inline constexpr std::size_t kSecretEncoded = 8;
+// {files_content}: of one file, and of all of an event. A prompt's reader pays for each word, and what is longer is named and asked for.
+inline constexpr std::size_t kFileContent = 64 * 1024;
+inline constexpr std::size_t kFilesContent = 256 * 1024;
+// {git_log}: commits since the last success, and where there was none; how long git may take, which reads no more than that.
+inline constexpr int kGitLogCommits = 200;
+inline constexpr int kGitLogFirst = 20;
+inline constexpr auto kGitLogTime = 30s;
 // Names of sources and handlers: they stand in paths of the API, in metrics and in lists.
 inline constexpr std::size_t kNameLength = 64;
 // Handlers at once, attempts of a step: a larger number is a typing error, not a wish.

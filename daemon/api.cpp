@@ -26,6 +26,7 @@
 #include "platform/http_server.h"
 #include "platform/listen_socket.h"
 #include "platform/process.h"
+#include "platform/secrets.h"
 #include "reporters/metrics.h"
 
 namespace hark {
@@ -44,12 +45,21 @@ HttpResponse json_response(const json& body, int status = 200) {
   return response;
 }
 
+// The answer without secrets: still the JSON that it was, whatever a secret looks like.
+HttpResponse masked(HttpResponse response, const Mask& mask) {
+  if (mask.empty() || mask.text(response.body) == response.body) return response;
+  const auto body = json::parse(response.body, nullptr, false);
+  response.body = body.is_discarded() ? mask.text(std::move(response.body)) : write_json(mask.strings(body)) + "\n";
+  return response;
+}
+
 // A route under /api: over TCP only from this machine, and not on behalf of a page of another site.
 HttpRoute api_route(const ApiParts& parts, std::string method, std::string path, std::function<void(const HttpRequest&, HttpResponder)> handle) {
   HttpRoute route;
   route.method = std::move(method);
   route.path = std::move(path);
-  route.handle = [&settings = parts.settings, handle = std::move(handle)](HttpRequest request, HttpResponder respond) {
+  route.handle = [&settings = parts.settings, &secrets = parts.secrets, handle = std::move(handle)](HttpRequest request, HttpResponder answer) {
+    HttpResponder respond = [&secrets, answer = std::move(answer)](HttpResponse response) { answer(masked(std::move(response), secrets.mask())); };
     // The peer as well: a connection may be older than the listener, which a reload can move to loopback.
     // What a proxy on this machine hands on comes from who knows where.
     const bool handed_on = request.headers.count("X-Forwarded-For") + request.headers.count("Forwarded") + request.headers.count("X-Real-IP") > 0;

@@ -23,6 +23,7 @@ class PushDesk;
 class Metrics;
 class RealProcessSpawner;
 class Reload;
+class Secrets;
 class SourceSupervisor;
 
 struct ApiParts {
@@ -39,6 +40,7 @@ struct ApiParts {
   Reload& reload;
   const EndedRuns& ended;
   PushDesk& pushes;
+  const Secrets& secrets;      // no answer shows them
   std::function<void()> stop;  // begins the drain
 };
 

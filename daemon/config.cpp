@@ -32,8 +32,10 @@ ConfigOutcome load_config(const ConfigRequest& request) {
     ConfigReport unheard;  // what a part lacks is not worth a word beside why it is only a part
     auto& heard = layered->whole ? report : unheard;
     expand_tree(layered->root, request.environment, heard);
+    find_secrets(layered->root, request, heard);
     Settings settings = map_settings(layered->root, *layered->file, request, heard, outcome.files);
     outcome.journal_file = settings.journal_file;
+    settings.secrets = heard.take_secrets();
     if (report.ok()) outcome.loaded = LoadedConfig{std::move(settings), report.take_values(), report.take_warnings(), report.take_hints()};
   }
   outcome.errors = report.take_errors();

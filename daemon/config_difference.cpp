@@ -45,6 +45,7 @@ constexpr Key kKeys[] = {
     {"log_format", same<&Settings::log_format>, kLog},
     {"log_file", same<&Settings::log_file>, kLog},
     {"reload", same<&Settings::reload_automatically>},
+    {"secrets", same<&Settings::secrets>},
     {"providers", same<&Settings::providers>},
 };
 
@@ -52,7 +53,7 @@ constexpr Key kKeys[] = {
 [[maybe_unused]] void every_member_is_known(const Settings& settings) {
   [[maybe_unused]] const auto& [mode, max_concurrent_handlers, queue_limit, queue_overflow, state_file, journal_file, persist_last_run, retention,
                                 retention_events, dead_letter_retention, webhook_host, webhook_port, webhook_tls, trusted_proxies, listen, drain_timeout, log_level, log_format,
-                                log_file, reload_automatically, sources, providers, handlers, hooks, file] = settings;
+                                log_file, reload_automatically, secrets, sources, providers, handlers, hooks, file] = settings;
 }
 
 template <class Item>

@@ -102,6 +102,7 @@ std::optional<ConfigNode> read_recipe_file(TableReader& reader, const ConfigNode
     return std::nullopt;
   }
   expand_recipe(std::get<ConfigNode>(parsed), context.request.environment, context.report);
+  find_secrets(std::get<ConfigNode>(parsed), context.request, context.report);
   return std::move(std::get<ConfigNode>(parsed));
 }
 

@@ -39,6 +39,10 @@ GitPrOptions read_git_pr(TableReader& reader, const MappingContext& context);
 void read_receiver(TableReader& reader, const MappingContext& context, ReceiverOptions& options);
 // What a file holds, without its line end; nullopt: reported. Warns of one that everybody may read.
 std::optional<std::string> read_secret_file(TableReader& reader, const ConfigNode& node, std::string_view key, const std::filesystem::path& path);
+// `secrets`: names of environment variables whose values are masked.
+void read_secret_names(TableReader& reader, const ConfigRequest& request);
+// What the tree holds of secrets that no reader knows to be some: by the names of variables, headers and members, and passwords in URLs.
+void find_secrets(const ConfigNode& root, const ConfigRequest& request, ConfigReport& report);
 // `token` or `token_file`; empty: neither is there.
 std::string read_token(TableReader& reader);
 // Whose name "credential" gives, in $CREDENTIALS_DIRECTORY; nullopt: reported.

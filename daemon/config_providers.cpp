@@ -116,6 +116,7 @@ class ProviderReader {
       // Empty where a variable with an empty default is: the provider may be one that nobody asks here.
       if (!node.variables.empty()) options().key_cure = "set " + all_of_them(node.variables);
       if (node.text.empty() && node.variables.empty()) reader_.fail(node, key, "expected a key, found it empty");
+      reader_.keep_secret(node, key, node.text);
       return node.text;
     }
     const auto path = key == "credential" ? credential_path(reader_, node, context_.request) : reader_.resolve(node, key);

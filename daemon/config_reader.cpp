@@ -323,6 +323,14 @@ void TableReader::show(std::string_view key, std::string value, const ConfigNode
   report_.value({path_of(key), std::move(value), origin_of(from), heading_, name});
 }
 
+void TableReader::keep_secret(const ConfigNode& from, std::string_view key, const std::string& value) {
+  if (value.empty()) return;  // what that means is said elsewhere
+  if (value.size() < limits::kSecretLeast) {
+    warn(from.place, key, "is shorter than " + std::to_string(limits::kSecretLeast) + " characters: it is not masked where it turns up in outputs and logs, and easily guessed");
+  }
+  report_.secret(value);
+}
+
 void TableReader::show_text(std::string_view key, const ConfigNode& node) { show(key, masked_toml(node, key), &node); }
 
 void TableReader::show_texts(std::string_view key, const std::vector<const ConfigNode*>& nodes, const ConfigNode* from) {

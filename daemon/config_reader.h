@@ -64,6 +64,9 @@ class TableReader {
   void warn_if_idle(std::string_view key, bool idle, const std::string& why);
   void hint(const ConfigPlace& place, std::string_view key, const std::string& message);
 
+  // Whoever knows this value is let in somewhere: it is masked from now on. `from`: what says it.
+  void keep_secret(const ConfigNode& from, std::string_view key, const std::string& value);
+
   void show(std::string_view key, std::string value, const ConfigNode* from);
   void show_text(std::string_view key, const ConfigNode& node);
   void show_texts(std::string_view key, const std::vector<const ConfigNode*>& nodes, const ConfigNode* from);

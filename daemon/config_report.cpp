@@ -44,6 +44,12 @@ std::vector<std::string> ConfigReport::texts(std::vector<Entry> entries) {
 }
 
 std::vector<std::string> ConfigReport::take_warnings() { return texts(std::move(warnings_)); }
+std::vector<std::string> ConfigReport::take_secrets() {
+  std::sort(secrets_.begin(), secrets_.end());
+  secrets_.erase(std::unique(secrets_.begin(), secrets_.end()), secrets_.end());
+  return std::move(secrets_);
+}
+
 std::vector<std::string> ConfigReport::take_hints() { return texts(std::move(hints_)); }
 
 namespace {

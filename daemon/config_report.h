@@ -32,6 +32,8 @@ class ConfigReport {
     ConfigReport& report_;
   };
 
+  void secret(std::string value) { secrets_.push_back(std::move(value)); }
+
   bool ok() const { return errors_.empty(); }
   bool crowded() const { return errors_.size() >= limits::kConfigErrorsExplained; }
   // Sorted by place, each once.
@@ -39,6 +41,7 @@ class ConfigReport {
   std::vector<std::string> take_warnings();
   std::vector<std::string> take_hints();
   std::vector<ConfigValue> take_values() { return std::move(values_); }
+  std::vector<std::string> take_secrets();  // sorted, each once
 
  private:
   struct Entry {
@@ -54,6 +57,7 @@ class ConfigReport {
   std::vector<Entry> warnings_;
   std::vector<Entry> hints_;
   std::vector<ConfigValue> values_;
+  std::vector<std::string> secrets_;
   int unshown_ = 0;
 };
 

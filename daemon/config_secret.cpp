@@ -1,10 +1,13 @@
-// Secrets that stand in a file of their own.
+// Secrets: those in a file of their own, and what is masked besides.
 #include <algorithm>
+#include <array>
 #include <filesystem>
 
 #include "core/limits.h"
 #include "daemon/config_mapping.h"
+#include "daemon/config_show.h"
 #include "platform/file_system.h"
+#include "platform/http.h"
 
 namespace hark {
 namespace {
@@ -38,6 +41,7 @@ std::optional<std::string> read_secret_file(TableReader& reader, const ConfigNod
   if (!failure && (mode & std::filesystem::perms::others_read) != std::filesystem::perms::none) {
     reader.warn(node.place, key, path.string() + " can be read by everybody on this machine; chmod 600 keeps it secret");
   }
+  reader.keep_secret(node, key, secret);
   return secret;
 }
 
@@ -59,6 +63,7 @@ std::string read_token(TableReader& reader) {
   if (const ConfigNode* text = reader.text("token")) {
     reader.show_text("token", *text);
     token = text->text;
+    reader.keep_secret(*text, "token", token);
     from = text;
     if (token.empty()) reader.fail(*text, "token", "expected a token, found it empty");
   }
@@ -72,5 +77,65 @@ std::string read_token(TableReader& reader) {
   if (!printable) reader.fail(*from, reader.has("token") ? "token" : "token_file", "expected a token of letters, digits and signs, without blanks and line ends");
   return token;
 }
+
+void read_secret_names(TableReader& reader, const ConfigRequest& request) {
+  const auto names = reader.texts("secrets");
+  if (!reader.has("secrets")) return;
+  reader.show("secrets", masked_toml(*reader.any("secrets"), "secrets"), reader.any("secrets"));
+  for (const ConfigNode* name : names) {
+    if (!is_word(name->text, "")) {
+      reader.fail(*name, "secrets", "expected the name of an environment variable, whose value is masked, found " + shown(*name));
+      continue;
+    }
+    const auto value = request.environment ? request.environment(name->text) : std::nullopt;
+    if (!value || value->empty()) reader.hint(name->place, "secrets", "the environment variable " + name->text + " is not set here: there is nothing to mask");
+    reader.keep_secret(*name, "secrets", value.value_or(""));
+  }
+}
+
+namespace {
+
+// Free words of the configuration: a variable's, a header's, a JSON document's. By its name alone a value is no secret for sure.
+bool may_be_secret(std::string_view name) {
+  constexpr std::array<std::string_view, 2> kWords = {"key", "secrets"};  // of hark's own keys, which mean something else
+  if (std::find(kWords.begin(), kWords.end(), name) != kWords.end()) return false;
+  const auto says_where = [&](std::string_view end) { return name.size() >= end.size() && equal_ignoring_case(name.substr(name.size() - end.size()), end); };
+  return is_secret_name(name) && !says_where("_file") && !says_where("_path") && !says_where("_dir");
+}
+
+class SecretFinder {
+ public:
+  SecretFinder(const ConfigRequest& request, ConfigReport& report) : request_(request), report_(report) {}
+
+  void look(const ConfigNode& node, std::string_view key) {
+    if (node.is(ConfigNode::Kind::string)) text(node, key);
+    for (const ConfigNode& item : node.items) look(item, key);
+    for (const ConfigEntry& entry : node.entries) look(entry.value, entry.key);
+  }
+
+ private:
+  void text(const ConfigNode& node, std::string_view key) {
+    for (const auto& variable : node.variables) {
+      if (may_be_secret(variable) && request_.environment) guess(request_.environment(variable).value_or(""));
+    }
+    const auto password = password_of(node.text);
+    if (!password.empty() && password.find_first_of("{$") == password.npos) report_.secret(std::string(password));
+    const bool is_template = node.text.find('{') != node.text.npos;
+    if (is_template || !may_be_secret(key)) return;
+    guess(node.text);
+    guess(node.text.substr(node.text.rfind(' ') + 1));  // behind "Bearer "
+  }
+
+  void guess(std::string value) {
+    if (value.size() >= limits::kGuessedSecretLeast) report_.secret(std::move(value));
+  }
+
+  const ConfigRequest& request_;
+  ConfigReport& report_;
+};
+
+}  // namespace
+
+void find_secrets(const ConfigNode& root, const ConfigRequest& request, ConfigReport& report) { SecretFinder(request, report).look(root, ""); }
 
 }  // namespace hark

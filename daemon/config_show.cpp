@@ -23,18 +23,31 @@ std::string real_text(double value) {
   return text;
 }
 
-// "https://user:password@host/" -> "https://***@host/".
-std::string without_credentials(const std::string& text) {
+// "user:password" of "https://user:password@host/"; empty: there is none.
+std::string_view credentials_of(std::string_view text) {
   const std::size_t scheme = text.find("://");
-  if (scheme == std::string::npos) return text;
-  const std::size_t host = scheme + 3;
-  const std::size_t end = std::min(text.find_first_of("/?#", host), text.size());
+  if (scheme == text.npos) return {};
+  const std::size_t from = scheme + 3;
+  const std::size_t end = std::min(text.find_first_of("/?#", from), text.size());
   const std::size_t at = text.rfind('@', end);
-  if (at == std::string::npos || at < host || at >= end) return text;
-  return text.substr(0, host) + "***" + text.substr(at);
+  if (at == text.npos || at < from || at >= end) return {};
+  return text.substr(from, at - from);
+}
+
+// "https://user:password@host/" -> "https://***@host/".
+std::string without_credentials(std::string text) {
+  const auto credentials = credentials_of(text);
+  if (credentials.data() == nullptr) return text;
+  return text.replace(static_cast<std::size_t>(credentials.data() - text.data()), credentials.size(), "***");
 }
 
 }  // namespace
+
+std::string_view password_of(std::string_view url) {
+  const auto credentials = credentials_of(url);
+  const auto colon = credentials.find(':');
+  return colon == credentials.npos ? std::string_view() : credentials.substr(colon + 1);
+}
 
 bool is_secret_name(std::string_view name) {
   std::string plain;
@@ -42,7 +55,7 @@ bool is_secret_name(std::string_view name) {
     if (c == '-' || c == '.') c = '_';
     plain += c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c;
   }
-  constexpr std::array<std::string_view, 3> kNot = {"secret_file", "api_key_file", "credential"};  // they say where a secret is, not what
+  constexpr std::array<std::string_view, 4> kNot = {"secret_file", "api_key_file", "credential", "secrets"};  // they say where a secret is, not what
   if (std::find(kNot.begin(), kNot.end(), plain) != kNot.end()) return false;
   constexpr std::array<std::string_view, 10> kSigns = {"secret",  "token",  "passw",         "credential", "apikey",
                                                        "api_key", "cookie", "authorization", "passphrase", "private_key"};

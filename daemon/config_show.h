@@ -20,6 +20,9 @@ nlohmann::json config_show_json(const LoadedConfig& config);
 // ...
 bool is_secret_name(std::string_view name);
 
+// Of user:password@host in a URL; empty: there is none.
+std::string_view password_of(std::string_view url);
+
 // A value as TOML, "***" in place of each string that is secret by its key, or that came from a variable that is secret by its
 // name; user and password of a URL are masked too.
 std::string masked_toml(const ConfigNode& node, std::string_view key);

@@ -90,6 +90,7 @@ void read_top(TableReader& reader, MappingContext& context) {
   to.log_file = reader.file_path("log_file", "", context.base);
   to.drain_timeout = reader.duration("drain_timeout", "30s", kNoTime);
   to.reload_automatically = reader.choice("reload", {"manual", "auto"}, "manual") == "auto";
+  read_secret_names(reader, context.request);
   check_own_files(reader, to);
 }
 

@@ -136,6 +136,7 @@ std::vector<std::string> read_secrets(TableReader& reader, const ConfigRequest& 
     const std::string from = node->variables.empty() ? "" : " (from ${" + node->variables.front() + "})";
     if (const auto usable = check_secret(scheme, node->text); !usable) reader.fail(*node, "secret", usable.error().message + from);
     secrets.push_back(node->text);
+    reader.keep_secret(*node, "secret", node->text);
   }
   const auto files = reader.texts("secret_file");
   if (reader.has("secret_file")) reader.show_texts("secret_file", files, reader.any("secret_file"));

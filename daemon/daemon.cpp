@@ -28,6 +28,7 @@
 #include "platform/loop.h"
 #include "platform/process.h"
 #include "platform/process_activity.h"
+#include "platform/secrets.h"
 #include "platform/signals.h"
 #include "platform/tls.h"
 #include "platform/workers.h"
@@ -78,9 +79,10 @@ std::optional<Refusal> refusal_of(const HttpRefused& refused) {
 
 class Daemon {
  public:
-  Daemon(const Settings& settings, const DaemonOptions& options, std::unique_ptr<Log> log, std::unique_ptr<Journal> journal, LastRun last_run)
+  Daemon(const Settings& settings, const DaemonOptions& options, Secrets& secrets, std::unique_ptr<Log> log, std::unique_ptr<Journal> journal, LastRun last_run)
       : settings_(settings),
         options_(options),
+        secrets_(secrets),
         log_(std::move(log)),
         journal_(std::move(journal)),
         log_thread_([this](const lifecycle::Any& event) { return log_->wants(event); }, [this](const lifecycle::Any& event) { log_->report(event); },
@@ -88,13 +90,13 @@ class Daemon {
                       log_->report(lifecycle::Note{"warn", std::to_string(count) + " lines of the log were left out: it does not keep up"});
                     }),
         engine_(settings_, {loop_, clock_, *journal_, files_, background_, emitter_, [this] { return activity_.any(); }, &hook_desk_}, std::move(last_run), random_seed()),
-        runner_(loop_, std::size_t(settings_.max_concurrent_handlers), PipelineTools{processes_, http_client_, clock_, output_folder(settings_), workspaces_folder(settings_)},
+        runner_(loop_, std::size_t(settings_.max_concurrent_handlers), PipelineTools{processes_, http_client_, clock_, output_folder(settings_), workspaces_folder(settings_), &secrets_},
                 engine_.reports()),
         server_(loop_),
         sources_(loop_, clock_, engine_, emitter_),
         signals_(loop_, kSignals, [this](int signal) { on_signal(signal); }),
         reload_({loop_, clock_, emitter_, settings_, options_.load, [this](Settings wanted) { return apply(std::move(wanted)); }}, options_.files),
-        api_{settings_, server_, engine_, *journal_, sources_, metrics_, clock_, clock_.now(), processes_, listener_fault_, reload_, ended_, pushes_, [this] { stop("hark daemon stop"); }} {
+        api_{settings_, server_, engine_, *journal_, sources_, metrics_, clock_, clock_.now(), processes_, listener_fault_, reload_, ended_, pushes_, secrets_, [this] { stop("hark daemon stop"); }} {
     emitter_.subscribe("metrics", [this](const lifecycle::Any& event) { metrics_.report(event); });
     emitter_.subscribe("ended runs", [this](const lifecycle::Any& event) { ended_.note(event); });
     emitter_.subscribe("log", [this](const lifecycle::Any& event) { log_thread_(event); });
@@ -156,6 +158,7 @@ class Daemon {
     if (!certificate) return certificate.error();
     if (auto listening = listen_as(wanted); !listening) return listening;
     server_.use_certificate(std::move(*certificate));
+    secrets_.add(wanted.secrets);
     const auto before = std::exchange(settings_, std::move(wanted));
     log_->set_level(settings_.log_level);
     runner_.set_threads(std::size_t(settings_.max_concurrent_handlers));
@@ -200,9 +203,9 @@ class Daemon {
   void note_warning(const lifecycle::Any& event) {
     if (!starting_) return;
     if (const auto* note = std::get_if<lifecycle::Note>(&event); note != nullptr && note->level != "info") {
-      start_warnings_.push_back(note->message);
+      start_warnings_.push_back(secrets_.mask().text(note->message));
     } else if (const auto* error = std::get_if<lifecycle::SourceError>(&event)) {
-      start_warnings_.push_back("source '" + error->source + "' is degraded: " + Error{error->message, error->cure}.text());
+      start_warnings_.push_back(secrets_.mask().text("source '" + error->source + "' is degraded: " + Error{error->message, error->cure}.text()));
     }
   }
 
@@ -241,6 +244,7 @@ class Daemon {
 
   Settings settings_;
   const DaemonOptions& options_;
+  Secrets& secrets_;
   std::unique_ptr<Log> log_;
   Loop loop_;
   SystemClock clock_;
@@ -258,8 +262,8 @@ class Daemon {
   Pings pings_{http_client_, [this](const std::string& handler, const Error& error) {
                  loop_.post([this, text = "'" + handler + "': " + error.text()] { say("warn", text); });
                }, limits::kPingPause};
-  RealHookDesk hook_desk_{loop_, {processes_, http_client_, clock_}, asker_name(this_process())};
-  Hooks hooks_{{processes_, http_client_, clock_}, asker_name(this_process()), [this](const HookPtr& hook, const lifecycle::Any& event) { engine_.publish(*hook, event); },
+  RealHookDesk hook_desk_{loop_, {processes_, http_client_, clock_, &secrets_}, asker_name(this_process())};
+  Hooks hooks_{{processes_, http_client_, clock_, &secrets_}, asker_name(this_process()), [this](const HookPtr& hook, const lifecycle::Any& event) { engine_.publish(*hook, event); },
                [this](const std::string& hook, const Error& error) {
                  loop_.post([this, text = "hook '" + hook + "' failed: " + error.text() + "; this is said once, until it works again"] { say("warn", text); });
                }};
@@ -289,7 +293,9 @@ Result<int> run_daemon(const Settings& settings, const DaemonOptions& options) {
   auto lock = LockFile::take(lock_path(settings));
   if (!lock) return lock.error();
   const SystemClock clock;
-  auto log = Log::open({settings.log_level, settings.log_format, settings.log_file}, clock);
+  Secrets secrets;
+  secrets.add(settings.secrets);
+  auto log = Log::open({settings.log_level, settings.log_format, settings.log_file}, clock, secrets);
   if (!log) return log.error();
   auto journal = open_journal(settings.journal_file);
   if (!journal) return journal.error();
@@ -303,7 +309,7 @@ Result<int> run_daemon(const Settings& settings, const DaemonOptions& options) {
     last_run = std::move(loaded->state);
   }
   try {
-    Daemon daemon(settings, options, std::move(*log), std::move(*journal), std::move(last_run));
+    Daemon daemon(settings, options, secrets, std::move(*log), std::move(*journal), std::move(last_run));
     if (!warning.empty()) daemon.say("warn", std::move(warning));
     if (auto open = open_folder_warning(settings); !open.empty()) daemon.say("warn", std::move(open));
     return daemon.run();

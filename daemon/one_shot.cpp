@@ -22,6 +22,7 @@
 #include "platform/http_client.h"
 #include "platform/loop.h"
 #include "platform/process.h"
+#include "platform/secrets.h"
 #include "platform/signals.h"
 #include "platform/workers.h"
 #include "reporters/hook_desk.h"
@@ -93,6 +94,9 @@ Status check_not_gathered(const Settings& settings, const OneShotRequest& reques
   return {};
 }
 
+// What it has to say beside its outcome, which is printed when all is over.
+void say(const Secrets& secrets, const std::string& text) { std::fprintf(stderr, "hark: %s\n", printable(secrets.mask().text(text), limits::kLogText).c_str()); }
+
 // A dry run looks and touches nothing: not even a broken state.json is put aside.
 class ReadOnlyFiles final : public FileSystem {
  public:
@@ -114,6 +118,8 @@ Result<OneShotOutcome> run_event(const Settings& configured, OneShotRequest requ
 
   SystemClock clock;
   RealFileSystem files;
+  Secrets secrets;
+  secrets.add(settings.secrets);
   if (auto prepared = prepare_state_folder(settings); !prepared) return prepared.error();
   auto journal = open_journal(settings.journal_file);
   if (!journal) return journal.error();
@@ -125,38 +131,32 @@ Result<OneShotOutcome> run_event(const Settings& configured, OneShotRequest requ
     warning = loaded->warning;
     last_run = std::move(loaded->state);
   }
-  if (!warning.empty()) std::fprintf(stderr, "hark: %s\n", printable(warning, limits::kLogText).c_str());
+  if (!warning.empty()) say(secrets, warning);
 
   Loop loop;
   lifecycle::Emitter emitter;
-  emitter.subscribe("standard error", [](const lifecycle::Any& event) {
-    if (const auto* note = std::get_if<lifecycle::Note>(&event)) std::fprintf(stderr, "hark: %s\n", printable(note->message, limits::kLogText).c_str());
+  emitter.subscribe("standard error", [&secrets](const lifecycle::Any& event) {
+    if (const auto* note = std::get_if<lifecycle::Note>(&event)) say(secrets, note->message);
   });
   Workers background("hark-background", 1);
   RealProcessSpawner processes;
-  for (const auto& line : prepare_containment(settings, socket_path(settings.journal_file), {}, processes)) {
-    std::fprintf(stderr, "hark: %s\n", printable(line, limits::kLogText).c_str());
-  }
+  for (const auto& line : prepare_containment(settings, socket_path(settings.journal_file), {}, processes)) say(secrets, line);
   RealHttpClient http;
   std::random_device device;
-  Pings pings(http, [](const std::string& handler, const Error& error) {
-    std::fprintf(stderr, "hark: %s\n", printable("'" + handler + "': " + error.text(), limits::kLogText).c_str());
-  }, limits::kPingPause);
+  Pings pings(http, [&secrets](const std::string& handler, const Error& error) { say(secrets, "'" + handler + "': " + error.text()); }, limits::kPingPause);
   pings.use(pings_of(settings));
   emitter.subscribe("pings", [&pings](const lifecycle::Any& event) { pings(event); });
   const auto asker = asker_name(this_process());
-  RealHookDesk hook_desk(loop, {processes, http, clock}, asker);
+  RealHookDesk hook_desk(loop, {processes, http, clock, &secrets}, asker);
   Engine* publisher = nullptr;
-  Hooks hooks({processes, http, clock}, asker, [&publisher](const HookPtr& hook, const lifecycle::Any& event) { publisher->publish(*hook, event); },
-              [](const std::string& hook, const Error& error) {
-                std::fprintf(stderr, "hark: %s\n", printable("hook '" + hook + "' failed: " + error.text(), limits::kLogText).c_str());
-              });
+  Hooks hooks({processes, http, clock, &secrets}, asker, [&publisher](const HookPtr& hook, const lifecycle::Any& event) { publisher->publish(*hook, event); },
+              [&secrets](const std::string& hook, const Error& error) { say(secrets, "hook '" + hook + "' failed: " + error.text()); });
   hooks.use(hooks_of(settings));
   emitter.subscribe("hooks", [&hooks](const lifecycle::Any& event) { hooks(event); });
   Engine engine(settings,
                 {.loop = loop, .clock = clock, .journal = **journal, .files = files, .background = background, .emitter = emitter, .hooks = &hook_desk},
                 std::move(last_run), (std::uint64_t(device()) << 32) | device());
-  PoolRunner runner(loop, std::size_t(settings.max_concurrent_handlers), {processes, http, clock, output_folder(settings), workspaces_folder(settings)}, engine.reports());
+  PoolRunner runner(loop, std::size_t(settings.max_concurrent_handlers), {processes, http, clock, output_folder(settings), workspaces_folder(settings), &secrets}, engine.reports());
   engine.set_runner(runner);
   publisher = &engine;
   if (auto learned = engine.learn_last_runs(); !learned) return learned.error();
@@ -222,7 +222,7 @@ Result<OneShotOutcome> run_event(const Settings& configured, OneShotRequest requ
   if (pruned && pruned->events > 0) {
     if (const auto removed = remove_stray_outputs(output_folder(settings), **journal); !removed) done = removed.error();
   }
-  if (!done) std::fprintf(stderr, "hark: what is beyond the retention was not deleted: %s\n", printable(done.error().text(), limits::kLogText).c_str());
+  if (!done) say(secrets, "what is beyond the retention was not deleted: " + done.error().text());
 
   auto stored = (*journal)->event(outcome.event.id);
   if (!stored) return stored.error();
@@ -248,6 +248,13 @@ bool would_skip(const std::vector<HookPtr>& hooks, const lifecycle::Any& about, 
   return false;
 }
 
+void hide(RenderedStep& step, const Mask& mask) {
+  step.text = mask.text(std::move(step.text));
+  step.error = mask.text(std::move(step.error));
+  step.skipped = mask.text(std::move(step.skipped));
+  for (auto& value : step.values) value.second = mask.text(std::move(value.second));
+}
+
 DryRun dry_run(const Settings& settings, Event wanted, const Router::Target& target) {
   const auto now = SystemClock().now();
   DryRun result;
@@ -263,6 +270,7 @@ DryRun dry_run(const Settings& settings, Event wanted, const Router::Target& tar
   if (would_skip(hooks, lifecycle::EventReceived{event}, {}, now.wall, result.decisions)) return result;
   auto routed = Router(std::move(rules)).route(event, target, now);
   result.decisions.insert(result.decisions.end(), routed.decisions.begin(), routed.decisions.end());
+  const Mask mask(settings.secrets);
   ReadOnlyFiles files;
   auto known = LastRun::load(files, settings.state_file, now.wall);
   for (const auto& start : routed.starts) {
@@ -276,7 +284,9 @@ DryRun dry_run(const Settings& settings, Event wanted, const Router::Target& tar
     context.run.correlation_id = event->correlation_id;
     context.event = event;
     if (known && known->state.handlers.contains(start.handler)) context.last_run = known->state.handlers.at(start.handler).last_success;
-    result.handlers.push_back({start.handler, handler->timeout, handler->retry, render_pipeline(*handler, context)});
+    auto steps = render_pipeline(*handler, context);
+    for (auto& step : steps) hide(step, mask);
+    result.handlers.push_back({start.handler, handler->timeout, handler->retry, std::move(steps)});
   }
   return result;
 }

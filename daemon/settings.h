@@ -70,6 +70,7 @@ struct Settings {
   std::string log_format = "text";
   std::filesystem::path log_file;      // empty: standard error
   bool reload_automatically = false;   // when a file of the configuration changes
+  std::vector<std::string> secrets;    // what is masked (core/mask.h), sorted, each once
 
   std::vector<SourceSettings> sources;
   std::vector<ProviderSettings> providers;

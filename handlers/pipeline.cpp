@@ -7,6 +7,7 @@
 #include "core/limits.h"
 #include "core/printable.h"
 #include "handlers/step_runner.h"
+#include "handlers/steps/attempt.h"
 #include "handlers/workspace.h"
 #include "platform/clock.h"
 #include "platform/confined_folder.h"
@@ -70,6 +71,7 @@ class Pipeline {
     if (steps_.waits()) return std::move(steps_.run());
     release();
     steps_.run().finished = tools_.clock.now().wall;
+    steps_.run().error = mask_of(tools_).text(std::move(steps_.run().error));
     return std::move(steps_.run());
   }
 

@@ -29,6 +29,7 @@ namespace hark {
 class Clock;
 class HttpClient;
 class ProcessSpawner;
+class Secrets;
 
 // What a pipeline reaches the world through. Outlives every run.
 struct PipelineTools {
@@ -38,6 +39,7 @@ struct PipelineTools {
   std::filesystem::path
       output_folder;  // large outputs go to <folder>/<run id>/<step>.out; {payload_file}, {files_file} beside them
   std::filesystem::path workspaces{};  // handlers/workspace.h
+  const Secrets* secrets = nullptr;    // what no output and no error may show; nullptr: nothing
 };
 
 struct RunContext {

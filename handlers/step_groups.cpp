@@ -10,6 +10,7 @@
 #include "core/payload.h"
 #include "core/printable.h"
 #include "handlers/step_runner.h"
+#include "handlers/steps/attempt.h"
 #include "platform/clock.h"
 #include "platform/thread.h"
 
@@ -203,7 +204,7 @@ StepResult StepRunner::act_parallel(const GroupStepOptions& group, StepPart part
       result.name = full(*step);
       result.part = part;
       result.iteration = iteration_;
-      result.error = printable(result.error, limits::kStepError);
+      result.error = kept_error(std::move(result.error), tools_);
       rows.push_back(std::move(result));
       if (context_.step_finished) context_.step_finished(run_.steps.size() + rows.size() - 1, rows.back(), false);
     }

@@ -220,7 +220,7 @@ std::size_t StepRunner::record(StepResult result, const std::string& name, StepP
   result.iteration = iteration_;
   result.started = began.wall;
   result.duration = since(began.steady);
-  result.error = printable(result.error, limits::kStepError);
+  result.error = kept_error(std::move(result.error), tools_);
   const bool ends = !goes_on(result.state) && part != StepPart::gate && scope_.frame().prefix.empty() && !any_always(handler_.steps, 0);
   run_.steps.push_back(std::move(result));
   if (context_.step_finished) context_.step_finished(run_.steps.size() - 1, run_.steps.back(), last || ends);

@@ -62,8 +62,8 @@ class Attendance {
  public:
   Attendance(const Command& command, const LaunchedProcess& child)
       : child_(child),
-        output_(command.output_stem.empty() ? "" : command.output_stem + ".out"),
-        error_output_(command.output_stem.empty() ? "" : command.output_stem + ".err") {}
+        output_(command.output_stem.empty() ? "" : command.output_stem + ".out", command.mask),
+        error_output_(command.output_stem.empty() ? "" : command.output_stem + ".err", command.mask) {}
 
   // Serves the streams until the command ends by itself, or has to be ended.
   End wait(std::optional<SteadyTime> deadline, int stop) {
@@ -110,10 +110,10 @@ class Attendance {
     result.code = exited ? info.si_status : 128 + info.si_status;
     result.end = end == End::exited && !exited ? End::signalled : end;
     result.note = std::move(note);
-    add_trouble(result.note, "standard output", output_.trouble());
-    add_trouble(result.note, "standard error", error_output_.trouble());
     result.output = output_.take();
     result.error_output = error_output_.take();
+    add_trouble(result.note, "standard output", output_.trouble());
+    add_trouble(result.note, "standard error", error_output_.trouble());
     return result;
   }
 

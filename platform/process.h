@@ -18,6 +18,7 @@
 #include <vector>
 
 #include "core/limits.h"
+#include "core/mask.h"
 #include "core/result.h"
 #include "core/time.h"
 #include "platform/containment.h"
@@ -34,6 +35,7 @@ struct Command {
   std::string output_stem;                                       // "<folder>/<step>": overflow goes to <stem>.out and <stem>.err
   std::vector<std::string> appended_files;  // beside those: what it may write to although a sandbox does not let it into the folder
   Containment containment;
+  Mask mask;                                                     // of what it writes: ProcessResult and the files hold it masked
 };
 
 struct Captured {

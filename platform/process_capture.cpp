@@ -10,29 +10,37 @@
 
 namespace hark {
 
-void Capture::read_once(int pipe) { read_into_head_or_file(pipe); }
+void Capture::read_once(int pipe) { read_some(pipe); }
 
 void Capture::drain(int pipe) {
   int waiting = 0;
   if (ioctl(pipe, FIONREAD, &waiting) != 0) return;
   for (auto left = static_cast<std::size_t>(std::max(waiting, 0)); left > 0;) {
-    const std::size_t got = read_into_head_or_file(pipe);
+    const std::size_t got = read_some(pipe);
     if (got == 0) return;
     left -= std::min(left, got);
   }
 }
 
-std::size_t Capture::read_into_head_or_file(int pipe) {
+Captured Capture::take() {
+  keep(stream_.rest());
+  return std::move(captured_);
+}
+
+std::size_t Capture::read_some(int pipe) {
   std::array<char, 64 * 1024> buffer;  // a pipe's capacity; left uninitialised on purpose
   const ssize_t got = read(pipe, buffer.data(), buffer.size());
   if (got <= 0) return 0;
   const std::string_view bytes(buffer.data(), static_cast<std::size_t>(got));
-  captured_.bytes += bytes.size();
+  keep(stream_.next(bytes));
+  return bytes.size();
+}
 
+void Capture::keep(std::string_view bytes) {
+  captured_.bytes += bytes.size();
   const std::size_t room = limits::kOutputInMemory - captured_.head.size();
   if (file_ || bytes.size() > room) overflow(bytes);
   captured_.head.append(bytes.substr(0, room));
-  return bytes.size();
 }
 
 void Capture::overflow(std::string_view bytes) {

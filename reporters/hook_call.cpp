@@ -12,6 +12,7 @@
 #include "platform/clock.h"
 #include "platform/http_client.h"
 #include "platform/process.h"
+#include "platform/secrets.h"
 
 namespace hark {
 
@@ -28,6 +29,8 @@ std::string said(const Captured& errors) {
 
 std::string out_of_time(const Hook& hook) { return "it did not answer within " + to_string(hook.timeout) + " (timeout)"; }
 
+Mask mask_of(const HookTools& tools) { return tools.secrets == nullptr ? Mask() : tools.secrets->mask(); }
+
 Result<std::string> run(const Hook::Command& options, const Hook& hook, const lifecycle::Any& any, std::string input, const HookTools& tools, const std::string& mark,
                         std::stop_token stop) {
   Command command;
@@ -36,6 +39,7 @@ Result<std::string> run(const Hook::Command& options, const Hook& hook, const li
   command.input = std::move(input);
   command.run_id = mark;
   command.containment = options.containment;
+  command.mask = mask_of(tools);
   command.environment = {{"HARK_HOOK", hook.name}, {"HARK_LIFECYCLE_EVENT", std::string(lifecycle::name(any))}};
   const auto ended = tools.processes.run(command, tools.clock.now().steady + hook.timeout, std::move(stop));
   if (!ended) return ended.error();
@@ -69,11 +73,11 @@ Result<std::string> post(const Hook::Request& options, const Hook& hook, std::st
     return answer.error();
   }
   if (answer->status / 100 != 2) return Error{"the answer to its request was " + std::to_string(answer->status) + ", wanted 200 to 299", ""};
-  return std::move(answer->body);
+  return mask_of(tools).text(std::move(answer->body));
 }
 
 Result<std::string> carry_out(const Hook& hook, const lifecycle::Any& any, WallTime time, const HookTools& tools, const std::string& mark, std::stop_token stop) {
-  auto text = write_json(to_json(any, time));
+  auto text = write_json(mask_of(tools).strings(to_json(any, time)));
   if (const auto* command = std::get_if<Hook::Command>(&hook.action)) return run(*command, hook, any, std::move(text), tools, mark, std::move(stop));
   return post(std::get<Hook::Request>(hook.action), hook, std::move(text), tools, std::move(stop));
 }

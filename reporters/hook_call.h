@@ -17,11 +17,13 @@ namespace hark {
 class Clock;
 class HttpClient;
 class ProcessSpawner;
+class Secrets;
 
 struct HookTools {
   ProcessSpawner& processes;
   HttpClient& http;
   const Clock& clock;
+  const Secrets* secrets = nullptr;  // what it is not told and does not say, as far as anybody hears of it; nullptr: nothing
 };
 
 struct HookAnswer {

@@ -71,17 +71,18 @@ Status make_own_file(const std::filesystem::path& file) {
 
 struct Log::State {
   const Clock& clock;
+  const Secrets& secrets;
   std::unique_ptr<spdlog::logger> logger;
   bool json = false;
 };
 
 Log::Log(std::unique_ptr<State> state) : state_(std::move(state)) {}
 
-Result<std::unique_ptr<Log>> Log::open(const LogOptions& options, const Clock& clock) {
+Result<std::unique_ptr<Log>> Log::open(const LogOptions& options, const Clock& clock, const Secrets& secrets) {
   if (!options.file.empty()) {
     if (auto made = make_own_file(options.file); !made) return made.error();
   }
-  auto state = std::make_unique<State>(State{clock, nullptr, options.format == "json"});
+  auto state = std::make_unique<State>(State{clock, secrets, nullptr, options.format == "json"});
   try {
     spdlog::sink_ptr sink;
     if (options.file.empty()) {
@@ -224,7 +225,10 @@ void Log::set_level(const std::string& level) { state_->logger->set_level(spdlog
 
 void Log::report(const lifecycle::Any& event) {
   if (!wants(event)) return;
-  const auto said = std::visit([](const auto& e) { return line(e); }, event);
+  auto said = std::visit([](const auto& e) { return line(e); }, event);
+  const auto mask = state_->secrets.mask();
+  said.message = mask.text(std::move(said.message));
+  for (auto& field : said.fields) field.second = mask.text(std::move(field.second));
   const auto said_level = level(event);
   if (!state_->json) {
     state_->logger->log(severity(said_level), "{:<5} {}{}", said_level, printable(said.message, limits::kLogText), ids_text(said.fields));

@@ -14,6 +14,7 @@
 #include "core/lifecycle.h"
 #include "core/result.h"
 #include "platform/clock.h"
+#include "platform/secrets.h"
 
 namespace hark {
 
@@ -25,7 +26,8 @@ struct LogOptions {
 
 class Log {
  public:
-  static Result<std::unique_ptr<Log>> open(const LogOptions& options, const Clock& clock);  // the clock must outlive the log
+  // No line holds what is a secret then. Clock and secrets must outlive the log.
+  static Result<std::unique_ptr<Log>> open(const LogOptions& options, const Clock& clock, const Secrets& secrets);
   ~Log();
 
   bool wants(const lifecycle::Any& event) const;  // any thread: is its level one that is written?

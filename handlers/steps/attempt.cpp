@@ -3,8 +3,10 @@
 #include <utility>
 
 #include "core/limits.h"
+#include "core/printable.h"
 #include "platform/clock.h"
 #include "platform/output_file.h"
+#include "platform/secrets.h"
 
 namespace hark {
 
@@ -21,7 +23,12 @@ StepState state_of_failure(const StepCall& call) {
   return call.deadline && call.tools.clock.now().steady >= *call.deadline ? StepState::timed_out : StepState::failed;
 }
 
+Mask mask_of(const PipelineTools& tools) { return tools.secrets == nullptr ? Mask() : tools.secrets->mask(); }
+
+std::string kept_error(std::string error, const PipelineTools& tools) { return printable(mask_of(tools).text(std::move(error)), limits::kStepError); }
+
 void keep_output(std::string whole, const StepCall& call, StepResult& result) {
+  whole = mask_of(call.tools).text(std::move(whole));
   result.output_bytes = whole.size();
   if (whole.size() > limits::kOutputInMemory) {
     auto file = OutputFile::create(call.scope.output_stem(call.name) + ".out");

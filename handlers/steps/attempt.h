@@ -6,6 +6,7 @@
 #include <optional>
 #include <string>
 
+#include "core/mask.h"
 #include "core/run.h"
 #include "handlers/handler.h"
 #include "handlers/pipeline.h"
@@ -32,7 +33,13 @@ StepResult failed_for_good(const Error& error);
 // Of a call that came to nothing: it was cancelled, ran out of its time, or failed.
 StepState state_of_failure(const StepCall& call);
 
-// What a step says as a command's output: the first bytes with the run, the whole in a file where that is not all.
+// Of the secrets of now.
+Mask mask_of(const PipelineTools& tools);
+
+// An error as a row keeps it: masked, one line, not too long.
+std::string kept_error(std::string error, const PipelineTools& tools);
+
+// What a step says as a command's output, masked: the first bytes with the run, the whole in a file where that is not all.
 void keep_output(std::string whole, const StepCall& call, StepResult& result);
 
 // Stays the same over all attempts of a step, and over all runs of an event through a handler; each iteration has another.

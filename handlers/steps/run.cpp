@@ -126,6 +126,7 @@ StepResult attempt_command(const RunStepOptions& options, std::string input, con
   command.run_id = call.context.run.id;
   command.output_stem = call.scope.output_stem(call.name);
   command.containment = call.handler.containment;
+  command.mask = mask_of(call.tools);
 
   auto ended = call.tools.processes.run(command, call.deadline, call.stop);
   if (!ended) {

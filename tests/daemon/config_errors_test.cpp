@@ -71,6 +71,8 @@ TEST_CASE("config errors: the top level") {
       {"a misspelt value",
        kHandlerA + "mode = \"deamon\"\n",
        {{"2:8", {"mode:", "expected \"daemon\" or \"one-shot\"", "did you mean \"daemon\"?"}}}},
+      {"a secret that is no name", kHandlerA + "secrets = [\"KEY\", \"no name\"]\n", {{"2:19", {"secrets:", "expected the name of an environment variable", "found \"no name\""}}}},
+      {"secrets of another type", kHandlerA + "secrets = 7\n", {{"2:11", {"secrets:", "found an integer"}}}},
       {"a wrong type", kHandlerA + "mode = 3\n", {{"2:8", {"expected a string, found an integer"}}}},
       {"zero", kHandlerA + "max_concurrent_handlers = 0\n", {{"2:27", {"from 1 to 1024, found 0"}}}},
       {"negative", kHandlerA + "queue_limit = -1\n", {{"2:15", {"found -1"}}}},

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "handlers/pipeline.h"
+#include "platform/secrets.h"
 #include "tests/support/fake_clock.h"
 #include "tests/support/fake_http_client.h"
 #include "tests/support/fake_processes.h"
@@ -19,6 +20,7 @@ struct PipelineFixture {
   FakeProcesses processes;
   FakeHttpClient http;
   FakeClock clock;
+  Secrets secrets;
   Handler handler;
   RunContext context;
   std::stop_source stop;
@@ -88,7 +90,7 @@ struct PipelineFixture {
 
   Run run() { return run_with(processes, clock); }
   Run run_with(ProcessSpawner& spawner, const Clock& time) {
-    return run_pipeline(handler, context, {spawner, http, time, folder.path() / "runs"});
+    return run_pipeline(handler, context, {spawner, http, time, folder.path() / "runs", {}, &secrets});
   }
 
  private:

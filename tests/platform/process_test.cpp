@@ -100,6 +100,18 @@ TEST_CASE_FIXTURE(Fixture, "process: output, error output and exit status come b
   CHECK(result.note.empty());
 }
 
+TEST_CASE_FIXTURE(Fixture, "process: what is masked stands neither in the output nor in its file, however it was written") {
+  Command command = shell("printf 'a s3c'; printf 'no s3cre' >&2; /bin/true; printf 'ret b'; head -c 400000 /dev/zero | tr '\\0' 'x'; echo s3cret");
+  command.output_stem = (folder.path() / "out").string();
+  command.mask = Mask({"s3cret"});
+  const auto result = run(command);
+  const auto whole = "a *** b" + std::string(400000, 'x') + "***\n";
+  CHECK(result.output.bytes == whole.size());
+  CHECK(read_file(result.output.file) == whole);
+  CHECK(result.output.head == whole.substr(0, limits::kOutputInMemory));
+  CHECK(result.error_output.head == "no s3cre");
+}
+
 TEST_CASE_FIXTURE(Fixture, "process: one that ends by a signal reports 128 plus its number") {
   const auto result = run(shell("kill -9 $$"));
   CHECK(result.end == End::signalled);

@@ -50,6 +50,7 @@ Refusal refusal() {
 }
 
 const SystemClock kClock;
+const Secrets kNoSecrets;
 
 std::string content(const std::filesystem::path& path) {
   std::ostringstream text;
@@ -115,7 +116,7 @@ TEST_CASE("detached: what is not wanted is not handed over, what throws does not
 TEST_CASE("log: every line with ids, nothing from outside can forge one") {
   test::TemporaryFolder folder;
   {
-    auto log = Log::open({"info", "text", folder / "log"}, kClock);
+    auto log = Log::open({"info", "text", folder / "log"}, kClock, kNoSecrets);
     REQUIRE(log);
     (*log)->report(lifecycle::EventReceived{event("x\n2026 info forged\x1b[2J\xff\xc2\x9b")});
     (*log)->report(lifecycle::SourceError{"a\" run=R9", "gone", "bring it back"});
@@ -133,10 +134,26 @@ TEST_CASE("log: every line with ids, nothing from outside can forge one") {
   CHECK(text.find("warn  'deploy' failed: step 'x' failed run=R1 handler=deploy event=E1 correlation=C1") != std::string::npos);
 }
 
+TEST_CASE("log: no line holds a secret, also one that became known later, in text or JSON") {
+  for (const std::string format : {"text", "json"}) {
+    test::TemporaryFolder folder;
+    Secrets secrets;
+    {
+      auto log = Log::open({"info", format, folder / "log"}, kClock, secrets);
+      REQUIRE(log);
+      secrets.add({"s3cret \"token\""});
+      (*log)->report(lifecycle::SourceError{"s3cret \"token\"", "the server said s3cret \"token\"", "ask"});
+    }
+    const auto text = content(folder / "log");
+    CHECK(text.find("the server said ***") != std::string::npos);
+    CHECK(text.find("s3cret") == std::string::npos);
+  }
+}
+
 TEST_CASE("log: a refusal is a warning with the number it stands for, or nothing where one was written just before") {
   test::TemporaryFolder folder;
   {
-    auto log = Log::open({"debug", "text", folder / "log"}, kClock);
+    auto log = Log::open({"debug", "text", folder / "log"}, kClock, kNoSecrets);
     REQUIRE(log);
     (*log)->report(lifecycle::EventRefused{refusal(), 1});
     CHECK(!(*log)->wants(lifecycle::EventRefused{refusal(), 0}));
@@ -151,7 +168,7 @@ TEST_CASE("log: a refusal is a warning with the number it stands for, or nothing
 TEST_CASE("log: JSON lines are objects with the same ids and the lifecycle event's name") {
   test::TemporaryFolder folder;
   {
-    auto log = Log::open({"debug", "json", folder / "log"}, kClock);
+    auto log = Log::open({"debug", "json", folder / "log"}, kClock, kNoSecrets);
     REQUIRE(log);
     (*log)->report(lifecycle::RunComplete{run(RunState::succeeded)});
     (*log)->report(lifecycle::Note{"error", "disk \xff full"});
@@ -169,7 +186,7 @@ TEST_CASE("log: JSON lines are objects with the same ids and the lifecycle event
 }
 
 TEST_CASE("log: a place that cannot be written is an error that names it") {
-  const auto log = Log::open({"info", "text", "/proc/no/such/place"}, kClock);
+  const auto log = Log::open({"info", "text", "/proc/no/such/place"}, kClock, kNoSecrets);
   REQUIRE(!log);
   CHECK(log.error().message.find("/proc/no/such/place") != std::string::npos);
 }

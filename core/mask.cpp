@@ -1,0 +1,186 @@
+#include "core/mask.h"
+
+#include <array>
+#include <cstdint>
+#include <utility>
+
+#include <nlohmann/json.hpp>
+
+#include "core/base64.h"
+#include "core/limits.h"
+
+namespace hark {
+
+// A tree of the beginnings of all secrets. Node 0 is the root: nothing of any secret.
+struct Mask::Tree {
+  struct Node {
+    std::uint32_t child = 0, sibling = 0;  // 0: none
+    std::uint32_t fail = 0;                // the longest shorter beginning that ends here as well
+    std::uint32_t depth = 0;
+    std::uint32_t match = 0;               // the length of the longest secret that ends here; 0: none
+    unsigned char byte = 0;
+  };
+  std::vector<Node> nodes = std::vector<Node>(1);
+  std::array<std::uint32_t, 256> first{};  // the root's children
+
+  std::uint32_t child(std::uint32_t of, unsigned char byte) const {
+    if (of == 0) return first[byte];
+    auto at = nodes[of].child;
+    while (at != 0 && nodes[at].byte != byte) at = nodes[at].sibling;
+    return at;
+  }
+
+  std::uint32_t step(std::uint32_t state, unsigned char byte) const {
+    for (;;) {
+      if (const auto next = child(state, byte)) return next;
+      if (state == 0) return 0;
+      state = nodes[state].fail;
+    }
+  }
+
+  void add(std::string_view secret) {
+    std::uint32_t at = 0;
+    for (const char c : secret) {
+      const auto byte = static_cast<unsigned char>(c);
+      auto next = child(at, byte);
+      if (next == 0) {
+        next = static_cast<std::uint32_t>(nodes.size());
+        nodes.push_back({0, nodes[at].child, 0, nodes[at].depth + 1, 0, byte});
+        nodes[at].child = next;
+        if (at == 0) first[byte] = next;
+      }
+      at = next;
+    }
+    nodes[at].match = nodes[at].depth;
+  }
+
+  // Level by level, as a node's `fail` is one of a level above.
+  void link() {
+    std::vector<std::uint32_t> level;
+    for (auto at = nodes[0].child; at != 0; at = nodes[at].sibling) level.push_back(at);
+    for (std::size_t i = 0; i < level.size(); ++i) {
+      const auto parent = level[i];
+      for (auto at = nodes[parent].child; at != 0; at = nodes[at].sibling) {
+        nodes[at].fail = step(nodes[parent].fail, nodes[at].byte);
+        if (nodes[at].match == 0) nodes[at].match = nodes[nodes[at].fail].match;
+        level.push_back(at);
+      }
+    }
+  }
+};
+
+namespace {
+
+using Json = nlohmann::json;
+
+constexpr std::string_view kStars = "***";
+
+std::string in_json(const std::string& secret) {
+  const auto quoted = Json(secret).dump(-1, ' ', false, Json::error_handler_t::replace);
+  return quoted.substr(1, quoted.size() - 2);
+}
+
+// Of the base64 of any text that has `before` bytes (modulo 3) in front of the secret: the characters that the secret alone decides. A
+// character holds 6 bits, so those at its ends hold bits of its neighbours.
+std::string in_base64(const std::string& secret, std::size_t before) {
+  constexpr std::array<std::size_t, 3> kOfOthers = {0, 2, 3};
+  auto text = to_base64(std::string(before, '\0') + secret);
+  if (const auto padding = text.find('='); padding != text.npos) text.resize(padding - 1);
+  return text.substr(std::min(kOfOthers[before], text.size()));
+}
+
+void mask_strings(const Mask& mask, Json& document) {
+  if (document.is_string()) {
+    document = mask.text(std::move(document.get_ref<std::string&>()));
+  } else if (document.is_array()) {
+    for (Json& item : document) mask_strings(mask, item);
+  } else if (document.is_object()) {
+    Json masked = Json::object();
+    for (auto& [name, value] : document.items()) {
+      mask_strings(mask, value);
+      masked[mask.text(name)] = std::move(value);
+    }
+    document = std::move(masked);
+  }
+}
+
+}  // namespace
+
+Mask::Mask(const std::vector<std::string>& secrets) {
+  auto tree = std::make_shared<Tree>();
+  for (const auto& secret : secrets) {
+    if (secret.size() < limits::kSecretLeast) continue;
+    tree->add(secret);
+    tree->add(in_json(secret));
+    for (std::size_t before = 0; before < 3; ++before) {
+      if (const auto encoded = in_base64(secret, before); encoded.size() >= limits::kSecretEncoded) tree->add(encoded);
+    }
+  }
+  if (tree->nodes.size() == 1) return;
+  tree->link();
+  tree_ = std::move(tree);
+}
+
+std::string Mask::text(std::string text) const {
+  if (empty()) return text;
+  MaskedStream stream(*this);
+  std::string masked(stream.next(text));
+  masked += stream.rest();
+  return masked;
+}
+
+Json Mask::strings(Json document) const {
+  if (!empty()) mask_strings(*this, document);
+  return document;
+}
+
+std::string_view MaskedStream::next(std::string_view bytes) {
+  if (mask_.empty()) return bytes;
+  const auto from = held_.size();
+  held_ += bytes;
+  look_at(from);
+  return settle(held_.size() - mask_.tree_->nodes[state_].depth);
+}
+
+std::string_view MaskedStream::rest() {
+  state_ = 0;
+  return settle(held_.size());
+}
+
+void MaskedStream::look_at(std::size_t from) {
+  const auto& tree = *mask_.tree_;
+  for (auto i = from; i < held_.size(); ++i) {
+    state_ = tree.step(state_, static_cast<unsigned char>(held_[i]));
+    if (const auto length = tree.nodes[state_].match) add_hit(i + 1 - length, i + 1);
+  }
+}
+
+void MaskedStream::add_hit(std::size_t begin, std::size_t end) {
+  bool said = false;
+  for (; !hits_.empty() && hits_.back().end > begin; hits_.pop_back()) {
+    begin = std::min(begin, hits_.back().begin);
+    said |= hits_.back().said;
+  }
+  hits_.push_back({begin, end, said});
+}
+
+// Gives out the first `bytes` of what is held.
+std::string_view MaskedStream::settle(std::size_t bytes) {
+  out_.clear();
+  std::size_t at = 0;
+  std::vector<Hit> open;
+  for (auto& hit : hits_) {
+    if (hit.begin < bytes) {
+      out_.append(held_, at, hit.begin - at);
+      if (!std::exchange(hit.said, true)) out_ += kStars;
+      at = std::min(hit.end, bytes);
+    }
+    if (hit.end > bytes) open.push_back({hit.begin - std::min(hit.begin, bytes), hit.end - bytes, hit.said});
+  }
+  out_.append(held_, at, bytes - at);
+  held_.erase(0, bytes);
+  hits_ = std::move(open);
+  return out_;
+}
+
+}  // namespace hark
