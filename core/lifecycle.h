@@ -180,6 +180,25 @@ struct DeliveryComplete : OfRun {
   Duration duration{};
 };
 
+struct AgentStarted : OfRun {  // a provider is asked: an agent's command, or a model over HTTP
+  static constexpr std::string_view kName = "agent:started";
+  int iteration = 1;
+  std::string step;
+  std::string provider;
+  std::string_view type;  // "command" | "openai" | "anthropic"
+};
+struct AgentComplete : OfRun {  // each attempt of a prompt is a question of its own
+  static constexpr std::string_view kName = "agent:complete";
+  int iteration = 1;
+  std::string step;
+  std::string provider;
+  std::string_view type;
+  StepState outcome = StepState::succeeded;
+  std::string why;             // it did not succeed
+  std::optional<Usage> usage;  // as far as it was told; of a command never
+  Duration duration{};
+};
+
 struct Note {  // what else there is to say, for people: "hark is ready"
   static constexpr std::string_view kName = "daemon:note";
   std::string_view level;  // "info" | "warn" | "error"
@@ -188,7 +207,8 @@ struct Note {  // what else there is to say, for people: "hark is ready"
 
 using Any = std::variant<EventReceived, EventQueued, EventDropped, EventRefused, HandlerStart, HandlerEnd, HandlerOverdue, SourceStarted, SourceStopped, SourceError, RunQueued,
                          RunStarted, RunWaiting, RunResumed, RunComplete, RunRetry, RunFailed, IterationStarted, IterationComplete, PhaseStarted, PhaseComplete, VerificationStarted, GateChecked,
-                         VerificationComplete, StrategyDecision, WorkspaceAcquired, WorkspaceReleased, SnapshotCreated, SnapshotRestored, DeliveryStarted, DeliveryComplete, Note>;
+                         VerificationComplete, StrategyDecision, WorkspaceAcquired, WorkspaceReleased, SnapshotCreated, SnapshotRestored, DeliveryStarted, DeliveryComplete, AgentStarted,
+                         AgentComplete, Note>;
 
 std::string_view name(const Any& any);
 std::vector<std::string> names();  // of all there are, in the order above

@@ -63,6 +63,13 @@ Json fields(const SnapshotCreated& e) { return of_run(e, {{"snapshot", e.snapsho
 Json fields(const SnapshotRestored& e) { return of_run(e, {{"snapshot", e.snapshot}, {"duration_ms", in_milliseconds(e.duration)}}); }
 Json fields(const DeliveryStarted& e) { return of_run(e, {{"iteration", e.iteration}}); }
 Json fields(const DeliveryComplete& e) { return of_run(e, {{"delivered", e.delivered}, {"duration_ms", in_milliseconds(e.duration)}}); }
+Json fields(const AgentStarted& e) { return of_run(e, {{"iteration", e.iteration}, {"step", e.step}, {"provider", e.provider}, {"type", e.type}}); }
+Json fields(const AgentComplete& e) {
+  auto object = of_run(e, {{"iteration", e.iteration}, {"step", e.step}, {"provider", e.provider}, {"type", e.type}, {"outcome", to_string(e.outcome)}, {"why", e.why},
+                           {"duration_ms", in_milliseconds(e.duration)}});
+  if (e.usage) object["usage"] = to_json(*e.usage);
+  return object;
+}
 Json fields(const Note& e) { return {{"level", e.level}, {"message", e.message}}; }
 
 // What it is about, where that has fields of its own.

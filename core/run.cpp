@@ -92,6 +92,12 @@ std::optional<StepState> step_state_from(std::string_view text) { return find_st
 std::string_view to_string(StepPart part) { return name_of(kStepParts, part); }
 std::optional<StepPart> step_part_from(std::string_view text) { return find_state(kStepParts, text); }
 
+json to_json(const Usage& usage) {
+  json object = {{"input_tokens", usage.input_tokens}, {"output_tokens", usage.output_tokens}};
+  if (usage.cost) object["cost"] = *usage.cost;
+  return object;
+}
+
 json to_json(const StepResult& step) {
   json object = {{"name", step.name},
                  {"state", to_string(step.state)},
@@ -108,10 +114,7 @@ json to_json(const StepResult& step) {
   if (!step.output_file.empty()) object["output_file"] = step.output_file;
   if (!step.error_file.empty()) object["error_file"] = step.error_file;
   if (!step.error.empty()) object["error"] = step.error;
-  if (step.usage) {
-    auto& usage = object["usage"] = {{"input_tokens", step.usage->input_tokens}, {"output_tokens", step.usage->output_tokens}};
-    if (step.usage->cost) usage["cost"] = *step.usage->cost;
-  }
+  if (step.usage) object["usage"] = to_json(*step.usage);
   return object;
 }
 

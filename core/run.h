@@ -1,6 +1,7 @@
 // A run: one execution of one handler for one event, and what is known of its steps. Values; the JSON form is docs/formats.md's.
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
 #include <memory>
 #include <optional>
@@ -57,6 +58,11 @@ struct Usage {
   std::uint64_t input_tokens = 0;
   std::uint64_t output_tokens = 0;
   std::optional<double> cost;  // USD; nullopt: nobody said what a token costs
+
+  // Not journaled: what of the input a cache has answered, and what was written into one; each has a price of its own.
+  std::uint64_t cache_read_tokens = 0;
+  std::uint64_t cache_write_tokens = 0;
+  std::uint64_t fresh_tokens() const { return input_tokens - std::min(input_tokens, cache_read_tokens + cache_write_tokens); }
 };
 
 // What one step left behind: its last attempt's outcome.
@@ -77,6 +83,8 @@ struct StepResult {
   std::optional<Usage> usage;       // of all attempts together; only a prompt has it
   WallTime started{};
   Duration duration{};
+
+  std::string provider;             // not journaled: who was asked; only a prompt has it
 
   // Not journaled: for whoever decides about another attempt.
   bool is_status = false;               // exit_code is one of HTTP
@@ -167,6 +175,7 @@ WaitingRun waiting_run(const Run& run);
 
 using RunPtr = std::shared_ptr<const Run>;  // a run as it was at one moment, for those who only look
 
+nlohmann::json to_json(const Usage& usage);
 nlohmann::json to_json(const StepResult& step);
 nlohmann::json to_json(const Attempt& attempt);
 nlohmann::json to_json(const Run& run);

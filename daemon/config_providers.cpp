@@ -7,7 +7,9 @@
 #include "core/limits.h"
 #include "daemon/config_mapping.h"
 #include "daemon/config_show.h"
+#include "platform/http.h"
 #include "platform/http_url.h"
+#include "platform/listen_socket.h"
 
 namespace hark {
 namespace {
@@ -72,6 +74,7 @@ class ProviderReader {
     options().needs_key = options().base_url == default_url(options().type);
     options().key_cure = "give it `api_key`, `api_key_file` or `credential`";
     key();
+    warn_of_plain();
     if (options().needs_key && options().api_key.empty()) {
       reader_.warn(reader_.place(), "api_key", "without one " + options().base_url + " answers nobody: " + options().key_cure);
     }
@@ -123,13 +126,26 @@ class ProviderReader {
     return path ? read_secret_file(reader_, node, key, *path).value_or("") : std::string();
   }
 
+  bool has_key() const { return reader_.has("api_key") || reader_.has("api_key_file") || reader_.has("credential"); }
+
+  // Who is on the way hears it, and the texts.
+  void warn_of_plain() {
+    const auto url = parse_http_url(options().base_url);
+    if (!url || url->tls || is_loopback(url->host) || options().api_key.empty()) return;
+    reader_.warn(reader_.any("base_url")->place, "base_url", "the key goes to " + url->host + " as plain text, for all on the way to read; https:// keeps it secret");
+  }
+
   void headers() {
     const ConfigNode* table = reader_.table("headers");
     if (table == nullptr) return;
     if (table->entries.size() > limits::kConfigTable) return reader_.fail(*table, "headers", "more than " + std::to_string(limits::kConfigTable) + " headers");
     TableReader headers = reader_.within(*table, "headers");
     for (const ConfigEntry& entry : table->entries) {
-      if (const ConfigNode* value = read_header(headers, entry)) options().headers.emplace_back(entry.key, value->text);
+      const ConfigNode* value = read_header(headers, entry);
+      if (value == nullptr) continue;
+      const bool is_key = equal_ignoring_case(entry.key, "Authorization") || equal_ignoring_case(entry.key, "x-api-key");
+      if (is_key && has_key()) headers.fail(*value, entry.key, "is the key's own header, and there is `api_key`, `api_key_file` or `credential`; expected one of both");
+      options().headers.emplace_back(entry.key, value->text);
     }
   }
 
@@ -145,6 +161,10 @@ class ProviderReader {
       if (!value) continue;
       *into = *value;
       price.show(key, masked_toml(*price.any(key), key), price.any(key));
+    }
+    for (const auto& [key, into] : {std::pair("cached_input", &read.cached_input), std::pair("cache_write", &read.cache_write)}) {
+      *into = price.number(key, 0, kMost);
+      if (*into) price.show(key, masked_toml(*price.any(key), key), price.any(key));
     }
     price.finish();
     options().price = read;

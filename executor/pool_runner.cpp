@@ -58,7 +58,9 @@ void PoolRunner::start(Assignment assignment) {
     context.leave = assignment.leave;
     // What need not be known at once goes with what comes next: a wake-up less.
     std::vector<std::function<void()>> held;
+    std::mutex mutex;  // of it: steps in parallel tell of themselves
     const auto report = [&](std::function<void()> tell, bool at_once) {
+      std::lock_guard lock(mutex);
       held.push_back(std::move(tell));
       if (!at_once) return;
       shared->report(loop, shared, [held = std::exchange(held, {})] {

@@ -64,6 +64,7 @@ struct ProviderOptions {
   std::optional<int> max_tokens;
   struct Price {                         // USD per million tokens
     double input = 0, output = 0;
+    std::optional<double> cached_input{}, cache_write{};  // input that a cache answers, that goes into one; nullopt: as `input`
     friend bool operator==(const Price&, const Price&) = default;
   };
   std::optional<Price> price;

@@ -51,7 +51,7 @@ struct RunContext {
   std::stop_token leave;             // the latter: the run goes on at the next start, so that nothing is cleaned up now
   // Called on the worker thread. `last`: as far as can be known the end of the run follows at once.
   std::function<void(std::size_t index, const StepResult&, bool last)> step_finished;
-  std::function<void(lifecycle::Any)> tell;  // the same; not the beginning of a run's first iteration and first step, which go without saying
+  std::function<void(lifecycle::Any)> tell;  // the same, and by steps that run in parallel on threads of theirs; not the beginning of a run's first iteration and first step, which go without saying
   std::function<std::optional<std::string>(const std::string& name)>
       environment;  // what {env.NAME} sees; empty: this process's own
 };

@@ -57,7 +57,7 @@ std::string last_line(const StepResult& result) {
 // Attempts that failed are paid for, too. What one of them cost is not known where nobody said a price: then of none.
 std::optional<Usage> sum(const std::optional<Usage>& a, const std::optional<Usage>& b) {
   if (!a || !b) return a ? a : b;
-  Usage both{a->input_tokens + b->input_tokens, a->output_tokens + b->output_tokens, {}};
+  Usage both{a->input_tokens + b->input_tokens, a->output_tokens + b->output_tokens, {}, a->cache_read_tokens + b->cache_read_tokens, a->cache_write_tokens + b->cache_write_tokens};
   if (a->cost && b->cost) both.cost = *a->cost + *b->cost;
   return both;
 }

@@ -187,6 +187,13 @@ Line line(const lifecycle::SnapshotCreated& e) { return {"snapshot '" + e.snapsh
 Line line(const lifecycle::SnapshotRestored& e) { return {"snapshot '" + e.snapshot + "' restored in " + milliseconds(e.duration), ids(e)}; }
 Line line(const lifecycle::DeliveryStarted& e) { return {"the delivery of " + iteration(e.iteration) + " begins", ids(e)}; }
 Line line(const lifecycle::DeliveryComplete& e) { return {std::string(e.delivered ? "delivered in " : "not delivered, after ") + milliseconds(e.duration), ids(e)}; }
+Line line(const lifecycle::AgentStarted& e) { return {"step '" + e.step + "' asks provider '" + e.provider + "'", ids(e)}; }
+Line line(const lifecycle::AgentComplete& e) {
+  auto message = "provider '" + e.provider + "': step '" + e.step + "' " + std::string(to_string(e.outcome)) + " in " + milliseconds(e.duration);
+  if (e.usage) message += ", " + counted(e.usage->input_tokens + e.usage->output_tokens, "token");
+  if (!e.why.empty()) message += ": " + e.why;
+  return {std::move(message), ids(e)};
+}
 Line line(const lifecycle::Note& e) { return {e.message, {}}; }
 
 // The level of a kind of event, without putting its line together.

@@ -71,8 +71,8 @@ struct Metrics::State {
   Counters runs{registry, "hark_runs_total", "Runs that have ended, by handler and state.", {"handler", "state"}};
   Counters retries{registry, "hark_run_retries_total", "Attempts of runs that another one followed, by handler.", {"handler"}};
   Counters overdue{registry, "hark_overdue_total", "Windows of expect_every that passed without a success.", {"handler"}};
-  Counters tokens{registry, "hark_tokens_total", "Tokens that prompts took, by handler and direction.", {"handler", "direction"}};
-  Counters cost{registry, "hark_cost_usd_total", "What prompts cost where their provider has a price, by handler.", {"handler"}};
+  Counters tokens{registry, "hark_tokens_total", "Tokens that prompts took, by handler, provider and direction; what a cache answered or took is no input beside it.", {"handler", "provider", "direction"}};
+  Counters cost{registry, "hark_cost_usd_total", "What prompts cost where their provider has a price, by handler and provider.", {"handler", "provider"}};
   Counters source_errors{registry, "hark_source_errors_total", "Times a source became degraded.", {"source"}};
   Histograms run_seconds{registry, "hark_run_duration_seconds", "From a run's start to its end.", "handler"};
   Histograms waiting_seconds{registry, "hark_run_waiting_seconds", "From a run's queueing to its start.", "handler"};
@@ -117,9 +117,13 @@ void Metrics::report(const lifecycle::Any& any) {
           if (event.run->started && event.run->finished) s.run_seconds.observe(event.run->handler, seconds(*event.run->finished - *event.run->started));
         } else if constexpr (std::is_same_v<T, lifecycle::PhaseComplete>) {
           if (!event.step.usage) return;
-          s.tokens.increment({event.handler, "input"}, double(event.step.usage->input_tokens));
-          s.tokens.increment({event.handler, "output"}, double(event.step.usage->output_tokens));
-          if (event.step.usage->cost) s.cost.increment({event.handler}, *event.step.usage->cost);
+          const auto& usage = *event.step.usage;
+          const auto count = [&](const char* direction, std::uint64_t tokens) { s.tokens.increment({event.handler, event.step.provider, direction}, double(tokens)); };
+          count("input", usage.fresh_tokens());
+          if (usage.cache_read_tokens > 0) count("cache_read", usage.cache_read_tokens);
+          if (usage.cache_write_tokens > 0) count("cache_write", usage.cache_write_tokens);
+          count("output", usage.output_tokens);
+          if (usage.cost) s.cost.increment({event.handler, event.step.provider}, *usage.cost);
         } else if constexpr (std::is_same_v<T, lifecycle::RunRetry>) {
           s.retries.increment({event.run->handler});
         } else if constexpr (std::is_same_v<T, lifecycle::HandlerOverdue>) {

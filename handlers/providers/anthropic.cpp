@@ -61,9 +61,12 @@ std::string anthropic_refusal(const Json& body) {
 void add_usage(const Json* usage, Reply& reply) {
   if (usage == nullptr) return;
   if (!reply.usage) reply.usage = Usage{};
-  std::uint64_t input = 0;
-  for (const char* part : {"input_tokens", "cache_creation_input_tokens", "cache_read_input_tokens"}) input += count_at(*usage, part).value_or(0);
-  if (input > 0) reply.usage->input_tokens = input;
+  const auto written = count_at(*usage, "cache_creation_input_tokens").value_or(0), read = count_at(*usage, "cache_read_input_tokens").value_or(0);
+  if (const auto input = count_at(*usage, "input_tokens").value_or(0) + written + read; input > 0) {
+    reply.usage->input_tokens = input;
+    reply.usage->cache_write_tokens = written;
+    reply.usage->cache_read_tokens = read;
+  }
   if (const auto output = count_at(*usage, "output_tokens")) reply.usage->output_tokens = *output;
 }
 

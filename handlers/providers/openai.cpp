@@ -1,6 +1,7 @@
 #include "handlers/providers/openai.h"
 
 #include <algorithm>
+#include <array>
 #include <cstdint>
 
 #include <nlohmann/json.hpp>
@@ -18,13 +19,44 @@ std::string_view limit_name(const ProviderOptions& provider) {
   return provider.base_url.starts_with("https://api.openai.com/") ? "max_completion_tokens" : "max_tokens";
 }
 
+bool names_all(const Json& required, const Json& properties) {
+  return required.is_array() && required.size() == properties.size() &&
+         std::all_of(required.begin(), required.end(), [&](const Json& name) { return name.is_string() && properties.contains(name.get_ref<const std::string&>()); });
+}
+
+// Whether the model can be held to a schema while it writes ("Structured model outputs", Supported schemas): objects that have all of their
+// properties and no others, of a part of the language. A schema beyond that is refused with `strict`, and taken for a wish without.
+bool can_be_strict(const Json& schema) {
+  constexpr std::array<std::string_view, 16> kKnown = {"type", "properties", "required", "additionalProperties", "items", "enum", "const", "anyOf", "description", "title",
+                                                       "minItems", "maxItems", "minimum", "maximum", "pattern", "$schema"};
+  if (!schema.is_object()) return false;
+  for (const auto& [key, value] : schema.items()) {
+    if (std::find(kKnown.begin(), kKnown.end(), key) == kKnown.end()) return false;
+  }
+  const auto all_strict = [](const Json& schemas) { return std::all_of(schemas.begin(), schemas.end(), can_be_strict); };
+  if (schema.contains("anyOf") && !all_strict(schema["anyOf"])) return false;
+  if (schema.contains("items") && !can_be_strict(schema["items"])) return false;
+  const auto type = schema.find("type");
+  const bool object = schema.contains("properties") || (type != schema.end() && (*type == "object" || (type->is_array() && std::find(type->begin(), type->end(), "object") != type->end())));
+  if (!object) return type != schema.end() || schema.contains("anyOf") || schema.contains("enum") || schema.contains("const");
+  if (!schema.contains("properties") || !schema["properties"].is_object() || schema.value("additionalProperties", Json(true)) != false) return false;
+  return names_all(schema.value("required", Json()), schema["properties"]) && all_strict(schema["properties"]);
+}
+
+Json shape_of(const Json& schema) {
+  Json shape = {{"name", "answer"}, {"schema", schema}};
+  const bool is_object = schema.is_object() && schema.contains("type") && schema["type"] == "object";  // what an answer has to be then
+  if (is_object && can_be_strict(schema)) shape["strict"] = true;
+  return shape;
+}
+
 HttpCall openai_request(const ProviderOptions& provider, const Prompt& prompt) {
   Json body = {{"model", provider.model}, {"stream", true}, {"stream_options", {{"include_usage", true}}}, {"messages", Json::array()}};
   if (!prompt.system.empty()) body["messages"].push_back({{"role", "system"}, {"content", prompt.system}});
   body["messages"].push_back({{"role", "user"}, {"content", prompt.text}});
   if (provider.temperature) body["temperature"] = *provider.temperature;
   if (provider.max_tokens) body[std::string(limit_name(provider))] = *provider.max_tokens;
-  if (prompt.schema != nullptr) body["response_format"] = {{"type", "json_schema"}, {"json_schema", {{"name", "answer"}, {"schema", *prompt.schema}}}};
+  if (prompt.schema != nullptr) body["response_format"] = {{"type", "json_schema"}, {"json_schema", shape_of(*prompt.schema)}};
   HttpCall call;
   call.method = "POST";
   call.url = provider.base_url + "/chat/completions";
@@ -45,7 +77,7 @@ std::string openai_refusal(const Json& body) {
 
 void take_usage(const Json& body, Reply& reply) {
   const auto input = count_at(body, "usage.prompt_tokens"), output = count_at(body, "usage.completion_tokens");
-  if (input || output) reply.usage = Usage{input.value_or(0), output.value_or(0), {}};
+  if (input || output) reply.usage = Usage{input.value_or(0), output.value_or(0), {}, count_at(body, "usage.prompt_tokens_details.cached_tokens").value_or(0)};
 }
 
 void take_finish(const Json& body, Reply& reply) {

@@ -50,7 +50,11 @@ void add_headers(const ProviderOptions& provider, HttpCall& call) {
 void add_cost(const ProviderOptions& provider, Answer& answer) {
   constexpr double kPricedTokens = 1e6;
   if (!answer.usage || !provider.price) return;
-  answer.usage->cost = (double(answer.usage->input_tokens) * provider.price->input + double(answer.usage->output_tokens) * provider.price->output) / kPricedTokens;
+  auto& usage = *answer.usage;
+  const auto& price = *provider.price;
+  const double input = double(usage.fresh_tokens()) * price.input + double(usage.cache_read_tokens) * price.cached_input.value_or(price.input) +
+                       double(usage.cache_write_tokens) * price.cache_write.value_or(price.input);
+  usage.cost = (input + double(usage.output_tokens) * price.output) / kPricedTokens;
 }
 
 }  // namespace

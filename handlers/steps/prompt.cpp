@@ -109,6 +109,19 @@ StepResult ask_over_http(const PromptStepOptions& options, const Prompt& prompt,
   return result;
 }
 
+std::string_view type_of(const ProviderOptions& provider) {
+  switch (provider.type) {
+    case ProviderOptions::Type::openai: return "openai";
+    case ProviderOptions::Type::anthropic: return "anthropic";
+    case ProviderOptions::Type::command: return "command";
+  }
+  return "";
+}
+
+void tell(const StepCall& call, lifecycle::Any event) {
+  if (call.context.tell) call.context.tell(std::move(event));
+}
+
 std::string to_whom(const ProviderOptions& provider) {
   if (provider.type == ProviderOptions::Type::command) {
     const auto& command = provider.command;
@@ -138,8 +151,14 @@ void render(const PromptStepOptions& options, Scope& scope, RenderedStep& shown)
 StepResult attempt(const PromptStepOptions& options, const StepCall& call) {
   const auto prompt = render_prompt(options, call.scope);
   if (!prompt) return failed_for_good(prompt.error());
+  const auto began = call.tools.clock.now().steady;
+  tell(call, lifecycle::AgentStarted{lifecycle::of(call.context.run), call.iteration, call.name, options.provider.name, type_of(options.provider)});
   const bool command = options.provider.type == ProviderOptions::Type::command;
-  return command ? ask_command(options, *prompt, call) : ask_over_http(options, *prompt, call);
+  auto result = command ? ask_command(options, *prompt, call) : ask_over_http(options, *prompt, call);
+  result.provider = options.provider.name;
+  tell(call, lifecycle::AgentComplete{lifecycle::of(call.context.run), call.iteration, call.name, options.provider.name, type_of(options.provider), result.state,
+                                      kept_error(result.error, call.tools), result.usage, call.tools.clock.now().steady - began});
+  return result;
 }
 
 }  // namespace hark

@@ -58,6 +58,21 @@ http = { url = "https://user:pass-word@x.example/", headers = { Authorization = 
 )") == Texts{"pass-word", "Bearer abcdefgh", "abcdefgh"});
 }
 
+TEST_CASE("config secrets: a key that leaves the machine in plain text is warned of") {
+  ConfigFolder folder;
+  const auto warnings = [&](const std::string& address, const std::string& key) {
+    const auto outcome = folder.load("handlers.a.run = 'true'\n[providers.one]\ntype = \"openai\"\nmodel = \"m\"\nbase_url = \"" + address + "\"\n" + key);
+    REQUIRE(outcome.loaded);
+    return outcome.loaded->warnings;
+  };
+  const std::string key = "api_key = \"secret-key\"\n";
+  REQUIRE(warnings("http://llm.example/v1", key).size() == 1);
+  CHECK(warnings("http://llm.example/v1", key)[0].find("hark.toml:5:12: providers.one.base_url: the key goes to llm.example as plain text") == 0);
+  CHECK(warnings("https://llm.example/v1", key).empty());
+  CHECK(warnings("http://127.0.0.1:8000/v1", key).empty());
+  CHECK(warnings("http://llm.example/v1", "").empty());
+}
+
 TEST_CASE("config secrets: one that is too short to be masked is warned of, a variable that is not set hinted at") {
   ConfigFolder folder;
   folder.environment = {{"SHORT", "abc"}};

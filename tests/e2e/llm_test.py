@@ -302,7 +302,7 @@ class LlmTest(support.TestCase):
         project.hark("daemon", "reload")
         project.hark("daemon", "trigger", "--handler", "fix", "--wait")
         self.assertEqual([request[2]["model"] for request in self.provider.requests], ["small", "large"])
-        self.assertIn(b'hark_tokens_total{direction="input",handler="fix"} 200', daemon.request("GET", "/metrics")[2])
+        self.assertIn(b'hark_tokens_total{direction="input",handler="fix",provider="local"} 200', daemon.request("GET", "/metrics")[2])
 
 
 if __name__ == "__main__":

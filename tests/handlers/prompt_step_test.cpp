@@ -4,6 +4,7 @@
 
 #include <nlohmann/json.hpp>
 
+#include "core/lifecycle_json.h"
 #include "core/limits.h"
 #include "tests/handlers/pipeline_fixture.h"
 
@@ -43,6 +44,47 @@ TEST_CASE_FIXTURE(PipelineFixture, "prompt: values come in as plain text, and th
   CHECK(sent["messages"][0]["content"] == "You serve ada {payload.x}.");
   CHECK(sent["messages"][1]["content"] == "For ada {payload.x}: a b $HOME ${X}");
   CHECK(sent["model"] == "small");
+}
+
+TEST_CASE_FIXTURE(PipelineFixture, "prompt: what a cache answered and what was written into one have prices of their own") {
+  auto& options = ask("agent", "why?", ProviderOptions::Type::anthropic);
+  options.provider.price = ProviderOptions::Price{3, 15, 0.3, 3.75};
+  const auto answer = R"({"type": "message", "content": [{"text": "Hi"}], "stop_reason": "end_turn",
+                          "usage": {"input_tokens": 10, "cache_creation_input_tokens": 200, "cache_read_input_tokens": 1000, "output_tokens": 5}})";
+  http.answer(200, answer);
+  const Run dear = run();
+  CHECK(dear.steps[0].usage->input_tokens == 1210);
+  CHECK(*dear.steps[0].usage->cost == doctest::Approx((10 * 3 + 200 * 3.75 + 1000 * 0.3 + 5 * 15) / 1e6));
+  std::get<PromptStepOptions>(handler.steps[0].kind).provider.price = ProviderOptions::Price{3, 15};
+  http.answer(200, answer);
+  CHECK(*run().steps[0].usage->cost == doctest::Approx((1210 * 3 + 5 * 15) / 1e6));
+}
+
+TEST_CASE_FIXTURE(PipelineFixture, "prompt: each question to a provider is told, with what came of it, how long it took and what was used") {
+  std::vector<nlohmann::json> heard;
+  context.tell = [&](const lifecycle::Any& any) {
+    if (lifecycle::name(any).starts_with("agent:")) heard.push_back(to_json(any, WallTime{}));
+  };
+  ask("agent", "why?");
+  handler.steps[0].retry = {2, {1ms, 1ms}};
+  ask("code", "fix it", ProviderOptions::Type::command).provider.command.script = Template::parse("claude");
+  http.answer(503);
+  http.answer(200, document("Hello"));
+  processes.answer(FakeProcesses::exited(3));
+  CHECK(run().state == RunState::failed);
+  REQUIRE(heard.size() == 6);
+  CHECK(heard[0] == json::parse(R"({"name": "agent:started", "time": "1970-01-01T00:00:00.000Z", "run_id": "RUN1", "handler": "on-change", "correlation_id": "STORY1",
+                                    "iteration": 1, "step": "agent", "provider": "local", "type": "openai"})"));
+  CHECK(heard[1]["name"] == "agent:complete");
+  CHECK(heard[1]["outcome"] == "failed");
+  CHECK(heard[1]["why"].get<std::string>().find("503") != std::string::npos);
+  CHECK_FALSE(heard[1].contains("usage"));
+  CHECK(heard[3]["outcome"] == "succeeded");
+  CHECK(heard[3]["usage"] == json{{"input_tokens", 10}, {"output_tokens", 5}});
+  CHECK(heard[3]["duration_ms"].is_number());
+  CHECK(heard[4]["type"] == "command");
+  CHECK(heard[5]["outcome"] == "failed");
+  CHECK(heard[5]["why"] == "provider 'local': exit status 3");
 }
 
 TEST_CASE_FIXTURE(PipelineFixture, "prompt: what passes is tried again, as long as the provider asks for, and all attempts are paid for") {

@@ -109,6 +109,24 @@ TEST_CASE("openai: the request says model, messages, bounds, shape and key, and 
   CHECK(header(theirs, "Authorization").empty());
 }
 
+TEST_CASE("openai: the model is held to a schema where its form allows it, and asked to keep to it where not") {
+  const auto strict = [](const char* text) {
+    const json schema = json::parse(text);
+    const json shape = json::parse(kOpenAi.request(provider(), {"", "why?", &schema}).body)["response_format"]["json_schema"];
+    CHECK(shape["schema"] == schema);
+    return shape.contains("strict");
+  };
+  CHECK(strict(R"({"type": "object", "properties": {"a": {"type": "string"}}, "required": ["a"], "additionalProperties": false})"));
+  CHECK(strict(R"({"type": "object", "properties": {"a": {"type": "array", "items": {"anyOf": [{"type": "null"}, {"enum": ["x"]}]}}}, "required": ["a"], "additionalProperties": false})"));
+  CHECK_FALSE(strict(R"({"type": "object"})"));
+  CHECK_FALSE(strict(R"({"type": "array", "items": {"type": "string"}})"));
+  CHECK_FALSE(strict(R"({"type": "object", "properties": {"a": {"type": "string"}}, "required": [], "additionalProperties": false})"));
+  CHECK_FALSE(strict(R"({"type": "object", "properties": {"a": {"type": "string"}}, "required": ["a"]})"));
+  CHECK_FALSE(strict(R"({"type": "object", "properties": {"a": {"type": "object"}}, "required": ["a"], "additionalProperties": false})"));
+  CHECK_FALSE(strict(R"({"type": "object", "properties": {"a": {"type": "string", "minLength": 1}}, "required": ["a"], "additionalProperties": false})"));
+  CHECK_FALSE(strict(R"({"type": "object", "properties": {"a": {}}, "required": ["a"], "additionalProperties": false})"));
+}
+
 TEST_CASE("openai: a stream is put together, wherever it is cut, with what it took") {
   for (const std::string& end : {kOpenAiUsage + "data: [DONE]\n\n", kOpenAiUsage}) {  // some do not say [DONE]
     const Read whole = read(kOpenAi, kOpenAiStream + end);
@@ -200,6 +218,7 @@ TEST_CASE("anthropic: an error within a stream has the status that it would have
   const Read document = read(kAnthropic, R"({"type": "message", "content": [{"type": "thinking", "thinking": "hm"}, {"type": "text", "text": "Hi"}], "stop_reason": "end_turn", "usage": {"input_tokens": 1, "cache_read_input_tokens": 10, "output_tokens": 2}})");
   CHECK(document.reply.text == "Hi");
   CHECK(document.reply.usage->input_tokens == 11);
+  CHECK(document.reply.usage->cache_read_tokens == 10);
   CHECK(kAnthropic.read_refusal(json::parse(R"({"type": "error", "error": {"type": "invalid_request_error", "message": "max_tokens: Field required"}})")) == "max_tokens: Field required (invalid_request_error)");
 }
 

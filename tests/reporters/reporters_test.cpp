@@ -217,16 +217,23 @@ TEST_CASE("metrics: events, runs and sources are counted under their names") {
   }
 }
 
-TEST_CASE("metrics: tokens and cost of prompts, by handler") {
+TEST_CASE("metrics: tokens and cost of prompts, by handler and provider, those of a cache by themselves") {
   Metrics metrics;
   StepResult step;
   metrics.report(lifecycle::PhaseComplete{"R1", "fix", "C1", step});
   CHECK(metrics.text({}).find("hark_tokens_total{") == std::string::npos);
+  step.provider = "local";
   step.usage = Usage{100, 20, 0.25};
   metrics.report(lifecycle::PhaseComplete{"R1", "fix", "C1", step});
   metrics.report(lifecycle::PhaseComplete{"R2", "fix", "C2", step});
+  step.provider = "claude";
+  step.usage = Usage{100, 20, {}, 60, 30};
+  metrics.report(lifecycle::PhaseComplete{"R3", "fix", "C3", step});
   const auto text = metrics.text({});
-  CHECK(text.find("hark_tokens_total{direction=\"input\",handler=\"fix\"} 200") != std::string::npos);
-  CHECK(text.find("hark_tokens_total{direction=\"output\",handler=\"fix\"} 40") != std::string::npos);
-  CHECK(text.find("hark_cost_usd_total{handler=\"fix\"} 0.5") != std::string::npos);
+  for (const std::string line : {"hark_tokens_total{direction=\"input\",handler=\"fix\",provider=\"local\"} 200", "hark_tokens_total{direction=\"output\",handler=\"fix\",provider=\"local\"} 40",
+                                 "hark_tokens_total{direction=\"input\",handler=\"fix\",provider=\"claude\"} 10", "hark_tokens_total{direction=\"cache_read\",handler=\"fix\",provider=\"claude\"} 60",
+                                 "hark_tokens_total{direction=\"cache_write\",handler=\"fix\",provider=\"claude\"} 30", "hark_cost_usd_total{handler=\"fix\",provider=\"local\"} 0.5"}) {
+    CAPTURE(line);
+    CHECK(text.find(line) != std::string::npos);
+  }
 }
