@@ -13,10 +13,11 @@ namespace {
 
 using Names = std::vector<std::string>;
 
-constexpr std::array<std::string_view, 19> kRoots = {"event",    "payload",   "files",        "changed_files", "last_run",
+constexpr std::array<std::string_view, 22> kRoots = {"event",    "payload",   "files",        "changed_files", "last_run",
                                                      "run",      "steps",     "env",          "handler",       "source",
                                                      "feedback", "iteration", "workspace",    "payload_file", "files_file",
-                                                     "vars",     "params",    "item",         "index"};
+                                                     "vars",     "params",    "item",         "index",         "files_content",
+                                                     "git_log",  "repo"};
 constexpr std::array<std::string_view, 4> kRunFields = {"id", "handler", "attempt", "correlation_id"};
 constexpr std::array<std::string_view, 7> kStepFields = {"output", "error_output", "exit_code", "state",
                                                          "json",   "output_file",  "error_file"};

@@ -62,7 +62,9 @@ void render_all(const std::vector<StepOptions>& steps, const std::string& prefix
 
 std::vector<RenderedStep> render_pipeline(const Handler& handler, const RunContext& context) {
   const std::vector<StepResult> none;
-  Scope scope(context, none, {}, true);
+  Scope scope(context, none, {}, nullptr);
+  scope.set_workspace(handler.working_directory);
+  scope.set_origin(handler.workspace.repository);
   std::vector<RenderedStep> rendered;
   render_all(handler.steps, "", StepPart::step, scope, rendered);
   render_all(handler.gates, "", StepPart::gate, scope, rendered);

@@ -12,6 +12,8 @@
 #include "core/event_json.h"
 #include "core/limits.h"
 #include "handlers/names.h"
+#include "handlers/values.h"
+#include "platform/clock.h"
 #include "platform/output_file.h"
 
 namespace hark {
@@ -78,8 +80,8 @@ void make_exact(Json& files, const Json& data) {
 
 }  // namespace
 
-Scope::Scope(const RunContext& context, const std::vector<StepResult>& done, std::filesystem::path run_folder, bool dry)
-    : context_(context), done_(done), run_folder_(std::move(run_folder) / safe_name(context.run.id)), dry_(dry) {}
+Scope::Scope(const RunContext& context, const std::vector<StepResult>& done, std::filesystem::path run_folder, const PipelineTools* tools)
+    : context_(context), done_(done), run_folder_(std::move(run_folder) / safe_name(context.run.id)), tools_(tools), dry_(tools == nullptr) {}
 
 const Json* Scope::value(std::string_view name) {
   if (const auto kept = kept_.find(name); kept != kept_.end()) return &kept->second;
@@ -90,7 +92,7 @@ const Json* Scope::value(std::string_view name) {
   if (root == "item") return !frame_.item ? nullptr : rest.empty() ? &*frame_.item : json_at(*frame_.item, rest);
   if (root == "vars" && !dry_) return json_at(frame_.variables, rest);
   if (root == "params") return frame_.parameters ? json_at(*frame_.parameters, rest) : nullptr;
-  const bool later = root == "steps" || root == "vars" || root == "index" || root == "workspace" || root == "env" || root == "payload_file" || root == "files_file";
+  const bool later = root == "steps" || root == "vars" || root == "index" || root == "workspace" || root == "env" || root == "payload_file" || root == "files_file" || root == "files_content" || root == "git_log";
   if (dry_ && later) return &kept_.emplace(name, "{" + std::string(name) + "}").first->second;
   if (root == "steps") {
     const auto [step, what] = split_name(rest);
@@ -104,6 +106,12 @@ void Scope::begin_iteration(int number, std::string feedback) {
   iteration_ = number;
   feedback_ = std::move(feedback);
   forget_steps();
+}
+
+void Scope::begin_step() {
+  for (const char* name : {"files_content", "git_log"}) {
+    if (const auto kept = kept_.find(name); kept != kept_.end()) kept_.erase(kept);
+  }
 }
 
 void Scope::enter(Frame frame) {
@@ -169,6 +177,15 @@ std::optional<Json> Scope::make(std::string_view name) {
   if (root == "iteration") return iteration_;
   if (root == "workspace") return workspace_;
   if (root == "index") return frame_.index;
+  if (root == "repo") return repository_name(context_.event->data.json(), origin_.empty() ? workspace_ : origin_);
+  if (root == "files_content") {
+    std::vector<std::string> paths;
+    for (const Json& path : files()) paths.push_back(path.get<std::string>());
+    return gathered(hark::files_content(paths, workspace_, origin_));
+  }
+  if (root == "git_log") {
+    return gathered(git_log(workspace_, context_.last_run, tools_->processes, context_.run.id, tools_->clock.now().steady + limits::kGitLogTime, context_.stop));
+  }
   if (root == "payload_file") return write_file((run_folder_ / "payload.json").string(), context_.event->data.text());
   if (root == "files_file") {
     std::string text;
@@ -248,6 +265,12 @@ const Json& Scope::files() {
   if (paths) make_exact(*paths, data);
   if (!paths) paths = as_paths(json_at(data, "changed_files"));
   return kept_.emplace("files", paths ? std::move(*paths) : Json::array()).first->second;
+}
+
+std::optional<Json> Scope::gathered(Result<std::string> value) {
+  if (value) return without_last_newlines(*value);
+  trouble_ = value.error();
+  return std::nullopt;
 }
 
 std::optional<Json> Scope::write_file(const std::string& path, std::string_view content) {

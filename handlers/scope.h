@@ -16,6 +16,7 @@
 //   steps.NAME.exit_code|state       200 and "succeeded", say
 //   steps.NAME.json[.*]              its whole output, read as JSON
 //   steps.NAME.output_file|error_file  a file with the whole of it
+//   files_content, git_log, repo     handlers/values.h
 //   env.NAME                         the daemon's environment
 //   payload_file                     a file with the data, as JSON
 //   files_file                       a file with the paths, a NUL behind each (xargs -0, git --pathspec-from-file
@@ -40,12 +41,14 @@ namespace hark {
 
 class Scope {
  public:
-  // `done`: the steps that are through, in order; the scope looks into it and must not outlive it. `dry`: see render_pipeline().
-  Scope(const RunContext& context, const std::vector<StepResult>& done, std::filesystem::path run_folder, bool dry);
+  // `done`: the steps that are through, in order; the scope looks into it and must not outlive it. Dry: see render_pipeline().
+  // `tools`: for what has to be gathered; nullptr in a dry run alone.
+  Scope(const RunContext& context, const std::vector<StepResult>& done, std::filesystem::path run_folder, const PipelineTools* tools);
 
   // By a template's name; nullptr: there is none. Good until the next iteration begins.
   const nlohmann::json* value(std::string_view name);
   void begin_iteration(int number, std::string feedback);
+  void begin_step();  // what the one before may have changed is gathered again
 
   // What a recipe and an element of a list give to the steps within.
   struct Frame {
@@ -59,6 +62,7 @@ class Scope {
   void set_variables(const nlohmann::json& values);
   void enter(Frame frame);                          // pointers that were handed out are good no longer
   void set_workspace(std::string folder) { workspace_ = std::move(folder); }
+  void set_origin(std::string repository) { origin_ = std::move(repository); }  // that the workspace is a worktree of; empty: it is none
   // By a filter's field: the names above, else the event's envelope, else its data.
   const nlohmann::json* field(std::string_view name);
 
@@ -81,12 +85,14 @@ class Scope {
   const nlohmann::json* step_json(std::string_view name);
   const nlohmann::json* event_value(std::string_view name);
   const nlohmann::json& files();
+  std::optional<nlohmann::json> gathered(Result<std::string> value);
   std::optional<nlohmann::json> write_file(const std::string& path, std::string_view content);
   const StepResult* find_step(std::string_view name) const;
 
   const RunContext& context_;
   const std::vector<StepResult>& done_;
   std::filesystem::path run_folder_;
+  const PipelineTools* tools_;
   bool dry_;
   std::map<std::string, nlohmann::json, std::less<>> kept_;  // nodes stay where they are: pointers to them are handed out
   std::optional<Error> trouble_;
@@ -94,6 +100,7 @@ class Scope {
   int iteration_ = 1;
   std::string feedback_;
   std::string workspace_;
+  std::string origin_;
   Frame frame_;
 };
 

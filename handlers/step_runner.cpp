@@ -78,10 +78,11 @@ StepRunner::StepRunner(const Handler& handler, const RunContext& context, const 
       tools_(tools),
       run_(context.run),
       carried_(std::exchange(run_.steps, {})),
-      scope_(context, run_.steps, tools.output_folder, false),
+      scope_(context, run_.steps, tools.output_folder, &tools),
       folder_(handler.working_directory),
       begun_(!carried_.empty()) {
   scope_.set_workspace(folder_);
+  scope_.set_origin(handler.workspace.repository);
   const Now now = tools_.clock.now();
   if (!run_.started) run_.started = now.wall;
   if (handler_.timeout) {
@@ -239,6 +240,7 @@ StepRunner::Row StepRunner::perform_once(const StepOptions& step, const std::str
   }
   const auto* group = std::get_if<GroupStepOptions>(&step.kind);
   if (group == nullptr) next_carried_ = carried_.size();
+  scope_.begin_step();
   announce(name);
   const auto* wait = std::get_if<WaitStepOptions>(&step.kind);
   if (wait != nullptr && !skip_reason(step, scope_)) return suspend(*wait, step, name, part, last);

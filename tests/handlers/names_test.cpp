@@ -15,7 +15,8 @@ TEST_CASE("names: what a template may use is known") {
   for (const char* name :
        {"event",    "event.id",      "event.type", "event.data.a.b", "payload",     "payload.x.0.y", "files",
         "files.0",  "changed_files", "last_run",   "run.id",         "run.handler", "run.attempt",   "run.correlation_id",
-        "env.HOME", "handler",       "source",     "feedback",       "iteration",   "payload_file",  "files_file"}) {
+        "env.HOME", "handler",       "source",     "feedback",       "iteration",   "payload_file",  "files_file",
+        "files_content", "git_log", "repo"}) {
     CHECK_MESSAGE(trouble(name).empty(), name, ": ", trouble(name));
   }
   for (const char* name : {"steps.test.output", "steps.test.error_output", "steps.test.exit_code", "steps.test.state",
