@@ -40,16 +40,16 @@ TEST_CASE("config difference: sources and handlers that come, change and go") {
 
 TEST_CASE("config difference: every kind of option counts") {
   const std::string handler = "[handlers.a]\nrun = \"true\"\n";
-  const auto changed = [&](const std::string& type, const std::string& before, const std::string& after) {
+  const auto changed = [&](const std::string& type, const std::string& before, const std::string& after, const std::string& besides = "") {
     INFO(type << ": " << before << " -> " << after);
     const auto start = "type = \"" + type + "\"\nhandler = \"a\"\n";
-    CHECK(to_text(between(handler + source("s", start + before), handler + source("s", start + after))) == "sources: ~s");
+    CHECK(to_text(between(handler + source("s", start + before), handler + source("s", start + after))) == "sources: ~s" + besides);
   };
   changed("file_change", "path = \"src\"", "path = \".\"");
   changed("file_change", "path = \"src\"", "path = \"src\"\npattern = [\"*.c\"]");
   changed("file_change", "path = \"src\"", "path = \"src\"\ndebounce_ms = 7");
   changed("git_push", "repository = \".\"", "repository = \".\"\nbranches = [\"main\"]");
-  changed("webhook", "path = \"/a\"\nunsigned = true", "path = \"/a\"\nsecret = \"s\"");
+  changed("webhook", "path = \"/a\"\nunsigned = true", "path = \"/a\"\nsecret = \"s\"", "; settings: secrets");
   changed("webhook", "path = \"/a\"\nunsigned = true", "path = \"/a\"\nunsigned = true\nrate_limit = \"1/s\"");
   changed("schedule", "cron = \"@daily\"", "cron = \"@daily\"\ntimezone = \"UTC\"");
   changed("manual", "", "where = \"payload.x:1\"");
@@ -69,7 +69,7 @@ TEST_CASE("config difference: another content of a secret's file is a change") {
   const auto before = folder.good(text);
   folder.write("secret", "two");
   const auto found = difference(before.settings, folder.good(text).settings);
-  CHECK(to_text(found) == "sources: ~s");
+  CHECK(to_text(found) == "sources: ~s; settings: secrets");
   CHECK(to_json(found).dump().find("two") == std::string::npos);
 }
 

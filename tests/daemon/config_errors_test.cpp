@@ -564,7 +564,7 @@ TEST_CASE("config errors: providers") {
       {"no credentials", local("credential = \"llm\"\n"), {{"6:14", {"CREDENTIALS_DIRECTORY is not set"}}}},
       {"half a price", local("price = { input = 1 }\n"), {{"2:1", {"needs `input` and `output`"}}}},
       {"a price below nothing", local("price = { input = -1, output = 1 }\n"), {{"6:19", {"0"}}}},
-      {"a price of a cache below nothing", local("price = { input = 1, output = 1, cached_input = -1 }\n"), {{"6:46", {"0"}}}},
+      {"a price of a cache below nothing", local("price = { input = 1, output = 1, cached_input = -1 }\n"), {{"6:49", {"0"}}}},
       {"a key beside its header", local("api_key = \"secret-key\"\nheaders = { authorization = \"Bearer x\" }\n"), {{"7:29", {"the key's own header", "api_key"}}}},
       {"a key beside another's header", local("api_key_file = \"good-secret\"\nheaders = { X-Api-Key = \"x\" }\n"), {{"7:25", {"the key's own header"}}}},
       {"too hot", local("temperature = 3\n"), {{"6:15", {"from 0 to 2"}}}},

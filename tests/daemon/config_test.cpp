@@ -296,14 +296,14 @@ TEST_CASE("config: pull requests by webhook, by asking, or by both") {
 [[sources]]
 type = "git_pr"
 path = "/hooks/github"
-secret = "s"
+secret = "secret"
 interval = "5m"
 handler = "h"
 [[sources]]
 type = "git_pr"
 provider = "gitlab"
 repository = "https://git.example.org/group/sub/name.git"
-token = "t"
+token = "token"
 interval = "5m"
 events = ["opened", "merged"]
 rate_limit = "1/s"
@@ -313,7 +313,7 @@ name = "both"
 type = "git_pr"
 provider = "gitea"
 path = "/hooks/gitea"
-secret = "s"
+secret = "secret"
 repository = "https://git.example.org/o/r"
 api = "https://git.example.org/forge/api/v1"
 handler = "h"
@@ -330,7 +330,7 @@ run = "true"
   const auto& polled = options<GitPrOptions>(loaded.settings, 1);
   CHECK_FALSE(polled.webhook.has_value());
   REQUIRE(polled.polling.has_value());
-  CHECK(*polled.polling == ForgePolling{{Forge::gitlab, "https://git.example.org/api/v4", "group/sub/name"}, "t", 5min});
+  CHECK(*polled.polling == ForgePolling{{Forge::gitlab, "https://git.example.org/api/v4", "group/sub/name"}, "token", 5min});
   CHECK(polled.events == std::set<std::string>{"opened", "merged"});
   const auto& both = options<GitPrOptions>(loaded.settings, 2);
   CHECK(both.webhook.has_value());
@@ -396,7 +396,7 @@ TEST_CASE("config: hooks merge by their names, and one way to act replaces anoth
 
 TEST_CASE("config: secrets of a webhook come from values, files and credentials") {
   ConfigFolder folder;
-  folder.environment = {{"NEW", "new"}, {"OLD", "old"}, {"CREDENTIALS_DIRECTORY", (folder.path() / "cred").string()}};
+  folder.environment = {{"NEW", "newer"}, {"OLD", "older"}, {"CREDENTIALS_DIRECTORY", (folder.path() / "cred").string()}};
   folder.write("secret", "from-file\n");
   folder.write("two-lines", "first\nsecond\r\n");
   folder.write("cred/hook", "from-credential");
@@ -433,7 +433,7 @@ handler = "a"
   const auto& deploy = options<WebhookOptions>(loaded.settings);
   CHECK(deploy.name == "webhook-hooks-deploy");
   CHECK(deploy.path == "/hooks/deploy");
-  CHECK(deploy.secrets == std::vector<std::string>{"new", "old", "from-file", "first\nsecond", "from-credential"});
+  CHECK(deploy.secrets == std::vector<std::string>{"newer", "older", "from-file", "first\nsecond", "from-credential"});
   CHECK_FALSE(deploy.unsigned_ok);
   CHECK(deploy.scheme.headers == std::vector<std::string>{"X-Sign"});
   CHECK(deploy.allow == std::vector{*IpNetwork::parse("10.0.0.0/8"), *IpNetwork::parse("::1")});
@@ -457,7 +457,7 @@ handler = "a"
 
 TEST_CASE("config: what is worth a look is a warning with its place") {
   ConfigFolder folder;
-  folder.write("secret", "x");
+  folder.write("secret", "words");
   std::filesystem::permissions(folder.path() / "secret", std::filesystem::perms::all);
   const LoadedConfig loaded = folder.good(R"(webhook_host = "0.0.0.0"
 [[sources]]

@@ -238,7 +238,7 @@ class Sources(ReloadCase):
         daemon = self.daemon(self.project(text))
         self.assertEqual(daemon.post_signed("/in", {}, "the old words")[0], 202)
         write("the new words")
-        self.assertTrue(self.reload(daemon).endswith("sources: ~in"))
+        self.assertTrue(self.reload(daemon).endswith("sources: ~in; settings: secrets"))
         self.assertEqual(daemon.post_signed("/in", {}, "the new words")[0], 202)
         self.assertEqual(daemon.post_signed("/in", {}, "the old words")[0], 401)
         self.assertNotIn("words", daemon.text())
