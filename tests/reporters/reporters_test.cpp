@@ -234,6 +234,6 @@ TEST_CASE("metrics: tokens and cost of prompts, by handler and provider, those o
                                  "hark_tokens_total{direction=\"input\",handler=\"fix\",provider=\"claude\"} 10", "hark_tokens_total{direction=\"cache_read\",handler=\"fix\",provider=\"claude\"} 60",
                                  "hark_tokens_total{direction=\"cache_write\",handler=\"fix\",provider=\"claude\"} 30", "hark_cost_usd_total{handler=\"fix\",provider=\"local\"} 0.5"}) {
     CAPTURE(line);
-    CHECK(text.find(line) != std::string::npos);
+    CHECK(text.find(line + "\n") != std::string::npos);
   }
 }
