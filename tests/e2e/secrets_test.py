@@ -96,6 +96,16 @@ class Secrets(TestCase):
             self.assertEqual(self.leaks(done.stdout + done.stderr), [], more)
         self.check_folder(project)
 
+    def test_answers_mask_what_an_event_brought_and_stay_json(self):
+        project = self.made()
+        daemon = self.daemon(project, env=self.environment())
+        _, _, body = daemon.post_signed("/in", {"said": f"it is {TOKEN}", TOKEN: 1}, HOOK)
+        daemon.wait_run("leak", "failed")
+        answer = daemon.request("GET", "/api/events/" + json.loads(body)["event_id"] + "/explain")[2].decode()
+        self.assertEqual(self.leaks(answer), [])
+        self.assertEqual(json.loads(answer)["event"]["data"], {"said": "it is ***", "***": 1})
+        self.assertEqual(project.events()[0]["data"]["said"], f"it is {TOKEN}")  # a fact, as it was sent
+
     def test_what_a_reload_brings_is_masked_too(self):
         project = self.project('[handlers.say]\nrun = "cat token"\n', log_level="info")
         (project.path / "token").write_text("brand-new-token\n")
