@@ -115,6 +115,9 @@ inline constexpr auto kPromptBackoff = 2s;
 // A JSON Schema is written by hand: beyond this it is something else.
 inline constexpr std::size_t kSchema = 256 * 1024;
 
+// A git step tells of no more commits: some megabytes of text, which the step's output may be.
+inline constexpr int kGitLog = 10'000;
+
 // A file step reads a file whole into memory, and lists no more files than this.
 inline constexpr std::size_t kFileStep = 16 * 1024 * 1024;
 inline constexpr std::size_t kFilesFound = 100'000;

@@ -179,7 +179,9 @@ void read_file_tool(TableReader& reader, const KnownNames& known, FileStepOption
 }
 
 void read_tool(TableReader& reader, const KnownNames& known, StepOptions& step) {
-  const auto tool = reader.choice("tool", {"file"}, "", {"git", "forge", "slack"});
+  const auto tool = reader.choice("tool", {"file", "git"}, "", {"forge", "slack"});
+  if (tool != "git") refuse_git_keys(reader);
+  if (tool == "git") return read_git_tool(reader, known, step);
   if (tool != "file") return;  // reported
   FileStepOptions file;
   read_file_tool(reader, known, file);
@@ -283,6 +285,7 @@ void read_step_kind(TableReader& reader, const MappingContext& context, const Kn
   }
   if (!reader.has("tool")) {
     for (const char* key : {"action", "path", "content"}) reader.belongs(key, "a step with `tool`");
+    refuse_git_keys(reader);
   }
   if (!reader.has("prompt")) {
     for (const char* key : kPromptKeys) reader.belongs(key, "a step with `prompt`");

@@ -50,6 +50,26 @@ struct FileStepOptions {
   friend bool operator==(const FileStepOptions&, const FileStepOptions&) = default;
 };
 
+// A repository, by the user's own git.
+struct GitStepOptions {
+  enum class Action { log, diff, show, commit, branch, push } action = Action::log;
+  std::string repository;                      // absolute; empty: the folder that the step works in
+  std::optional<Template> since, until;        // log
+  std::optional<Template> from, to;            // log: what `to` has and `from` has not; diff: between them; branch: where a new one begins
+  std::optional<Template> ref;                 // show
+  std::optional<std::vector<Template>> paths;  // log, diff, commit: only these. One that is a list is as many
+  int most = 100;                              // log: commits
+  bool json = false;                           // log
+  bool stat = false;                           // diff, show: a line a file in place of the patch
+  Template message;                            // commit
+  std::optional<Template> author;              // commit: "Name <mail>"
+  bool allow_empty = false;                    // commit
+  std::optional<Template> branch;              // branch, push
+  bool force = false;                          // branch: begins anew where it is already; push: --force-with-lease
+  Template remote;                             // push
+  friend bool operator==(const GitStepOptions&, const GitStepOptions&) = default;
+};
+
 // Who answers prompts. Its texts go out as they are; none of it but `command` and `system` is a template.
 struct ProviderOptions {
   enum class Type { openai, anthropic, command } type = Type::openai;
@@ -156,7 +176,7 @@ struct Foreach {
 
 struct StepOptions {
   std::string name;                                         // unique within the handler
-  std::variant<RunStepOptions, HttpStepOptions, FileStepOptions, PromptStepOptions, SetStepOptions, PublishStepOptions, WaitStepOptions, GroupStepOptions> kind;
+  std::variant<RunStepOptions, HttpStepOptions, FileStepOptions, GitStepOptions, PromptStepOptions, SetStepOptions, PublishStepOptions, WaitStepOptions, GroupStepOptions> kind;
   std::optional<Duration> timeout;                          // of one attempt
   Retry retry;
   Filter condition;                                         // `if`: not met: skipped

@@ -4,6 +4,7 @@
 #include "handlers/pipeline.h"
 #include "handlers/scope.h"
 #include "handlers/steps/file.h"
+#include "handlers/steps/git.h"
 #include "handlers/steps/http.h"
 #include "handlers/steps/prompt.h"
 #include "handlers/steps/publish.h"

@@ -13,6 +13,7 @@
 #include "handlers/retry.h"
 #include "handlers/steps/attempt.h"
 #include "handlers/steps/file.h"
+#include "handlers/steps/git.h"
 #include "handlers/steps/http.h"
 #include "handlers/steps/prompt.h"
 #include "handlers/steps/publish.h"

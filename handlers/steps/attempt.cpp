@@ -1,5 +1,7 @@
 #include "handlers/steps/attempt.h"
 
+#include <fstream>
+#include <iterator>
 #include <utility>
 
 #include "core/limits.h"
@@ -36,6 +38,15 @@ void keep_output(std::string whole, const StepCall& call, StepResult& result) {
     whole.resize(limits::kOutputInMemory);
   }
   result.output = std::move(whole);
+}
+
+Result<std::string> whole_output(const StepResult& result) {
+  if (result.output_file.empty()) return result.output;
+  if (result.output_bytes > limits::kStepJson) return Error{"the output is too large to be read as JSON: more than " + std::to_string(limits::kStepJson) + " bytes", ""};
+  std::ifstream file(result.output_file, std::ios::binary);
+  std::string whole(std::istreambuf_iterator<char>(file), {});
+  if (whole.size() != result.output_bytes) return Error{"the output cannot be read from " + result.output_file, "see whether there is room"};
+  return whole;
 }
 
 std::string idempotency_key(const StepCall& call) {

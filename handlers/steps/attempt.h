@@ -42,6 +42,9 @@ std::string kept_error(std::string error, const PipelineTools& tools);
 // What a step says as a command's output, masked: the first bytes with the run, the whole in a file where that is not all.
 void keep_output(std::string whole, const StepCall& call, StepResult& result);
 
+// What a step printed, up to limits::kStepJson, also where that is in a file. An Error: it is larger, or cannot be read.
+Result<std::string> whole_output(const StepResult& result);
+
 // Stays the same over all attempts of a step, and over all runs of an event through a handler; each iteration has another.
 std::string idempotency_key(const StepCall& call);
 

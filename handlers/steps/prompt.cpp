@@ -1,8 +1,6 @@
 #include "handlers/steps/prompt.h"
 
 #include <algorithm>
-#include <fstream>
-#include <iterator>
 #include <string>
 #include <utility>
 
@@ -65,13 +63,6 @@ void take_shaped(std::string answer, const PromptStepOptions& options, const Ste
     result.exit_code.reset();
   }
   keep_output(std::move(answer), call, result);
-}
-
-Result<std::string> whole_output(const StepResult& result) {
-  if (result.output_file.empty()) return result.output;
-  if (result.output_bytes > limits::kStepJson) return Error{"the answer is too large to be read as JSON", ""};
-  std::ifstream file(result.output_file, std::ios::binary);
-  return std::string(std::istreambuf_iterator<char>(file), {});
 }
 
 StepResult ask_command(const PromptStepOptions& options, const Prompt& prompt, const StepCall& call) {
