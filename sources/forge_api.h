@@ -9,37 +9,18 @@
 // developer.atlassian.com, "The Bitbucket Cloud REST API, Pullrequests" and "Filter and sort API objects".
 #pragma once
 
-#include <optional>
 #include <string>
 #include <string_view>
-#include <utility>
 #include <vector>
 
 #include "core/result.h"
-#include "core/time.h"
+#include "platform/forge.h"
 #include "platform/http.h"
 #include "sources/pull_request.h"
 
 namespace hark {
 
-struct ForgeApi {
-  Forge forge = Forge::github;
-  std::string base;        // "https://api.github.com", without a slash at its end
-  std::string repository;  // "owner/name"; GitLab: with all its groups
-  friend bool operator==(const ForgeApi&, const ForgeApi&) = default;
-};
-
-// From a repository's address as people write it: "https://github.com/owner/name", with or without .git or a slash behind it.
-// `api`: where the API lies, for one that is not where it is by default; may be empty, else one that check_api_address() has nothing against.
-Result<ForgeApi> forge_api(Forge forge, std::string_view repository_url, std::string_view api);
-
-Status check_api_address(std::string_view api);
-
 std::string list_url(const ForgeApi& api, bool only_open, int page);  // from 1 on
-
-// `token` may be empty. Bitbucket's are of two kinds: an access token, and an API token that belongs to an address
-// ("me@example.org:TOKEN").
-std::vector<std::pair<std::string, std::string>> list_headers(const ForgeApi& api, const std::string& token);
 
 struct ForgePage {
   std::vector<PullRequest> requests;    // in the forge's order
@@ -49,9 +30,5 @@ struct ForgePage {
 // `headers`: the answer's. Its Link says whether there is more (RFC 8288); without one a full page does, and of Bitbucket the
 // body's `next`.
 Result<ForgePage> read_page(const ForgeApi& api, std::string_view body, const HttpHeaders& headers = {});
-
-// How long a forge that refuses (a status from 400 on) wants to be left alone: Retry-After, or the end of a quota that is used up
-// (X-RateLimit-Reset, RateLimit-Reset). At most limits::kForgeWait; nullopt: it does not say.
-std::optional<Duration> asked_to_wait(int status, const HttpHeaders& headers, WallTime now);
 
 }  // namespace hark

@@ -57,7 +57,7 @@ class Asking {
   ForgePage page(bool only_open, int number, ForgeAnswer* first) {
     HttpCall call;
     call.url = list_url(question_.api, only_open, number);
-    for (auto& [name, value] : list_headers(question_.api, question_.token)) call.headers.add(std::move(name), std::move(value));
+    for (auto& [name, value] : forge_headers(question_.api, question_.token)) call.headers.add(std::move(name), std::move(value));
     if (first != nullptr && !question_.etag.empty()) call.headers.add("If-None-Match", question_.etag);
     call.timeout = limits::kForgeTimeout;
     call.max_response = limits::kForgePageBytes;

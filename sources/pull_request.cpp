@@ -6,27 +6,6 @@
 
 namespace hark {
 
-std::string_view to_string(Forge forge) {
-  switch (forge) {
-    case Forge::github:
-      return "github";
-    case Forge::gitlab:
-      return "gitlab";
-    case Forge::gitea:
-      return "gitea";
-    case Forge::bitbucket:
-      return "bitbucket";
-  }
-  return "";
-}
-
-std::optional<Forge> forge_named(std::string_view name) {
-  for (const Forge forge : {Forge::github, Forge::gitlab, Forge::gitea, Forge::bitbucket}) {
-    if (to_string(forge) == name) return forge;
-  }
-  return std::nullopt;
-}
-
 std::string_view to_string(PullRequest::State state) {
   switch (state) {
     case PullRequest::State::open:

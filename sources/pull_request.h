@@ -23,12 +23,9 @@
 #include "core/payload.h"
 #include "core/result.h"
 #include "core/time.h"
+#include "platform/forge.h"
 
 namespace hark {
-
-enum class Forge { github, gitlab, gitea, bitbucket };  // gitea: Forgejo too
-std::string_view to_string(Forge forge);                // as the webhooks' providers are called
-std::optional<Forge> forge_named(std::string_view name);
 
 struct PullRequest {
   enum class State { open, closed, merged };

@@ -26,7 +26,7 @@ ForgeApi api_of(Forge forge, const std::string& url) {
 }
 
 std::string header(const ForgeApi& api, const std::string& token, const std::string& name) {
-  for (const auto& [key, value] : list_headers(api, token)) {
+  for (const auto& [key, value] : forge_headers(api, token)) {
     if (key == name) return value;
   }
   return "";
