@@ -18,7 +18,7 @@
 namespace hark {
 namespace {
 
-using Action = GitStepOptions::Action;
+using GitAction = GitStepOptions::Action;
 using Words = std::vector<std::string>;
 
 // The options with their values put in. Names of commits become ids before they go to git.
@@ -68,8 +68,8 @@ Result<GitWish> render_wish(const GitStepOptions& options, Scope& scope) {
   take("author", options.author, wish.author);
   take("branch", options.branch, wish.branch);
   std::optional<std::string> message, remote;
-  if (options.action == Action::commit) take("message", options.message, message);
-  if (options.action == Action::push) take("remote", options.remote, remote);
+  if (options.action == GitAction::commit) take("message", options.message, message);
+  if (options.action == GitAction::push) take("remote", options.remote, remote);
   if (options.paths) {
     wish.paths.emplace();
     for (const auto& path : *options.paths) {
@@ -144,12 +144,12 @@ Words push_words(const GitStepOptions& options, const GitWish& wish) {
 
 Words main_words(const GitStepOptions& options, const GitWish& wish) {
   switch (options.action) {
-    case Action::log: return log_words(options, wish);
-    case Action::diff: return diff_words(options, wish);
-    case Action::show: return show_words(options, wish);
-    case Action::commit: return commit_words(options, wish);
-    case Action::branch: return branch_words(options, wish);
-    case Action::push: return push_words(options, wish);
+    case GitAction::log: return log_words(options, wish);
+    case GitAction::diff: return diff_words(options, wish);
+    case GitAction::show: return show_words(options, wish);
+    case GitAction::commit: return commit_words(options, wish);
+    case GitAction::branch: return branch_words(options, wish);
+    case GitAction::push: return push_words(options, wish);
   }
   return {};
 }
@@ -172,12 +172,12 @@ class GitAttempt {
       if (auto failure = resolve(*name)) return *failure;
     }
     switch (options_.action) {
-      case Action::log: return log();
-      case Action::diff:
-      case Action::show: return git(main_words(options_, wish_));
-      case Action::commit: return commit();
-      case Action::branch: return branch();
-      case Action::push: return push();
+      case GitAction::log: return log();
+      case GitAction::diff:
+      case GitAction::show: return git(main_words(options_, wish_));
+      case GitAction::commit: return commit();
+      case GitAction::branch: return branch();
+      case GitAction::push: return push();
     }
     return {};
   }

@@ -149,12 +149,12 @@ TEST_CASE_FIXTURE(GitSteps, "git step: a commit holds everything or the paths, t
   some.message = Template::parse("{payload.text}");
   some.paths = {Template::parse("{payload.paths}")};
   some.author = text("Eve <eve@example.org>");
-  auto& rest = step(Action::commit);
-  rest.message = Template::parse("rest");
-  step(Action::commit).message = Template::parse("again");
   auto& none = step(Action::commit);
   none.message = Template::parse("none of it");
   none.paths = {Template::parse("{payload.none}")};
+  auto& rest = step(Action::commit);
+  rest.message = Template::parse("rest");
+  step(Action::commit).message = Template::parse("again");
   auto& empty = step(Action::commit);
   empty.message = Template::parse("empty");
   empty.allow_empty = true;
@@ -162,12 +162,13 @@ TEST_CASE_FIXTURE(GitSteps, "git step: a commit holds everything or the paths, t
   REQUIRE(run.error == "");
   CHECK(repositories.git("r", "show --format=%B%an%cn --name-only HEAD~2") == "-x #1\n\n# kept: --amend\nEveCarl Committer\n\nb\nd");
   CHECK(line(run.steps[0].output) == repositories.tip("r", "HEAD~2"));
-  CHECK(line(run.steps[1].output) == repositories.tip("r", "HEAD~1"));
+  CHECK(run.steps[1].output == "");
+  CHECK(run.steps[1].error_output == "no paths: there is nothing to do\n");
+  CHECK(line(run.steps[2].output) == repositories.tip("r", "HEAD~1"));
   CHECK(repositories.git("r", "show --format= --name-only HEAD~1") == "c");
-  CHECK(run.steps[2].state == StepState::succeeded);
-  CHECK(run.steps[2].output == "");
-  CHECK(run.steps[2].error_output == "nothing to commit\n");
+  CHECK(run.steps[3].state == StepState::succeeded);
   CHECK(run.steps[3].output == "");
+  CHECK(run.steps[3].error_output == "nothing to commit\n");
   CHECK(line(run.steps[4].output) == repositories.tip("r"));
 }
 
