@@ -179,6 +179,11 @@ struct DeliveryComplete : OfRun {
   bool delivered = false;
   Duration duration{};
 };
+struct PullRequestCreated : OfRun {  // by a step
+  static constexpr std::string_view kName = "pr:created";
+  std::string repository;
+  std::string url;
+};
 
 struct AgentStarted : OfRun {  // a provider is asked: an agent's command, or a model over HTTP
   static constexpr std::string_view kName = "agent:started";
@@ -207,8 +212,8 @@ struct Note {  // what else there is to say, for people: "hark is ready"
 
 using Any = std::variant<EventReceived, EventQueued, EventDropped, EventRefused, HandlerStart, HandlerEnd, HandlerOverdue, SourceStarted, SourceStopped, SourceError, RunQueued,
                          RunStarted, RunWaiting, RunResumed, RunComplete, RunRetry, RunFailed, IterationStarted, IterationComplete, PhaseStarted, PhaseComplete, VerificationStarted, GateChecked,
-                         VerificationComplete, StrategyDecision, WorkspaceAcquired, WorkspaceReleased, SnapshotCreated, SnapshotRestored, DeliveryStarted, DeliveryComplete, AgentStarted,
-                         AgentComplete, Note>;
+                         VerificationComplete, StrategyDecision, WorkspaceAcquired, WorkspaceReleased, SnapshotCreated, SnapshotRestored, DeliveryStarted, DeliveryComplete, PullRequestCreated,
+                         AgentStarted, AgentComplete, Note>;
 
 std::string_view name(const Any& any);
 std::vector<std::string> names();  // of all there are, in the order above

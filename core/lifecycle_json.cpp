@@ -70,6 +70,7 @@ Json fields(const AgentComplete& e) {
   if (e.usage) object["usage"] = to_json(*e.usage);
   return object;
 }
+Json fields(const PullRequestCreated& e) { return of_run(e, {{"repository", e.repository}, {"url", e.url}}); }
 Json fields(const Note& e) { return {{"level", e.level}, {"message", e.message}}; }
 
 // What it is about, where that has fields of its own.

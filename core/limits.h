@@ -465,6 +465,9 @@ inline constexpr std::size_t kForgePage = 100;
 inline constexpr std::size_t kForgePageBytes = 16 * 1024 * 1024;
 // A forge that wants to be left alone is asked again after this at the latest: their quotas are by the hour.
 inline constexpr auto kForgeWait = 1h;
+// What a forge says of a refusal is a line or two; the description of a commit's status 140 characters, by GitHub's rule.
+inline constexpr std::size_t kForgeMessage = 400;
+inline constexpr std::size_t kForgeDescription = 140;
 // Pages of one poll: 5,000 pull requests that changed since the one before, or that are open at the first.
 inline constexpr int kForgePages = 50;
 // For one page; and as with remote repositories, how often is asked at most, and how seldom where that fails.

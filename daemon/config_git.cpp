@@ -8,7 +8,6 @@
 #include "core/printable.h"
 #include "daemon/config_mapping.h"
 #include "platform/http_url.h"
-#include "platform/listen_socket.h"
 #include "sources/libgit2.h"
 #include "sources/repository_pattern.h"
 
@@ -93,11 +92,6 @@ std::string wrong_with_url(const std::string& url) {
   return {};
 }
 
-bool to_loopback(const std::string& url) {
-  const auto parts = parse_http_url(url);
-  return parts && is_loopback(parts->host);
-}
-
 GitRemoteOptions read_remote(TableReader& reader, const ConfigNode& repository) {
   GitRemoteOptions options;
   options.url = repository.text;
@@ -112,9 +106,7 @@ GitRemoteOptions read_remote(TableReader& reader, const ConfigNode& repository) 
   options.credentials.username = reader.string("username", "");
   options.credentials.token = read_token(reader);
   reader.warn_if_idle("username", web && !reader.has("token") && !reader.has("token_file"), "there is neither `token` nor `token_file`");
-  if (!options.credentials.token.empty() && options.url.starts_with("http://") && !to_loopback(options.url)) {
-    reader.fail_key(reader.has("token") ? "token" : "token_file", "would go over the network for everybody to read; expected an address that begins with https://");
-  }
+  refuse_open_token(reader, options.credentials.token, options.url);
   if (const ConfigNode* key = reader.text("ssh_key")) {
     reader.show_text("ssh_key", *key);
     options.credentials.ssh_key = reader.resolve(*key, "ssh_key").value_or(std::filesystem::path()).string();
@@ -189,9 +181,7 @@ ForgePolling read_polling(TableReader& reader, const ConfigNode& repository, For
   }
   polling.interval = reader.duration("interval", "1m", limits::kForgeIntervalLeast);
   polling.token = read_token(reader);
-  if (!polling.token.empty() && polling.api.base.starts_with("http://") && !to_loopback(polling.api.base)) {
-    reader.fail_key(reader.has("token") ? "token" : "token_file", "would go over the network for everybody to read; expected an address that begins with https://");
-  }
+  refuse_open_token(reader, polling.token, polling.api.base);
   return polling;
 }
 

@@ -1,5 +1,5 @@
 // From the tree to Settings, one part a file: config_top (here's the order), config_sources, config_git, config_webhook, config_secret, config_providers,
-// config_handlers, config_containment, config_steps, config_git_tool, config_prompt, config_flow, config_policy, config_hooks. Shared by those and config.cpp only. Everything wrong is reported; what is returned then is not to be used.
+// config_handlers, config_containment, config_steps, config_git_tool, config_forge_tool, config_slack_tool, config_prompt, config_flow, config_policy, config_hooks. Shared by those and config.cpp only. Everything wrong is reported; what is returned then is not to be used.
 #pragma once
 
 #include <array>
@@ -45,6 +45,9 @@ void read_secret_names(TableReader& reader, const ConfigRequest& request);
 void find_secrets(const ConfigNode& root, const ConfigRequest& request, ConfigReport& report);
 // `token` or `token_file`; empty: neither is there.
 std::string read_token(TableReader& reader);
+// Reports a secret under `key` that would go to `url` for everybody on the way to read.
+void refuse_open_secret(TableReader& reader, std::string_view key, const std::string& url);
+void refuse_open_token(TableReader& reader, const std::string& token, const std::string& url);  // of read_token()
 // Whose name "credential" gives, in $CREDENTIALS_DIRECTORY; nullopt: reported.
 std::optional<std::filesystem::path> credential_path(TableReader& reader, const ConfigNode& node, const ConfigRequest& request);
 // Each a glob, "!" before it excludes; reported at the element that is wrong.
@@ -97,9 +100,13 @@ void read_model(TableReader& reader, ProviderOptions& provider);
 // Keys beside `prompt`. The step's retries and timeout become its provider's.
 inline constexpr std::array kPromptKeys = {"provider", "system", "model", "temperature", "max_tokens", "json_schema"};
 void read_prompt(TableReader& reader, const MappingContext& context, const KnownNames& known, StepOptions& step);
-// What stands beside tool = "git"; and where there is none, what its keys mean.
+// What stands beside tool = "git", "forge" and "slack"; and where that is not there, what their keys mean.
 void read_git_tool(TableReader& reader, const KnownNames& known, StepOptions& step);
+void read_forge_tool(TableReader& reader, const KnownNames& known, StepOptions& step);
+void read_slack_tool(TableReader& reader, const KnownNames& known, StepOptions& step);
 void refuse_git_keys(TableReader& reader);
+void refuse_forge_keys(TableReader& reader);
+void refuse_slack_keys(TableReader& reader);
 void warn_of_unclosed(TableReader& reader, const ConfigNode& at, std::string_view key, const Template& text);
 // Reports every name in `text` that no template of a handler may use.
 void check_template(TableReader& reader, const ConfigNode& at, std::string_view key, const Template& text,

@@ -8,6 +8,8 @@
 #include "daemon/config_show.h"
 #include "platform/file_system.h"
 #include "platform/http.h"
+#include "platform/http_url.h"
+#include "platform/listen_socket.h"
 
 namespace hark {
 namespace {
@@ -137,5 +139,15 @@ class SecretFinder {
 }  // namespace
 
 void find_secrets(const ConfigNode& root, const ConfigRequest& request, ConfigReport& report) { SecretFinder(request, report).look(root, ""); }
+
+void refuse_open_secret(TableReader& reader, std::string_view key, const std::string& url) {
+  const auto parts = parse_http_url(url);
+  if (!parts || parts->tls || is_loopback(parts->host)) return;
+  reader.fail_key(key, "would go over the network for everybody to read; expected an address that begins with https://");
+}
+
+void refuse_open_token(TableReader& reader, const std::string& token, const std::string& url) {
+  if (!token.empty()) refuse_open_secret(reader, reader.has("token") ? "token" : "token_file", url);
+}
 
 }  // namespace hark

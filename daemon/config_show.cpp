@@ -55,9 +55,10 @@ bool is_secret_name(std::string_view name) {
     if (c == '-' || c == '.') c = '_';
     plain += c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c;
   }
-  constexpr std::array<std::string_view, 4> kNot = {"secret_file", "api_key_file", "credential", "secrets"};  // they say where a secret is, not what
+  constexpr std::array<std::string_view, 6> kNot = {"secret_file", "api_key_file", "credential", "secrets", "webhook_url_file",  // they say where a secret is, not what
+                                                 "update_key"};                                               // of a comment
   if (std::find(kNot.begin(), kNot.end(), plain) != kNot.end()) return false;
-  constexpr std::array<std::string_view, 10> kSigns = {"secret",  "token",  "passw",         "credential", "apikey",
+  constexpr std::array<std::string_view, 12> kSigns = {"secret", "webhook_url", "slack_webhook",  "token",  "passw",         "credential", "apikey",
                                                        "api_key", "cookie", "authorization", "passphrase", "private_key"};
   const auto holds = [&](std::string_view sign) { return plain.find(sign) != std::string::npos; };
   return std::any_of(kSigns.begin(), kSigns.end(), holds) || plain.ends_with("_key") || plain == "key" || plain == "auth";

@@ -149,7 +149,7 @@ void read_http(TableReader& outer, const ConfigNode& table, const KnownNames& kn
   read_headers(reader, known, http);
   if (const ConfigNode* json = reader.any("json")) {
     reader.show("json", masked_toml(*json, "json"), json);
-    http.json = JsonReader(reader, "json", &known).value(*json);
+    http.json = read_json(reader, "json", *json, &known);
   }
   if (const ConfigNode* body = reader.text("body")) {
     reader.show_text("body", *body);
@@ -179,10 +179,15 @@ void read_file_tool(TableReader& reader, const KnownNames& known, FileStepOption
 }
 
 void read_tool(TableReader& reader, const KnownNames& known, StepOptions& step) {
-  const auto tool = reader.choice("tool", {"file", "git"}, "", {"forge", "slack"});
-  if (tool != "git") refuse_git_keys(reader);
-  if (tool == "git") return read_git_tool(reader, known, step);
-  if (tool != "file") return;  // reported
+  const auto tool = reader.choice("tool", {"file", "git", "forge", "slack"}, "");
+  if (tool == "git") read_git_tool(reader, known, step);
+  if (tool == "forge") read_forge_tool(reader, known, step);
+  if (tool == "slack") read_slack_tool(reader, known, step);
+  refuse_git_keys(reader);
+  refuse_forge_keys(reader);
+  refuse_slack_keys(reader);
+  for (const char* key : {"path", "content"}) reader.belongs(key, "a step with tool = \"file\"");
+  if (tool != "file") return;
   FileStepOptions file;
   read_file_tool(reader, known, file);
   step.kind = std::move(file);
@@ -286,6 +291,8 @@ void read_step_kind(TableReader& reader, const MappingContext& context, const Kn
   if (!reader.has("tool")) {
     for (const char* key : {"action", "path", "content"}) reader.belongs(key, "a step with `tool`");
     refuse_git_keys(reader);
+    refuse_forge_keys(reader);
+    refuse_slack_keys(reader);
   }
   if (!reader.has("prompt")) {
     for (const char* key : kPromptKeys) reader.belongs(key, "a step with `prompt`");

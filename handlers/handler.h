@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <utility>
 #include <variant>
 #include <vector>
@@ -16,6 +17,7 @@
 #include "core/template.h"
 #include "core/time.h"
 #include "platform/containment.h"
+#include "platform/forge.h"
 
 namespace hark {
 
@@ -68,6 +70,33 @@ struct GitStepOptions {
   bool force = false;                          // branch: begins anew where it is already; push: --force-with-lease
   Template remote;                             // push
   friend bool operator==(const GitStepOptions&, const GitStepOptions&) = default;
+};
+
+// Something written to a forge, over its API.
+struct ForgeStepOptions {
+  enum class Action { comment, open_pull_request, status } action = Action::comment;
+  Forge forge = Forge::github;
+  std::string api;                       // as ForgeApi::base
+  std::string token;
+  Template repository;                   // "owner/name"
+  Template number;                       // comment: of the pull request
+  Template body;                         // comment, open_pull_request
+  std::optional<Template> update_key;    // comment: later ones of the same key take the place of the first
+  Template title, head, base;            // open_pull_request
+  bool draft = false;
+  Template commit, state, context, description, url;  // status; the last two may be empty
+  friend bool operator==(const ForgeStepOptions&, const ForgeStepOptions&) = default;
+};
+bool is_commit_state(std::string_view text);  // pending, success, failure or error
+
+// A message to Slack: by a webhook, or with a token to a channel.
+struct SlackStepOptions {
+  std::string url;                       // where it is posted; a webhook's is a secret
+  std::string token;                     // empty: it is a webhook
+  Template channel;                      // with a token
+  std::optional<Template> text;
+  nlohmann::json blocks;                 // strings inside are templates; null: none
+  friend bool operator==(const SlackStepOptions&, const SlackStepOptions&) = default;
 };
 
 // Who answers prompts. Its texts go out as they are; none of it but `command` and `system` is a template.
@@ -176,7 +205,7 @@ struct Foreach {
 
 struct StepOptions {
   std::string name;                                         // unique within the handler
-  std::variant<RunStepOptions, HttpStepOptions, FileStepOptions, GitStepOptions, PromptStepOptions, SetStepOptions, PublishStepOptions, WaitStepOptions, GroupStepOptions> kind;
+  std::variant<RunStepOptions, HttpStepOptions, FileStepOptions, GitStepOptions, ForgeStepOptions, SlackStepOptions, PromptStepOptions, SetStepOptions, PublishStepOptions, WaitStepOptions, GroupStepOptions> kind;
   std::optional<Duration> timeout;                          // of one attempt
   Retry retry;
   Filter condition;                                         // `if`: not met: skipped

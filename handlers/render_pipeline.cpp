@@ -4,12 +4,14 @@
 #include "handlers/pipeline.h"
 #include "handlers/scope.h"
 #include "handlers/steps/file.h"
+#include "handlers/steps/forge.h"
 #include "handlers/steps/git.h"
 #include "handlers/steps/http.h"
 #include "handlers/steps/prompt.h"
 #include "handlers/steps/publish.h"
 #include "handlers/steps/run.h"
 #include "handlers/steps/set.h"
+#include "handlers/steps/slack.h"
 #include "handlers/steps/wait.h"
 
 namespace hark {

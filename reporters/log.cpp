@@ -194,6 +194,7 @@ Line line(const lifecycle::AgentComplete& e) {
   if (!e.why.empty()) message += ": " + e.why;
   return {std::move(message), ids(e)};
 }
+Line line(const lifecycle::PullRequestCreated& e) { return {"pull request of " + e.repository + " opened: " + e.url, ids(e)}; }
 Line line(const lifecycle::Note& e) { return {e.message, {}}; }
 
 // The level of a kind of event, without putting its line together.
@@ -209,7 +210,7 @@ std::string_view level(const lifecycle::Any& any) {
           return "warn";
         } else if constexpr (std::is_same_v<T, lifecycle::IterationStarted> || std::is_same_v<T, lifecycle::IterationComplete>) {
           return "trace";
-        } else if constexpr (std::is_same_v<T, lifecycle::StrategyDecision>) {
+        } else if constexpr (std::is_same_v<T, lifecycle::StrategyDecision> || std::is_same_v<T, lifecycle::PullRequestCreated>) {
           return "info";
         } else if constexpr (std::is_same_v<T, lifecycle::EventQueued> || std::is_same_v<T, lifecycle::HandlerStart> ||
                              std::is_same_v<T, lifecycle::HandlerEnd> || std::is_same_v<T, lifecycle::RunQueued> ||

@@ -10,17 +10,21 @@ bool is_one_template(const Template& text) {
 }
 
 // Deep only as far as the configuration was.
-nlohmann::json render_json(const nlohmann::json& document, Scope& scope) {
+nlohmann::json render_json(const nlohmann::json& document, const Template::Lookup& lookup) {
   if (document.is_string()) {
     const Template text = Template::parse(document.get_ref<const std::string&>());
-    if (!is_one_template(text)) return text.render([&](std::string_view name) { return scope.value(name); });
-    const auto* value = scope.value(text.names().front());
+    if (!is_one_template(text)) return text.render(lookup);
+    const auto* value = lookup(text.names().front());
     return value != nullptr ? *value : nlohmann::json();
   }
   if (!document.is_structured()) return document;
   nlohmann::json rendered = document;
-  for (auto& item : rendered) item = render_json(item, scope);
+  for (auto& item : rendered) item = render_json(item, lookup);
   return rendered;
+}
+
+nlohmann::json render_json(const nlohmann::json& document, Scope& scope) {
+  return render_json(document, [&](std::string_view name) { return scope.value(name); });
 }
 
 }  // namespace hark

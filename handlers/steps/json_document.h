@@ -12,5 +12,6 @@ namespace hark {
 bool is_one_template(const Template& text);
 
 nlohmann::json render_json(const nlohmann::json& document, Scope& scope);
+nlohmann::json render_json(const nlohmann::json& document, const Template::Lookup& lookup);  // by values that are made into something else
 
 }  // namespace hark

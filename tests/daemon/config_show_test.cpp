@@ -72,11 +72,11 @@ TEST_CASE("config show: JSON says the same") {
 TEST_CASE("config show: names that promise a secret") {
   for (const char* secret :
        {"secret", "WEBHOOK_SECRET", "Authorization", "Proxy-Authorization", "X-Api-Key", "api_key", "X-Gitlab-Token", "token",
-        "PASSWORD", "PGPASSWD", "Cookie", "AWS_ACCESS_KEY", "private_key", "apikey"}) {
+        "PASSWORD", "PGPASSWD", "Cookie", "AWS_ACCESS_KEY", "private_key", "apikey", "webhook_url", "SLACK_WEBHOOK"}) {
     INFO(secret);
     CHECK(is_secret_name(secret));
   }
-  for (const char* plain : {"secret_file", "credential", "path", "CI", "Accept", "signature_header", "keyboard", "text"}) {
+  for (const char* plain : {"secret_file", "credential", "path", "CI", "Accept", "signature_header", "keyboard", "text", "update_key", "webhook_url_file"}) {
     INFO(plain);
     CHECK_FALSE(is_secret_name(plain));
   }

@@ -656,6 +656,73 @@ json = { n = 1, x = 1.5, t = true, list = ["{event.id}", {}], deep = { a = "b" }
   CHECK(*b.json == nlohmann::json::parse(R"({"n":1,"x":1.5,"t":true,"list":["{event.id}",{}],"deep":{"a":"b"}})"));
 }
 
+TEST_CASE("config: the tools git, forge and slack, with what they do without being told") {
+  ConfigFolder folder;
+  folder.write("hook", "https://hooks.slack.com/services/x\n");
+  const auto loaded = folder.good(R"(
+[handlers.log]
+tool = "git"
+action = "log"
+repository = "r"
+format = "json"
+max = 5
+[handlers.push]
+tool = "git"
+action = "push"
+force_with_lease = true
+[handlers.status]
+tool = "forge"
+action = "status"
+repository = "{payload.repository}"
+token = "t0"
+commit = "{payload.sha}"
+state = "success"
+[handlers.comment]
+tool = "forge"
+provider = "gitea"
+api = "https://codeberg.org/api/v1/"
+action = "comment"
+repository = "o/r"
+token = "t0"
+number = "1"
+body = "b"
+update_key = "k"
+[handlers.hook]
+tool = "slack"
+webhook_url_file = "hook"
+text = "{payload.text}"
+[handlers.channel]
+tool = "slack"
+token = "t0"
+channel = "#ops"
+blocks = [{ type = "section", n = 1 }]
+)");
+  const auto& handlers = loaded.settings.handlers;
+  REQUIRE(handlers.size() == 6);
+  const auto log = std::get<GitStepOptions>(handlers[0].steps[0].kind);
+  CHECK(log.repository == (folder.path() / "r").string());
+  CHECK(log.json);
+  CHECK(log.most == 5);
+  const auto push = std::get<GitStepOptions>(handlers[1].steps[0].kind);
+  CHECK(push.action == GitStepOptions::Action::push);
+  CHECK(push.repository.empty());
+  CHECK(push.remote.text() == "origin");
+  CHECK(push.force);
+  const auto status = std::get<ForgeStepOptions>(handlers[2].steps[0].kind);
+  CHECK(status.api == "https://api.github.com");
+  CHECK(status.context.text() == "hark");
+  CHECK(status.token == "t0");
+  const auto comment = std::get<ForgeStepOptions>(handlers[3].steps[0].kind);
+  CHECK(comment.forge == Forge::gitea);
+  CHECK(comment.api == "https://codeberg.org/api/v1");
+  CHECK(comment.update_key->text() == "k");
+  CHECK(std::get<SlackStepOptions>(handlers[4].steps[0].kind).url == "https://hooks.slack.com/services/x");
+  const auto channel = std::get<SlackStepOptions>(handlers[5].steps[0].kind);
+  CHECK(channel.url == "https://slack.com/api/chat.postMessage");
+  CHECK(channel.blocks == nlohmann::json::parse(R"([{"type": "section", "n": 1}])"));
+  CHECK_FALSE(channel.text);
+}
+
 TEST_CASE("config: handlers and sources keep the order of the file") {
   ConfigFolder folder;
   const Settings settings = folder
