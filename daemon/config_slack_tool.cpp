@@ -21,6 +21,7 @@ std::string read_webhook_url(TableReader& reader) {
   reader.show_text(key, *node);
   if (reader.has("webhook_url")) {
     url = node->text;
+    reader.keep_secret(*node, key, url);
     if (reader.has("webhook_url_file")) reader.fail_key("webhook_url_file", "says the same as `webhook_url`; expected one of them");
     reader.allow("webhook_url_file");
   } else if (const auto path = reader.resolve(*node, key)) {
