@@ -29,6 +29,7 @@ struct Parsed {
   ConfigCheckCommand check;
   CronCommand cron;
   HookCommand hook;
+  InitCommand init;
   DeadLettersCommand dead_letters;
   ReplayCommand replay;
   std::string cancelled;
@@ -279,6 +280,16 @@ void add_config(CLI::App& app, Parsed& p) {
   plan.callback([&p] { p.run = [&p] { return config_plan_command(p.common); }; });
 }
 
+void add_init(CLI::App& app, Parsed& p) {
+  auto& init = *app.add_subcommand("init", "Write a configuration to begin with, from a profile, with comments");
+  auto* profile = init.add_option("profile", p.init.profile, "Which (default: " + p.init.profile + ")")->option_text(" ");
+  auto* output = init.add_option("-o,--output", p.init.output, "The file, which must not be there yet; - prints it (default: " + p.init.output + ")")->option_text("FILE");
+  auto* list = init.add_flag("-l,--list", p.init.list, "Which profiles there are, and what each does")->excludes(profile)->excludes(output)->option_text(" ");
+  init.add_flag("--json", p.init.json, "With --list: print JSON")->needs(list);
+  example(init, "hark init\n  hark init --list\n  hark init backup --output backup.toml");
+  init.callback([&p] { p.run = [&p] { return init_command(p.init); }; });
+}
+
 void add_hook(CLI::App& app, Parsed& p) {
   auto& hook = *app.add_subcommand("hook", "Have a git repository hand its pushes over to the daemon at once");
   hook.require_subcommand(1);
@@ -406,7 +417,8 @@ int run_command_line(int argc, const char* const* argv) {
   app.set_version_flag("--version", std::string("hark ") + version());
   app.require_subcommand(1);
   app.failure_message(CLI::FailureMessage::simple);
-  app.footer("\nA first step: `hark config check`, then `hark daemon`. `hark COMMAND --help` tells more; so do hark(1) and hark.toml(5).");
+  app.footer("\nA first step: `hark init`, then `hark daemon`. `hark COMMAND --help` tells more; so do hark(1) and hark.toml(5).");
+  add_init(app, p);
   add_daemon(app, p);
   add_event(app, p);
   add_history(app, p);

@@ -112,6 +112,14 @@ int config_check_command(const ConfigCheckCommand& command);
 int config_show_command(const CommonOptions& common);
 int config_plan_command(const CommonOptions& common);
 
+struct InitCommand {
+  std::string profile = "minimal";
+  std::string output = "hark.toml";  // "-": standard output
+  bool list = false;                 // which profiles there are, and nothing else
+  bool json = false;
+};
+int init_command(const InitCommand& command);
+
 struct HookCommand {
   CommonOptions common;
   std::vector<std::string> repositories;  // empty: the folder it is called in

@@ -9,13 +9,24 @@
 
 namespace hark {
 
+namespace {
+
+// As installed, with the program in bin, or as unpacked or built: beside the program.
+std::filesystem::path profiles_of(const std::filesystem::path& bin) {
+  std::error_code failure;
+  const auto beside = bin / "profiles";
+  return std::filesystem::is_directory(beside, failure) ? beside : (bin / "../share/hark/profiles").lexically_normal();
+}
+
+}  // namespace
+
 ConfigRequest config_request_from_process() {
   ConfigRequest request;
   std::error_code failure;
   request.working_directory = std::filesystem::current_path(failure);
   if (failure) request.working_directory = "/";  // the folder is gone: nothing relative can be meant
   const auto program = std::filesystem::read_symlink("/proc/self/exe", failure);
-  if (!failure) request.installed_profiles = (program.parent_path() / "../share/hark/profiles").lexically_normal();
+  if (!failure) request.installed_profiles = profiles_of(program.parent_path());
   request.environment = [](const std::string& name) -> std::optional<std::string> {
     const char* value = std::getenv(name.c_str());
     if (value == nullptr) return std::nullopt;

@@ -1,8 +1,8 @@
 // Configuration: finds the file, reads TOML, layers `extends`, expands ${VAR}, and maps it onto Settings, gathering every error.
 //
 // Where: --config FILE, else ./hark.toml, $XDG_CONFIG_HOME/hark/hark.toml (~/.config), /etc/hark/hark.toml. --profile NAME:
-// NAME.toml in ./profiles, $XDG_CONFIG_HOME/hark/profiles, /etc/hark/profiles, the installed share/hark/profiles: beside the
-// program's own bin, wherever the two were moved together, then where the build was configured for.
+// NAME.toml in ./profiles, $XDG_CONFIG_HOME/hark/profiles, /etc/hark/profiles, those that came with the program: in profiles
+// beside it, or in share/hark/profiles beside its bin, wherever the two were moved together, then where the build was configured for.
 //
 // Relative paths are relative to the file that names them, and defaults (state_file, journal_file, working_directory) to the folder
 // of the file that was asked for. A profile is a way of working brought to the folder one stands in: with --profile both are relative
@@ -44,7 +44,7 @@ struct ConfigRequest {
   std::optional<std::string> file;     // --config
   std::optional<std::string> profile;  // --profile
   std::filesystem::path working_directory;
-  std::filesystem::path installed_profiles;  // those installed with the program that runs; empty: not known
+  std::filesystem::path installed_profiles;  // those that came with the program that runs; empty: not known
   std::function<std::optional<std::string>(const std::string&)> environment;
 };
 ConfigRequest config_request_from_process();

@@ -107,7 +107,7 @@ Where below(Where where, std::string_view key) {
   if (where == Where::handlers) return Where::handler;
   const bool like_steps = key == "steps" || key == "gates" || key == "delivery";
   if (where == Where::handler && like_steps) return Where::steps;
-  if (where == Where::steps && key == "parallel") return Where::steps;
+  if ((where == Where::handler || where == Where::steps) && key == "parallel") return Where::steps;
   if (where == Where::handler && key == "environment") return Where::environment;
   if ((where == Where::handler || where == Where::steps) && (key == "with" || key == "set")) return Where::environment;
   if ((where == Where::handler || where == Where::steps) && key == "http") return Where::http;

@@ -27,7 +27,7 @@ class HandlerReader {
     // Their own tables follow the handler's, so that what is shown is TOML; hence the limits first.
     const bool several = reader_.has("steps");
     if (several) {
-      for (const char* key : {"run", "http", "tool", "prompt", "set", "publish", "wait", "topic", "subject", "data", "source", "where", "recipe", "with", "foreach", "action", "path", "content", "if"}) {
+      for (const char* key : {"run", "http", "tool", "prompt", "set", "publish", "wait", "topic", "subject", "data", "source", "where", "recipe", "with", "parallel", "foreach", "action", "path", "content", "if"}) {
         reader_.allow(key);
         if (reader_.has(key)) reader_.fail_key(key, "stands beside `steps`; expected it within a step, or no `steps`");
       }
@@ -49,6 +49,7 @@ class HandlerReader {
       handler_.steps = list("steps");
     } else {
       known.steps.push_back(handler_.steps.front().name);
+      if (reader_.has("parallel")) read_parallel(reader_, reader_.path() + ".parallel", context_, known, handler_.steps.front());
     }
     handler_.gates = list("gates");
     handler_.delivery = list("delivery");
@@ -60,12 +61,11 @@ class HandlerReader {
     StepOptions step;
     step.name = "step1";
     if (!has_step_kind(reader_)) {
-      reader_.fail_table("needs something to do: `run`, `http`, `prompt`, `tool`, `publish`, `wait`, `recipe` or `steps`");
+      reader_.fail_table("needs something to do: `run`, `http`, `prompt`, `tool`, `publish`, `wait`, `recipe`, `parallel` or `steps`");
     }
     KnownNames known;
     read_foreach(reader_, known, step);
     read_step_kind(reader_, context_, known, step);
-    reader_.belongs("parallel", "a step of several");
     handler_.steps.push_back(std::move(step));
   }
 

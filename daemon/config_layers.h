@@ -7,19 +7,19 @@
 #include "daemon/config.h"
 #include "daemon/config_report.h"
 #include "daemon/config_tree.h"
+#include "daemon/profiles.h"
 
 namespace hark {
 
-struct FoundConfig {
-  std::filesystem::path path;  // absolute
-  std::string text;
-};
-
 // The file the request asks for. Where none is found the error says where was looked.
 Result<FoundConfig> find_config(const ConfigRequest& request);
-// NAME.toml in the profile folders. `beside`: a folder to look into before those, where not empty.
-Result<FoundConfig> find_profile(const std::string& name, const ConfigRequest& request, const std::filesystem::path& beside);
 Result<FoundConfig> read_config(const std::filesystem::path& path, const std::string& shown_as);
+
+// nullopt: no such file, look on. A file that is there and cannot be read is an error: the next one is not what was meant.
+Result<std::optional<FoundConfig>> try_read_config(const std::filesystem::path& file);
+// XDG Base Directory Specification 0.8: a relative value is ignored. nullopt: there is no home.
+std::optional<std::filesystem::path> xdg_config_home(const ConfigRequest& request);
+std::string list_of(const std::vector<std::filesystem::path>& paths);
 
 struct LayeredConfig {
   ConfigNode root;

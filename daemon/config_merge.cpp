@@ -11,20 +11,21 @@ namespace {
 
 using Kind = ConfigNode::Kind;
 
+// What a step, a handler of one step or a hook does. Where the upper layer says another thing than the lower one, that is what is done.
+constexpr auto kWork = std::to_array<std::string_view>({"run", "http", "tool", "prompt", "set", "publish", "wait", "recipe", "parallel", "steps"});
+// Where those of a step stand, and what a step has whatever it does; its other keys go with what it did.
+constexpr auto kStepLists = std::to_array<std::string_view>({"steps", "gates", "delivery", "parallel"});
+constexpr auto kOfAnyStep = std::to_array<std::string_view>({"name", "if", "foreach", "timeout", "retry", "continue_on_error", "always"});
+
 // Two ways to say one thing: the upper layer's way replaces the lower layer's, so that an override is not a contradiction.
 struct Alternatives {
   std::string_view one;
   std::string_view other;
 };
 constexpr std::array kAlternatives = {
-    Alternatives{"run", "http"},
-    Alternatives{"run", "steps"},
-    Alternatives{"http", "steps"},
     Alternatives{"action", "run"},
     Alternatives{"action", "http"},
     Alternatives{"action", "publish"},
-    Alternatives{"publish", "run"},
-    Alternatives{"publish", "http"},
     Alternatives{"handler", "handlers"},
     Alternatives{"debounce", "debounce_ms"},
     Alternatives{"debounce_max", "debounce_max_ms"},
@@ -35,9 +36,19 @@ constexpr std::array kAlternatives = {
 };
 
 // Keys of these tables are the user's own words.
-constexpr std::array<std::string_view, 5> kFreeTables = {"environment", "headers", "json", "data", "handlers"};
+constexpr auto kFreeTables = std::to_array<std::string_view>({"environment", "headers", "json", "form", "data", "set", "with", "handlers", "providers"});
 
-bool is_free(std::string_view key) { return std::find(kFreeTables.begin(), kFreeTables.end(), key) != kFreeTables.end(); }
+bool holds(const auto& keys, std::string_view key) { return std::find(keys.begin(), keys.end(), key) != keys.end(); }
+
+void drop_other_work(ConfigNode& base, const ConfigNode& over, bool step) {
+  const auto has = [](const ConfigNode& table) { return [&table](std::string_view key) { return table.find(key) != nullptr; }; };
+  if (std::none_of(kWork.begin(), kWork.end(), has(over))) return;
+  const bool other = std::none_of(kWork.begin(), kWork.end(), [&](std::string_view key) { return has(base)(key) && has(over)(key); });
+  std::erase_if(base.entries, [&](const ConfigEntry& entry) {
+    if (over.find(entry.key) != nullptr) return false;
+    return step && other ? !holds(kOfAnyStep, entry.key) : holds(kWork, entry.key);
+  });
+}
 
 void drop_alternatives(ConfigNode& base, const ConfigNode& over) {
   const auto drop = [&](std::string_view said, std::string_view other) {
@@ -65,8 +76,8 @@ class Merger {
   explicit Merger(ConfigReport& report) : report_(report) {}
 
   ConfigNode node(ConfigNode base, ConfigNode over, const std::string& key) {
-    if (base.is(Kind::table) && over.is(Kind::table)) return table(std::move(base), std::move(over), is_free(key));
-    if (all_named(base) && all_named(over)) return named_items(std::move(base), std::move(over));
+    if (base.is(Kind::table) && over.is(Kind::table)) return table(std::move(base), std::move(over), holds(kFreeTables, key) ? Meaning::own_words : Meaning::keys);
+    if (all_named(base) && all_named(over)) return named_items(std::move(base), std::move(over), holds(kStepLists, key) ? Meaning::step : Meaning::keys);
     if (base.is_array_of_tables() && over.is_array_of_tables() && key == "steps") {
       report_.warning(over.place, "`steps` replaces those of " + base.place.file->name + ":" + std::to_string(base.place.line) +
                                       ", as not all of both have a name to be merged by");
@@ -75,8 +86,13 @@ class Merger {
   }
 
  private:
-  ConfigNode table(ConfigNode base, ConfigNode over, bool free_keys) {
-    if (!free_keys) drop_alternatives(base, over);
+  enum class Meaning { keys, step, own_words };  // of a table's entries
+
+  ConfigNode table(ConfigNode base, ConfigNode over, Meaning meaning) {
+    if (meaning != Meaning::own_words) {
+      drop_other_work(base, over, meaning == Meaning::step);
+      drop_alternatives(base, over);
+    }
     for (ConfigEntry& entry : over.entries) {
       if (ConfigEntry* under = base.find(entry.key)) {
         under->value = node(std::move(under->value), std::move(entry.value), entry.key);
@@ -91,7 +107,7 @@ class Merger {
 
   // An item of `over` meets each item of `base` at most once, so that a name given twice in one file stays there twice, and is
   // found by the check of names.
-  ConfigNode named_items(ConfigNode base, ConfigNode over) {
+  ConfigNode named_items(ConfigNode base, ConfigNode over, Meaning meaning) {
     std::multimap<std::string, std::size_t> unmet;  // those of one name in their order
     for (std::size_t at = 0; at < base.items.size(); ++at) unmet.emplace(*name_of(base.items[at]), at);
     for (ConfigNode& item : over.items) {
@@ -101,7 +117,7 @@ class Merger {
         continue;
       }
       ConfigNode& under = base.items[first->second];
-      under = table(std::move(under), std::move(item), false);
+      under = table(std::move(under), std::move(item), meaning);
       unmet.erase(first);
     }
     base.place = over.place;

@@ -84,6 +84,23 @@ TEST_CASE("config recipe: circles and towers are refused") {
   CHECK(deep[0].find("more than 8 recipes within one another") != std::string::npos);
 }
 
+TEST_CASE("config groups: a handler's one step may be several at once, which its gates know by name") {
+  ConfigFolder folder;
+  folder.environment["WHO"] = "x";
+  const auto config = loaded(folder.load(R"(
+[handlers.a]
+timeout = "2m"
+parallel = [{ name = "one", run = "echo ${WHO}" }, { name = "two", http = { url = "http://${WHO}/" } }]
+gates = [{ run = "test {steps.one.output} = x" }]
+)"));
+  const auto& step = config.settings.handlers.at(0).steps.at(0);
+  CHECK(group(step).kind == GroupStepOptions::Kind::parallel);
+  CHECK(std::get<RunStepOptions>(group(step).steps.at(0).kind).script.text().find("${WHO}") != std::string::npos);
+  CHECK(std::get<HttpStepOptions>(group(step).steps.at(1).kind).url.text() == "http://x/");
+  check_errors(folder.load("[handlers.a]\nparallel = [{ run = \"1\" }]\nrun = \"2\"\n"), {{"2:1", {"stands beside `run`"}}});
+  check_errors(folder.load("[handlers.a]\nparallel = [{ run = \"1\" }]\nsteps = [{ run = \"2\" }]\n"), {{"2:1", {"stands beside `steps`"}}});
+}
+
 TEST_CASE("config groups: several at once are known by name behind them") {
   ConfigFolder folder;
   const auto config = loaded(folder.load(R"(

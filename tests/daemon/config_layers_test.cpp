@@ -124,7 +124,7 @@ TEST_CASE("profiles: an unknown one names the nearest and the folders") {
   ConfigFolder folder;
   folder.write("profiles/review.toml", kOne);
   const std::string error = only_error(folder.load_profile("reveiw"));
-  CHECK(holds(error, "no profile `reveiw`; did you mean `review`?"));
+  CHECK(holds(error, "; did you mean `review`?"));
   CHECK(holds(error, (folder.path() / "profiles").string()));
   CHECK(holds(error, "/etc/hark/profiles"));
   for (const char* bad : {"../x", "", ".hidden", "a/b", "a\nb"}) {
@@ -311,6 +311,42 @@ TEST_CASE("extends: a chain has an end") {
   for (int i = 0; i < 40; ++i)
     folder.write("l" + std::to_string(i) + ".toml", "extends = \"l" + std::to_string(i + 1) + ".toml\"\n");
   CHECK(holds(only_error(folder.load("extends = \"l0.toml\"\n")), "more than 16 files"));
+}
+
+TEST_CASE("extends: a step that does another thing keeps its name and its limits, and none of what it did") {
+  ConfigFolder folder;
+  folder.write("profiles/base.toml", R"(
+[handlers.a]
+steps = [
+  { name = "tell", tool = "forge", provider = "github", repository = "a/b", action = "comment", body = "x", on = "1", token = "t", timeout = "5m", if = "payload.x:1" },
+  { name = "keep", tool = "file", action = "write", path = "a", content = "b" },
+]
+[handlers.b]
+prompt = "x"
+max_concurrent = 2
+[handlers.c]
+set = { run = "x", data = "y" }
+)");
+  const auto config = loaded(folder.load(R"(
+extends = "base"
+[handlers.a]
+steps = [{ name = "tell", run = "true" }, { name = "keep", path = "c" }]
+[handlers.b]
+run = "true"
+[handlers.c]
+set = { http = "z" }
+)"));
+  const auto& handlers = config.settings.handlers;
+  const auto& tell = handlers.at(0).steps.at(0);
+  CHECK(std::holds_alternative<RunStepOptions>(tell.kind));
+  CHECK(tell.timeout == std::chrono::minutes(5));
+  CHECK(tell.condition.text() == "payload.x:1");
+  const auto& keep = std::get<FileStepOptions>(handlers.at(0).steps.at(1).kind);
+  CHECK(keep.path.text() == "c");
+  CHECK(keep.content.text() == "b");
+  CHECK(std::holds_alternative<RunStepOptions>(handlers.at(1).steps.at(0).kind));
+  CHECK(handlers.at(1).max_concurrent == 2);
+  CHECK(std::get<SetStepOptions>(handlers.at(2).steps.at(0).kind).values.size() == 3);
 }
 
 TEST_CASE("extends: a variable that the upper layer overrides need not be set") {

@@ -1,9 +1,6 @@
 """What ran, what arrived and why: history and explain, and what they need of a configuration."""
 
-import contextlib
 import json
-import os
-import pty
 import signal
 import subprocess
 import unittest
@@ -41,16 +38,7 @@ class Told(TestCase):
         return self.project_.hark(*arguments, env=SECRET, status=status)
 
     def on_terminal(self, columns, *arguments):
-        terminal, end = pty.openpty()
-        self.addCleanup(os.close, terminal)
-        subprocess.run([HARK, *arguments, "--config", self.project_.config], stdout=end, check=True,
-                       env={**self.project_.environment(SECRET), "COLUMNS": str(columns), "NO_COLOR": "1"})
-        os.close(end)
-        text = b""
-        with contextlib.suppress(OSError):  # nobody else holds the terminal any more: it ends with EIO
-            while part := os.read(terminal, 100000):
-                text += part
-        return text.decode().splitlines()
+        return self.project_.on_terminal(columns, *arguments, env=SECRET)
 
 
 class Ids(Told):

@@ -10,6 +10,7 @@ import http.client
 import json
 import os
 import pathlib
+import pty
 import queue
 import signal
 import subprocess
@@ -121,15 +122,32 @@ class Project:
         environment.update(extra or {})
         return environment
 
-    def hark(self, *arguments, status=0, env=None, stdin=None):
+    def _words(self, arguments):
+        alone = arguments[0] in ("cron", "init", "--version", "--help") or "--help" in arguments
+        return [*arguments] if alone else [*arguments, "--config", str(self.config)]
+
+    def hark(self, *arguments, status=0, env=None, stdin=None, preexec=None):
         """Runs a command with this project's configuration and checks its exit status."""
-        words = list(arguments)
-        if words[0] not in ("cron", "--version", "--help") and "--help" not in words:
-            words += ["--config", str(self.config)]
-        done = subprocess.run([HARK, *words], capture_output=True, text=True, cwd=self.path, env=self.environment(env), timeout=DEADLINE, input=stdin)
+        words = self._words(arguments)
+        done = subprocess.run([HARK, *words], capture_output=True, text=True, cwd=self.path, env=self.environment(env), timeout=DEADLINE, input=stdin, preexec_fn=preexec)
         if status is not None and done.returncode != status:
             raise AssertionError(f"{' '.join(words)} ended with {done.returncode}, wanted {status}\n{done.stdout}\n{done.stderr}")
         return done
+
+    def on_terminal(self, columns, *arguments, env=None):
+        """The lines that a command shows on a terminal so wide."""
+        terminal, end = pty.openpty()
+        try:
+            subprocess.run([HARK, *self._words(arguments)], stdout=end, check=True, cwd=self.path, timeout=DEADLINE,
+                           env={**self.environment(env), "COLUMNS": str(columns), "NO_COLOR": "1"})
+            os.close(end)
+            text = b""
+            with contextlib.suppress(OSError):  # nobody else holds the terminal any more: it ends with EIO
+                while part := os.read(terminal, 100000):
+                    text += part
+        finally:
+            os.close(terminal)
+        return text.decode().splitlines()
 
     def git(self, *arguments):
         return subprocess.run(["git", *arguments], check=True, capture_output=True, text=True, cwd=self.path, env=self.environment()).stdout.strip()
