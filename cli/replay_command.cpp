@@ -21,10 +21,10 @@
 #include "core/filter.h"
 #include "core/limits.h"
 #include "core/nearest.h"
+#include "core/percent.h"
 #include "core/printable.h"
 #include "core/rate.h"
 #include "platform/clock.h"
-#include "platform/http_url.h"
 #include "platform/loop.h"
 #include "platform/signals.h"
 

@@ -11,7 +11,7 @@
 #include "cli/output.h"
 #include "cli/run_filter.h"
 #include "core/payload.h"
-#include "platform/http_url.h"
+#include "core/percent.h"
 
 namespace hark {
 

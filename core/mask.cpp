@@ -8,6 +8,7 @@
 
 #include "core/base64.h"
 #include "core/limits.h"
+#include "core/percent.h"
 
 namespace hark {
 
@@ -80,6 +81,15 @@ std::string in_json(const std::string& secret) {
   return quoted.substr(1, quoted.size() - 2);
 }
 
+// As some write it: what an escape holds is in lower case.
+std::string in_url_lower(const std::string& secret) {
+  auto text = percent_encoded(secret);
+  for (auto at = text.find('%'); at != text.npos; at = text.find('%', at + 3)) {
+    for (auto digit : {at + 1, at + 2}) text[digit] = char(std::tolower(static_cast<unsigned char>(text[digit])));
+  }
+  return text;
+}
+
 // Of the base64 of any text that has `before` bytes (modulo 3) in front of the secret: the characters that the secret alone decides. A
 // character holds 6 bits, so those at its ends hold bits of its neighbours.
 std::string in_base64(const std::string& secret, std::size_t before) {
@@ -112,6 +122,8 @@ Mask::Mask(const std::vector<std::string>& secrets) {
     if (secret.size() < limits::kSecretLeast) continue;
     tree->add(secret);
     tree->add(in_json(secret));
+    tree->add(percent_encoded(secret));
+    tree->add(in_url_lower(secret));
     for (std::size_t before = 0; before < 3; ++before) {
       if (const auto encoded = in_base64(secret, before); encoded.size() >= limits::kSecretEncoded) tree->add(encoded);
     }

@@ -1,6 +1,6 @@
 // Secrets, and texts without them: each occurrence of one becomes "***". Occurrences that overlap become one.
 //
-// A secret is looked for as it is, as JSON escapes it, and in the base64 of a text around it ("Basic " + base64 of user:secret), where at
+// A secret is looked for as it is, as JSON and an URL escape it, and in the base64 of a text around it ("Basic " + base64 of user:secret), where at
 // least limits::kSecretEncoded characters of that depend on the secret alone. One shorter than limits::kSecretLeast bytes is not looked for:
 // every text holds it. All secrets are looked for in one pass (Aho and Corasick, CACM 18, 1975), so that the time is linear in the text,
 // whatever it is and however many they are.

@@ -13,7 +13,7 @@ namespace {
 
 using Action = GitStepOptions::Action;
 
-const std::vector<std::string> kGitActions = {"log", "diff", "show", "commit", "branch", "push"};
+const std::vector<std::string> kGitActions = {"log", "diff", "show", "commit", "branch", "push", "worktree"};
 
 struct GitKey {
   const char* name;
@@ -24,11 +24,13 @@ const std::array kGitKeys = {
     GitKey{"until", {"log"}},
     GitKey{"from", {"log", "diff", "branch"}},
     GitKey{"to", {"log", "diff"}},
-    GitKey{"ref", {"show"}},
+    GitKey{"ref", {"show", "worktree"}},
     GitKey{"paths", {"log", "diff", "commit"}},
     GitKey{"max", {"log"}},
     GitKey{"format", {"log"}},
     GitKey{"stat", {"diff", "show"}},
+    GitKey{"merge_base", {"diff"}},
+    GitKey{"remove", {"worktree"}},
     GitKey{"message", {"commit"}},
     GitKey{"author", {"commit"}},
     GitKey{"allow_empty", {"commit"}},
@@ -87,6 +89,13 @@ class GitToolReader {
     git_.message = text("message").value_or(Template());
     git_.remote = text("remote").value_or(Template::parse("origin"));
     if (action_ == "commit" && !reader_.has("message")) reader_.fail_table("action = \"commit\" needs `message`");
+    if (action_ != "worktree") {
+      reader_.belongs("path", "action = \"worktree\"");
+    } else if (!reader_.has("path")) {
+      reader_.fail_table("action = \"worktree\" needs `path`, where it is to be");
+    } else {
+      git_.path = read_confined_path(reader_, "path", known_).value_or(Template());
+    }
     if (action_ == "branch" && !reader_.has("branch")) reader_.fail_table("action = \"branch\" needs `branch`, the name of the one to switch to");
   }
 
@@ -107,6 +116,9 @@ class GitToolReader {
     if (takes("max")) git_.most = int(reader_.integer("max", git_.most, 1, limits::kGitLog));
     if (takes("format")) git_.json = reader_.choice("format", {"text", "json"}, "text") == "json";
     if (takes("stat")) git_.stat = reader_.boolean("stat", false);
+    if (takes("merge_base")) git_.merge_base = reader_.boolean("merge_base", false);
+    if (git_.merge_base && !reader_.has("from")) reader_.fail_key("merge_base", "needs `from`, the commit whose fork is meant");
+    if (takes("remove")) git_.remove = reader_.boolean("remove", false);
     if (takes("allow_empty")) git_.allow_empty = reader_.boolean("allow_empty", false);
     if (action_ == "branch") git_.force = reader_.boolean("force", false);
     if (action_ == "push") git_.force = reader_.boolean("force_with_lease", false);

@@ -73,16 +73,6 @@ Status check_glob(std::string_view pattern) {
   return glob ? Status() : glob.error();
 }
 
-std::optional<Template> read_path(TableReader& reader, std::string_view key, const KnownNames& known) {
-  if (!reader.has(key)) {
-    reader.allow(key);
-    return std::nullopt;
-  }
-  auto path = read_template(reader, key, known);
-  check_constant(reader, key, path, check_confined_path);
-  return path;
-}
-
 void read_url(TableReader& reader, const KnownNames& known, HttpStepOptions& http) {
   const ConfigNode* url = reader.text("url");
   if (url == nullptr) {
@@ -115,13 +105,38 @@ void read_headers(TableReader& reader, const KnownNames& known, HttpStepOptions&
   }
 }
 
+// RFC 9110, 8.3.1, without parameters but such as "charset=utf-8".
+bool is_media_type(std::string_view text) {
+  const auto slash = text.find('/');
+  return slash != text.npos && slash > 0 && slash + 1 < text.size() && std::all_of(text.begin(), text.end(), [](unsigned char c) { return c >= 0x20 && c < 0x7f; });
+}
+
 void read_form(TableReader& reader, const KnownNames& known, HttpStepOptions& http) {
   const ConfigNode* table = reader.table("form");
   if (table == nullptr) return;
   if (table->entries.size() > limits::kConfigTable) return reader.fail(*table, "form", "more than " + std::to_string(limits::kConfigTable) + " fields");
   if (table->entries.empty()) reader.fail(*table, "form", "expected at least one field, found an empty table");
   TableReader fields = reader.within(*table, "form");
-  for (const ConfigEntry& entry : table->entries) http.form.emplace_back(entry.key, read_template(fields, entry.key, known));
+  for (const ConfigEntry& entry : table->entries) {
+    if (!entry.value.is(ConfigNode::Kind::table)) {
+      http.form.push_back({entry.key, read_template(fields, entry.key, known), {}});
+      continue;
+    }
+    TableReader file = fields.within(entry.value, entry.key);
+    if (!file.has("file")) file.fail_table("expected a text, or a table with `file`, the path of what is sent");
+    FormField field{entry.key, read_confined_path(file, "file", known).value_or(Template()), FormField::File{"application/octet-stream", {}}};
+    if (const ConfigNode* type = file.text("type")) {
+      file.show_text("type", *type);
+      if (!is_media_type(type->text)) file.fail(*type, "type", "expected a media type, such as \"text/csv\", found " + shown(*type));
+      field.file->type = type->text;
+    }
+    if (file.has("filename")) field.file->file_name = read_template(file, "filename", known);
+    file.finish();
+    http.form.push_back(std::move(field));
+  }
+  const bool files = std::any_of(http.form.begin(), http.form.end(), [](const FormField& field) { return field.file.has_value(); });
+  const auto typed = std::find_if(http.headers.begin(), http.headers.end(), [](const auto& header) { return equal_ignoring_case(header.first, "Content-Type"); });
+  if (files && typed != http.headers.end()) reader.fail(*table, "form", "holds a file, so that the header `" + typed->first + "` is hark's to write; expected no such header");
 }
 
 // How many redirects: true is as many as browsers' users meet.
@@ -157,8 +172,8 @@ void read_http(TableReader& outer, const ConfigNode& table, const KnownNames& kn
     check_template(reader, *body, "body", *http.body, known);
   }
   read_form(reader, known, http);
-  http.file = read_path(reader, "file", known);
-  http.save = read_path(reader, "save", known);
+  http.file = read_confined_path(reader, "file", known);
+  http.save = read_confined_path(reader, "save", known);
   http.follow = read_follow(reader);
   http.expect = reader.integers("expect", 100, 599, "a status");
   reader.finish();
@@ -259,6 +274,16 @@ Template read_template(TableReader& reader, std::string_view key, const KnownNam
   auto text = Template::parse(node->text);
   check_template(reader, *node, key, text, known);
   return text;
+}
+
+std::optional<Template> read_confined_path(TableReader& reader, std::string_view key, const KnownNames& known) {
+  if (!reader.has(key)) {
+    reader.allow(key);
+    return std::nullopt;
+  }
+  auto path = read_template(reader, key, known);
+  check_constant(reader, key, path, check_confined_path);
+  return path;
 }
 
 const ConfigNode* read_header(TableReader& headers, const ConfigEntry& entry) {

@@ -29,6 +29,19 @@ struct RunStepOptions {
 };
 
 // A JSON document whose strings are templates.
+// A field of a form: a text, or a file of the handler's folder.
+struct FormField {
+  std::string name;
+  Template value;  // of a file: its path
+  struct File {
+    std::string type;                   // its media type
+    std::optional<Template> file_name;  // that the other side is told; not said: the last part of the path
+    friend bool operator==(const File&, const File&) = default;
+  };
+  std::optional<File> file;
+  friend bool operator==(const FormField&, const FormField&) = default;
+};
+
 struct HttpStepOptions {
   std::string method = "GET";
   Template url;
@@ -36,7 +49,7 @@ struct HttpStepOptions {
   // What is sent: at most one of these.
   std::optional<nlohmann::json> json;    // strings inside are templates, parsed when rendered
   std::optional<Template> body;
-  std::vector<std::pair<std::string, Template>> form;
+  std::vector<FormField> form;
   std::optional<Template> file;          // of the handler's folder (platform/confined_folder.h)
   std::optional<Template> save;          // where the answer's body goes besides, in the same folder
   int follow = 0;                        // redirects that are gone after
@@ -54,21 +67,24 @@ struct FileStepOptions {
 
 // A repository, by the user's own git.
 struct GitStepOptions {
-  enum class Action { log, diff, show, commit, branch, push } action = Action::log;
+  enum class Action { log, diff, show, commit, branch, push, worktree } action = Action::log;
   std::string repository;                      // absolute; empty: the folder that the step works in
   std::optional<Template> since, until;        // log
   std::optional<Template> from, to;            // log: what `to` has and `from` has not; diff: between them; branch: where a new one begins
-  std::optional<Template> ref;                 // show
+  std::optional<Template> ref;                 // show, worktree
   std::optional<std::vector<Template>> paths;  // log, diff, commit: only these. One that is a list is as many
   int most = 100;                              // log: commits
   bool json = false;                           // log
   bool stat = false;                           // diff, show: a line a file in place of the patch
+  bool merge_base = false;                     // diff: from where `from` and `to` parted
   Template message;                            // commit
   std::optional<Template> author;              // commit: "Name <mail>"
   bool allow_empty = false;                    // commit
   std::optional<Template> branch;              // branch, push
   bool force = false;                          // branch: begins anew where it is already; push: --force-with-lease
   Template remote;                             // push
+  Template path;                               // worktree: where it is, in the handler's folder
+  bool remove = false;                         // worktree: taken away
   friend bool operator==(const GitStepOptions&, const GitStepOptions&) = default;
 };
 

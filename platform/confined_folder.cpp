@@ -9,6 +9,7 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <filesystem>
 #include <memory>
 #include <utility>
 
@@ -114,6 +115,21 @@ Result<Descriptor> ConfinedFolder::parent_of(const std::string& path, bool make)
   found.reset(open_below(folder_.get(), parent, O_PATH | O_DIRECTORY));
   if (!found) return failure("cannot open the folder of", path, errno);
   return found;
+}
+
+Result<std::string> ConfinedFolder::place_of(const std::string& path) const {
+  if (auto fine = check_confined_path(path); !fine) return fine.error();
+  const auto trimmed = path.substr(0, path.find_last_not_of('/') + 1);
+  const auto name = trimmed.substr(trimmed.rfind('/') + 1);
+  if (name == ".") return Error{"the path " + shown(path) + " is the folder itself", "name one within it"};
+  const auto above = parent_of(trimmed, true);
+  if (!above) return above.error();
+  struct stat found {};
+  if (fstatat(above->get(), name.c_str(), &found, AT_SYMLINK_NOFOLLOW) == 0 && S_ISLNK(found.st_mode)) return Error{shown(path) + " is a symbolic link", {}};
+  std::error_code failed;
+  const auto folder = std::filesystem::read_symlink("/proc/self/fd/" + std::to_string(above->get()), failed);
+  if (failed) return Error{"cannot tell where " + shown(path) + " is: " + failed.message(), {}};
+  return (folder / name).string();
 }
 
 Status ConfinedFolder::write(const std::string& path, std::string_view content, How how) const {

@@ -36,6 +36,10 @@ class ConfinedFolder {
   // file is an Error.
   Status write(const std::string& path, std::string_view content, How how) const;
 
+  // Where a new folder may be made, by somebody else: `path` as an absolute one without links, and the folders above it made. An Error:
+  // a link is there. Unlike the others it holds only as long as nobody puts a link into its way.
+  Result<std::string> place_of(const std::string& path) const;
+
   // The files below that match, sorted; symbolic links to folders are not entered. An Error: more than `most`.
   Result<std::vector<std::string>> find(const Glob& glob, std::size_t most) const;
 

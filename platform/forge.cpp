@@ -5,6 +5,7 @@
 
 #include "core/base64.h"
 #include "core/limits.h"
+#include "core/percent.h"
 #include "core/printable.h"
 #include "core/version.h"
 #include "platform/http_url.h"

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <charconv>
 
+#include "core/percent.h"
 #include "platform/http.h"
 
 namespace hark {
@@ -14,16 +15,6 @@ bool plain_host(std::string_view host) {
     return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '.' || c == '-' || c == '_' ||
            c == ':' || c == '%';
   });
-}
-
-bool is_unreserved(char c) {
-  return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '-' || c == '.' || c == '_' || c == '~';
-}
-
-void append_escaped(std::string& text, char c) {
-  constexpr std::string_view kHex = "0123456789ABCDEF";
-  const auto byte = static_cast<unsigned char>(c);
-  text += {'%', kHex[byte >> 4], kHex[byte & 15]};
 }
 
 }  // namespace
@@ -139,18 +130,6 @@ Result<std::string> resolve_url(std::string_view base, std::string_view referenc
   }
   if (const auto parts = parse_http_url(url); !parts) return parts.error();
   return url;
-}
-
-std::string percent_encoded(std::string_view text) {
-  std::string out;
-  for (const char c : text) {
-    if (is_unreserved(c)) {
-      out += c;
-    } else {
-      append_escaped(out, c);
-    }
-  }
-  return out;
 }
 
 }  // namespace hark

@@ -27,7 +27,4 @@ Result<std::string> resolve_url(std::string_view base, std::string_view referenc
 // Just "/path?query". False: control characters, which could end the request line.
 bool escape_target(std::string_view raw, std::string& target);
 
-// A value as a part of a URL: every byte escaped but the unreserved characters (RFC 3986, 2.3).
-std::string percent_encoded(std::string_view text);
-
 }  // namespace hark

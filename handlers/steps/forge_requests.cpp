@@ -3,9 +3,9 @@
 #include "core/hex.h"
 #include "core/limits.h"
 #include "core/payload.h"
+#include "core/percent.h"
 #include "core/printable.h"
 #include "platform/digest.h"
-#include "platform/http_url.h"
 
 namespace hark {
 namespace {

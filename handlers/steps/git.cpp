@@ -14,6 +14,7 @@
 #include "core/printable.h"
 #include "handlers/steps/command.h"
 #include "handlers/steps/run.h"
+#include "platform/confined_folder.h"
 
 namespace hark {
 namespace {
@@ -25,7 +26,7 @@ using Words = std::vector<std::string>;
 struct GitWish {
   std::optional<std::string> since, until, from, to, ref, author, branch;
   std::optional<Words> paths;
-  std::string message, remote;
+  std::string message, remote, path;
 };
 
 std::string in_quotes(const std::string& text) { return "'" + printable(text, limits::kShownValue) + "'"; }
@@ -67,7 +68,8 @@ Result<GitWish> render_wish(const GitStepOptions& options, Scope& scope) {
   take("ref", options.ref, wish.ref);
   take("author", options.author, wish.author);
   take("branch", options.branch, wish.branch);
-  std::optional<std::string> message, remote;
+  std::optional<std::string> message, remote, place;
+  if (options.action == GitAction::worktree) take("path", options.path, place);
   if (options.action == GitAction::commit) take("message", options.message, message);
   if (options.action == GitAction::push) take("remote", options.remote, remote);
   if (options.paths) {
@@ -82,9 +84,11 @@ Result<GitWish> render_wish(const GitStepOptions& options, Scope& scope) {
   if (auto trouble = scope.take_trouble()) return *trouble;
   if (wrong && wish.author) wrong = check_author(*wish.author);
   if (wrong && wish.branch) wrong = check_branch(*wish.branch);
+  if (wrong && place) wrong = check_confined_path(*place);
   if (!wrong) return wrong.error();
   wish.message = message.value_or("");
   wish.remote = remote.value_or("");
+  wish.path = place.value_or("");
   return wish;
 }
 
@@ -112,7 +116,9 @@ Words log_words(const GitStepOptions& options, const GitWish& wish) {
 }
 
 Words diff_words(const GitStepOptions& options, const GitWish& wish) {
-  Words words = {"diff", "--no-color", "--no-ext-diff", options.stat ? "--stat=200" : "--patch", wish.from.value_or("HEAD")};
+  Words words = {"diff", "--no-color", "--no-ext-diff", options.stat ? "--stat=200" : "--patch"};
+  if (options.merge_base) words.push_back("--merge-base");
+  words.push_back(wish.from.value_or("HEAD"));
   if (wish.to) words.push_back(*wish.to);
   add_paths(wish.paths, words);
   return words;
@@ -142,6 +148,11 @@ Words push_words(const GitStepOptions& options, const GitWish& wish) {
   return words;
 }
 
+Words worktree_words(const GitStepOptions& options, const GitWish& wish) {
+  if (options.remove) return {"worktree", "remove", "--force", "--", wish.path};
+  return {"worktree", "add", "--quiet", "--force", "--detach", "--", wish.path, wish.ref.value_or("HEAD")};
+}
+
 Words main_words(const GitStepOptions& options, const GitWish& wish) {
   switch (options.action) {
     case GitAction::log: return log_words(options, wish);
@@ -150,6 +161,7 @@ Words main_words(const GitStepOptions& options, const GitWish& wish) {
     case GitAction::commit: return commit_words(options, wish);
     case GitAction::branch: return branch_words(options, wish);
     case GitAction::push: return push_words(options, wish);
+    case GitAction::worktree: return worktree_words(options, wish);
   }
   return {};
 }
@@ -178,6 +190,7 @@ class GitAttempt {
       case GitAction::commit: return commit();
       case GitAction::branch: return branch();
       case GitAction::push: return push();
+      case GitAction::worktree: return worktree();
     }
     return {};
   }
@@ -317,6 +330,27 @@ class GitAttempt {
     if (auto failure = check_remote()) return *failure;
     if (auto pushed = git(main_words(options_, wish_)); failed(pushed)) return pushed;
     return git({"rev-parse", "--verify", "HEAD"});
+  }
+
+  // What an attempt before left half done, or a run before, makes way; anything else that is there does not.
+  StepResult worktree() {
+    const auto folder = ConfinedFolder::open(call_.folder);
+    if (!folder) return fail(folder.error());
+    auto place = folder->place_of(wish_.path);
+    if (!place) return fail(place.error());
+    wish_.path = std::move(*place);
+    auto listed = git({"worktree", "list", "--porcelain", "-z"});
+    if (failed(listed)) return listed;
+    const auto known = whole_output(listed);
+    if (!known) return fail(known.error());
+    const bool there = (std::string(1, '\0') + *known).find(std::string(1, '\0') + "worktree " + wish_.path + '\0') != std::string::npos;
+    if (options_.remove && !there) return nothing("no worktree is there: there is nothing to take away");
+    if (there) {
+      auto removed = git({"worktree", "remove", "--force", "--", wish_.path});
+      if (failed(removed) || options_.remove) return removed;
+    }
+    auto made = git(main_words(options_, wish_));
+    return failed(made) ? made : saying(wish_.path);
   }
 
   const GitStepOptions& options_;

@@ -6,7 +6,7 @@
 // input. So none becomes an option, a range, a pattern or an address.
 //
 // log, diff, show: what git prints is the output; log with `json`: a list of {id, time, author, email, subject, body}. commit, push: the id of the
-// commit; nothing to commit is a success without an output. branch: its name.
+// commit; nothing to commit is a success without an output. branch: its name. worktree: its path, in the folder of the step.
 #pragma once
 
 #include "handlers/steps/attempt.h"

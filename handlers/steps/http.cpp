@@ -5,14 +5,15 @@
 #include <utility>
 
 #include "core/limits.h"
+#include "core/percent.h"
 #include "core/printable.h"
 #include "handlers/names.h"
 #include "handlers/steps/folder_files.h"
+#include "handlers/steps/form.h"
 #include "handlers/steps/json_document.h"
 #include "handlers/steps/redirect.h"
 #include "platform/clock.h"
 #include "platform/http.h"
-#include "platform/http_url.h"
 
 namespace hark {
 namespace {
@@ -86,13 +87,43 @@ std::string shown_call(const HttpCall& call) {
   return text;
 }
 
-std::string render_form(const HttpStepOptions& options, Scope& scope) {
-  std::string body;
-  for (const auto& [name, value] : options.form) {
-    if (!body.empty()) body += '&';
-    body += percent_encoded(name) + '=' + percent_encoded(value.render([&](std::string_view wanted) { return scope.value(wanted); }));
+bool sends_files(const HttpStepOptions& options) {
+  return std::any_of(options.form.begin(), options.form.end(), [](const FormField& field) { return field.file.has_value(); });
+}
+
+// The value of one that is a file is its path.
+std::vector<FormPart> render_form(const HttpStepOptions& options, Scope& scope) {
+  const auto render = [&](const Template& text) { return text.render([&](std::string_view name) { return scope.value(name); }); };
+  std::vector<FormPart> parts;
+  for (const auto& field : options.form) {
+    FormPart part{field.name, render(field.value), {}, {}};
+    if (field.file) {
+      part.type = field.file->type;
+      part.file_name = field.file->file_name ? render(*field.file->file_name) : part.value.substr(part.value.rfind('/') + 1);
+      if (part.file_name.empty()) part.file_name = "file";  // else it would be none
+    }
+    parts.push_back(std::move(part));
   }
-  return body;
+  return parts;
+}
+
+// All of them together at most limits::kFileStep.
+Status add_files(const HttpStepOptions& options, const StepCall& call, HttpCall& request) {
+  auto parts = render_form(options, call.scope);
+  if (auto trouble = call.scope.take_trouble()) return *trouble;
+  std::size_t bytes = 0;
+  for (auto& part : parts) {
+    if (part.file_name.empty()) continue;
+    auto content = read_whole(call.folder, part.value);
+    if (!content) return content.error();
+    bytes += content->size();
+    if (bytes > limits::kFileStep) return Error{"the files of the form are larger than " + std::to_string(limits::kFileStep) + " bytes", "send them in several steps"};
+    part.value = std::move(*content);
+  }
+  auto form = multipart_form(parts);
+  request.body = std::move(form.body);
+  request.content_type = std::move(form.content_type);
+  return {};
 }
 
 // What goes with the step into the handler's folder; empty: nothing.
@@ -141,8 +172,10 @@ Result<HttpCall> render_call(const HttpStepOptions& options, Scope& scope) {
   } else if (options.body) {
     call.body = options.body->render([&](std::string_view name) { return scope.value(name); });
     call.content_type = "text/plain; charset=utf-8";
+  } else if (sends_files(options)) {
+    call.content_type = "multipart/form-data";
   } else if (!options.form.empty()) {
-    call.body = render_form(options, scope);
+    call.body = url_encoded_form(render_form(options, scope));
     call.content_type = "application/x-www-form-urlencoded";
   } else if (options.file) {
     call.content_type = "application/octet-stream";
@@ -162,6 +195,9 @@ void render(const HttpStepOptions& options, Scope& scope, RenderedStep& shown) {
   }
   shown.text = shown_call(*call);
   if (options.file) shown.text += "\n\nthe file " + paths->file;
+  if (sends_files(options)) {
+    for (const auto& part : render_form(options, scope)) shown.text += "\n\n" + part.name + (part.file_name.empty() ? ": " : ": the file ") + part.value;
+  }
   if (options.save) shown.text += "\n\nthe answer goes into " + paths->save;
 }
 
@@ -174,6 +210,9 @@ StepResult attempt(const HttpStepOptions& options, const StepCall& call) {
     auto content = read_whole(call.folder, paths->file);
     if (!content) return failed_for_good(content.error());
     request->body = std::move(*content);
+  }
+  if (sends_files(options)) {
+    if (auto added = add_files(options, call, *request); !added) return failed_for_good(added.error());
   }
   add_unless_there(request->headers, "Idempotency-Key", idempotency_key(call));
   if (!call.context.event->traceparent.empty())

@@ -86,6 +86,13 @@ TEST_CASE("mask: a secret that is cut anywhere is masked all the same") {
   }
 }
 
+TEST_CASE("mask: a secret in an URL is masked as it is written there") {
+  const Mask mask({"s3/cr+t=", "plain-1"});
+  CHECK(mask.text("?key=s3%2Fcr%2Bt%3D&x=plain-1") == "?key=***&x=***");
+  CHECK(mask.text("?key=s3%2fcr%2bt%3d&x") == "?key=***&x");
+  CHECK(mask.text("?key=s3%2Fcr%2Bt") == "?key=s3%2Fcr%2Bt");
+}
+
 TEST_CASE("mask: a stream holds back no more than what may be the beginning of a secret") {
   MaskedStream stream(Mask({"s3cret"}));
   CHECK(stream.next("password: s3c") == "password: ");

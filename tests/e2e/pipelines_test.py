@@ -1,10 +1,13 @@
 """Pipelines of the real program: iterations until gates pass, workspaces, and what becomes of both when the daemon is killed."""
 
+import email
+import email.policy
 import json
 import os
 import pathlib
 import unittest
 
+from scripted_server import ScriptedServer
 from support import TestCase
 
 STEPS = """
@@ -127,6 +130,30 @@ class Crash(TestCase):
         pathlib.Path(self.names["GO"]).write_text("go\n")
         again.wait_run("five")
         self.assertEqual(json.loads(project.hark("history", project.runs()[0]["id"], "--json").stdout)["steps"][3]["output"], "1\n2\n")
+
+
+class Forms(TestCase):
+    def test_files_of_a_form_are_what_a_reader_of_mail_finds_in_it(self):
+        server = ScriptedServer()
+        self.addCleanup(server.close)
+        server.answers = [(200, {})]
+        project = self.project(f"""
+            [handlers.send]
+            http = {{ url = "{server.url}/upload", form = {{ title = "{{payload.title}}", report = {{ file = "{{payload.file}}", type = "text/csv" }}, raw = {{ file = "raw.bin", filename = "a b.bin" }} }} }}
+            """)
+        raw = bytes(range(256)) * 3 + b"\r\n--hark-"
+        (project.path / "raw.bin").write_bytes(raw)
+        (project.path / "r.csv").write_text("a,b\r\n")
+        payload = json.dumps({"title": "Ünï\r\n--x", "file": "./r.csv"})
+        shown = project.hark("event", "--type", "custom", "--handler", "send", "--payload", payload, "--dry-run").stdout
+        self.assertIn("report: the file ./r.csv", shown)
+        project.hark("event", "--type", "custom", "--handler", "send", "--payload", payload)
+        sent = server.requests[0]
+        mail = email.message_from_bytes(b"Content-Type: " + sent.headers["content-type"].encode() + b"\r\n\r\n" + sent.body, policy=email.policy.HTTP)
+        parts = {each.get_param("name", header="content-disposition"): each for each in mail.iter_parts()}
+        self.assertEqual({name: each.get_payload(decode=True) for name, each in parts.items()}, {"title": "Ünï\r\n--x".encode(), "report": b"a,b\r\n", "raw": raw})
+        self.assertEqual([(each.get_filename(), each.get_content_type()) for each in (parts["report"], parts["raw"])],
+                         [("r.csv", "text/csv"), ("a b.bin", "application/octet-stream")])
 
 
 class Iterations(TestCase):

@@ -142,6 +142,81 @@ TEST_CASE_FIXTURE(GitSteps, "git step: diff and show tell what has changed, a la
   CHECK(fs::file_size(run.steps[0].output_file) == run.steps[0].output_bytes);
 }
 
+TEST_CASE_FIXTURE(GitSteps, "git step: a diff from where two parted leaves out what the other did since") {
+  repositories.shell("r", "git switch -q -c feature && echo f > f.txt && git add -A && git commit -q -m f && git switch -q main && echo m > m.txt && git add -A && git commit -q -m m");
+  for (const bool merge_base : {false, true}) {
+    auto& diff = step(Action::diff);
+    diff.from = text("main");
+    diff.to = text("feature");
+    diff.merge_base = merge_base;
+  }
+  const Run run = this->run();
+  REQUIRE(run.error == "");
+  CHECK(run.steps[0].output.find("m.txt") != std::string::npos);
+  CHECK(run.steps[1].output.find("m.txt") == std::string::npos);
+  CHECK(run.steps[1].output.find("f.txt") != std::string::npos);
+}
+
+TEST_CASE_FIXTURE(GitSteps, "git step: a worktree is made at a commit, made anew where one is, and taken away") {
+  repositories.commit("r", "b.txt", "second");
+  const auto place = (repositories / "r/trees/old").string();
+  const auto worktree = [&](const std::string& path, bool remove) -> GitStepOptions& {
+    auto& options = step(Action::worktree);
+    options.path = Template::parse(path);
+    options.remove = remove;
+    return options;
+  };
+  worktree("trees/old", false).ref = text("HEAD~1");
+  Run run = this->run();
+  REQUIRE(run.error == "");
+  CHECK(run.steps[0].output == place + "\n");
+  CHECK(fs::exists(place + "/a.txt"));
+  CHECK_FALSE(fs::exists(place + "/b.txt"));
+  CHECK(repositories.tip("r") == line(repositories.git("r", "rev-parse main") + "\n"));
+
+  write("trees/old/half.txt", "of an attempt that was cut off");
+  worktree("trees/old", false);
+  REQUIRE(this->run().error == "");
+  CHECK(fs::exists(place + "/b.txt"));
+  CHECK_FALSE(fs::exists(place + "/half.txt"));
+
+  fs::remove_all(place);  // by somebody else: git still knows it
+  worktree("trees/old", false);
+  REQUIRE(this->run().error == "");
+  CHECK(fs::exists(place + "/b.txt"));
+
+  write("trees/old/changed.txt", "x");
+  worktree("trees/old", true);
+  worktree("trees/old", true);
+  run = this->run();
+  REQUIRE(run.error == "");
+  CHECK_FALSE(fs::exists(place));
+  CHECK(run.steps[1].output == "");
+  CHECK(repositories.git("r", "worktree list").find("trees") == std::string::npos);
+}
+
+TEST_CASE_FIXTURE(GitSteps, "git step: a worktree stands within the folder, and takes the place of nothing else") {
+  event(R"({"up": "../x", "flag": "--force", "link": "out/x"})");
+  fs::create_directory_symlink("..", repositories / "r/out");
+  fs::create_directory(repositories / "r/mine");
+  write("mine/file", "kept");
+  const auto refused = [&](const std::string& path, bool remove) {
+    auto& options = step(Action::worktree);
+    options.path = Template::parse(path);
+    options.remove = remove;
+    return this->run().error;
+  };
+  CHECK(refused("{payload.up}", false).find("'..'") != std::string::npos);
+  CHECK(refused("{payload.link}", false).find("leads out of the folder") != std::string::npos);
+  CHECK(refused("out", true).find("symbolic link") != std::string::npos);
+  CHECK(refused("mine", false).find("already exists") != std::string::npos);
+  CHECK(refused("mine", true) == "");
+  CHECK(fs::exists(repositories / "r/mine/file"));
+  CHECK(refused("{payload.flag}", false) == "");
+  CHECK(fs::exists(repositories / "r/--force/a.txt"));
+  CHECK_FALSE(fs::exists(repositories / "x"));
+}
+
 TEST_CASE_FIXTURE(GitSteps, "git step: a commit holds everything or the paths, tells its id, and nothing to commit is a success") {
   event(R"({"text": "-x #1\n\n# kept: --amend", "paths": ["b", "d"], "none": []})");
   for (const char* name : {"b", "c", "d"}) write(name, "1");

@@ -182,10 +182,32 @@ TEST_CASE_FIXTURE(PipelineFixture, "http: how long a server asks to be left alon
 
 TEST_CASE_FIXTURE(PipelineFixture, "http: a form is sent encoded, whatever is in it") {
   event(R"({"v": "a&b=c d\u00e9+%"})");
-  call("tell", "https://x.example/").form = {{"text", Template::parse("<{payload.v}>")}, {"a b", Template::parse("")}};
+  call("tell", "https://x.example/").form = {{"text", Template::parse("<{payload.v}>"), {}}, {"a b", Template::parse(""), {}}};
   (void)run();
   CHECK(http.calls()[0].body == "text=%3Ca%26b%3Dc%20d%C3%A9%2B%25%3E&a%20b=");
   CHECK(http.calls()[0].content_type == "application/x-www-form-urlencoded");
+}
+
+TEST_CASE_FIXTURE(PipelineFixture, "http: a form with a file is sent in parts, which nothing in them ends") {
+  handler.working_directory = folder.path().string();
+  std::ofstream(folder / "in.bin") << "\x01\r\n--hark-\r\nbinary";
+  event(R"({"v": "a\r\n--x\"", "name": "q\"\r\nX: y", "path": "./in.bin", "out": "../in.bin"})");
+  const auto field = [](const char* name, const char* value) { return FormField{name, Template::parse(value), {}}; };
+  const auto file = [](const char* name, const char* path, std::optional<Template> called) { return FormField{name, Template::parse(path), FormField::File{"text/x", std::move(called)}}; };
+  call("tell", "https://x.example/").form = {field("te\"xt", "{payload.v}"), file("a", "{payload.path}", {}), file("b", "in.bin", Template::parse("{payload.name}"))};
+  call("again", "https://x.example/").form = {field("text", "{payload.v}"), file("a", "in.bin", {})};
+  call("out", "https://x.example/").form = {file("a", "{payload.out}", {})};
+  const Run run = this->run();
+  REQUIRE(http.calls().size() == 2);
+  const auto sent = http.calls()[0];
+  REQUIRE(sent.content_type.starts_with("multipart/form-data; boundary=hark-"));
+  const auto boundary = sent.content_type.substr(sent.content_type.find('=') + 1);
+  CHECK(sent.body == "--" + boundary + "\r\nContent-Disposition: form-data; name=\"te%22xt\"\r\n\r\na\r\n--x\"\r\n" +
+                         "--" + boundary + "\r\nContent-Disposition: form-data; name=\"a\"; filename=\"in.bin\"\r\nContent-Type: text/x\r\n\r\n\x01\r\n--hark-\r\nbinary\r\n" +
+                         "--" + boundary + "\r\nContent-Disposition: form-data; name=\"b\"; filename=\"q%22%0D%0AX: y\"\r\nContent-Type: text/x\r\n\r\n\x01\r\n--hark-\r\nbinary\r\n" +
+                         "--" + boundary + "--\r\n");
+  CHECK(http.calls()[1].content_type != sent.content_type);
+  CHECK(run.error.find("holds a '..'") != std::string::npos);
 }
 
 TEST_CASE_FIXTURE(PipelineFixture, "http: a file is sent and an answer saved, within the handler's folder") {

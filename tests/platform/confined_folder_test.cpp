@@ -102,6 +102,22 @@ TEST_CASE("confined folder: a folder that becomes a link out of it while it is w
   CHECK(fs::is_empty(world.outer / "target"));
 }
 
+TEST_CASE("confined folder: a new folder's place is told, its parents are made, and it is never a link or without") {
+  World world;
+  const auto in = (world.outer / "in").string();
+  CHECK(world.in.place_of("a/b/new").value() == in + "/a/b/new");
+  CHECK(fs::is_directory(world.outer / "in/a/b"));
+  CHECK_FALSE(fs::exists(world.outer / "in/a/b/new"));
+  CHECK(world.in.place_of("sub//").value() == in + "/sub");
+  fs::create_directory_symlink("sub", world.outer / "in/within");
+  CHECK(world.in.place_of("within/x").value() == in + "/sub/x");
+  fs::create_directory_symlink("..", world.outer / "in/out");
+  for (const char* path : {"", ".", "..", "a/..", "/tmp", "out", "out/", "out/x", "out/in/x", "within", "./."}) {
+    INFO(path);
+    CHECK_FALSE(world.in.place_of(path));
+  }
+}
+
 TEST_CASE("confined folder: files are found by a glob, sorted, links to folders are not entered") {
   World world;
   for (const auto* name : {"b.md", "a.md", "sub/c.md", "sub/d.txt", "sub/.e.md"}) world.put(world.outer / "in" / name, "");

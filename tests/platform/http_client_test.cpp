@@ -1,3 +1,4 @@
+#include "core/percent.h"
 #include "platform/http_client.h"
 
 #include <doctest/doctest.h>
