@@ -15,6 +15,7 @@ import sys
 import tempfile
 import time
 
+import pipelines
 import trees
 
 SECRET = "bench-secret"
@@ -25,7 +26,7 @@ arguments.add_argument("build")
 arguments.add_argument("--rounds", type=int, default=3)
 arguments.add_argument("--events", type=int, default=500)
 arguments.add_argument("--seconds", type=float, default=3)
-arguments.add_argument("--only", default="file,webhook,starts,route,schedules,idle", help="also: trees and backlog, which take minutes")
+arguments.add_argument("--only", default="file,webhook,starts,pipelines,route,schedules,idle", help="also: trees and backlog, which take minutes")
 arguments.add_argument("--backlog", type=int, default=1_000_000, help="events of a backlog")
 options = arguments.parse_args()
 build = pathlib.Path(options.build).resolve()
@@ -54,10 +55,10 @@ def output(*command):
 
 
 class Hark:
-    def __init__(self, folder, text, paused=False, keep=1_000_000):
+    def __init__(self, folder, text, paused=False, keep=1_000_000, cap=HANDLERS):
         self.folder = folder
         self.config = folder / "hark.toml"
-        self.config.write_text(f'log_level = "warn"\nmax_concurrent_handlers = {HANDLERS}\nretention_events = {keep}\n' + text)
+        self.config.write_text(f'log_level = "warn"\nmax_concurrent_handlers = {cap}\nretention_events = {keep}\n' + text)
         begun = time.monotonic()
         self.process = subprocess.Popen([hark, "daemon", "--config", self.config], stderr=subprocess.PIPE, start_new_session=True)
         socket = folder / ".hark/hark.sock"
@@ -162,7 +163,8 @@ def load(port, path, header, connections):
     return float(output(program("http_load"), str(port), path, header, SECRET, str(connections), str(options.seconds))[0])
 
 
-def hark_webhook(at, handler, paused, keep=1_000_000):
+def hark_webhook(at, handler, paused, keep=1_000_000, cap=HANDLERS):
+    """`handler`: its keys, or the command that it runs."""
     daemon = Hark(at, f"""
 webhook_port = 0
 [[sources]]
@@ -171,8 +173,8 @@ path = "/hook"
 secret = "{SECRET}"
 handler = "h"
 [handlers.h]
-run = {handler}
-""", paused, keep)
+{handler if "=" in handler else "run = " + handler}
+""", paused, keep, cap)
     return daemon, daemon.status()["listener"]["port"]
 
 
@@ -404,8 +406,8 @@ def starts_under_load():
             daemon.stop()
 
 
-def starts_floor():
-    return float(output(program("spawn_floor"), str(HANDLERS), "5000")[0])
+def starts_floor(threads=HANDLERS):
+    return float(output(program("spawn_floor"), str(threads), "5000")[0])
 
 
 def starts_floor_under_load():
@@ -598,6 +600,9 @@ if "webhook" in only:
 if "starts" in only:
     rate_table(f"\nStarts of /bin/true, {HANDLERS} at once", {"floor": starts_floor, "hark": starts_hark}, "floor")
     rate_table("\nThe same while 64 connections post", {"floor": starts_floor_under_load, "hark": starts_under_load}, "floor")
+if "pipelines" in only:
+    bench = pipelines.Pipelines(folder, lambda at, handler, cap: hark_webhook(at, handler, True, cap=cap), lambda port: load(port, "/hook", "X-Signature", 8), starts_floor, options.seconds)
+    pipelines.run(bench, options.rounds, resident_mb, print_row)
 if "trees" in only:
     trees.run(hark, programs, options.rounds, statistics.median, print_row)
 if "route" in only:

@@ -126,6 +126,22 @@ void read_cgroup(TableReader& reader, Containment& containment) {
   }
 }
 
+// Files and folders that a sandbox lets commands write to, or read.
+std::vector<std::string> read_places(TableReader& reader, const char* key) {
+  std::vector<std::string> places;
+  const auto paths = reader.texts(key);
+  if (const ConfigNode* list = reader.any(key); list != nullptr && !paths.empty()) reader.show_texts(key, paths, list);
+  for (const ConfigNode* path : paths) {
+    const auto resolved = reader.resolve(*path, key);
+    if (!resolved) continue;
+    if (*resolved == "/") reader.fail(*path, key, "is the whole file system; expected a folder or file within");
+    std::error_code failure;
+    if (!std::filesystem::exists(*resolved, failure)) reader.warn(path->place, key, resolved->string() + " is not there yet; without it no sandbox is made");
+    places.push_back(resolved->string());
+  }
+  return places;
+}
+
 // `sandbox = "bubblewrap"`, or a table that says more.
 void read_sandbox(TableReader& outer, const std::string& working_directory, std::optional<Sandbox>& sandbox) {
   const ConfigNode* node = outer.any("sandbox");
@@ -135,16 +151,8 @@ void read_sandbox(TableReader& outer, const std::string& working_directory, std:
     TableReader reader = outer.within(*node, "sandbox");
     reader.choice("kind", {"bubblewrap"}, "bubblewrap");
     made.network = reader.boolean("network", false);
-    const auto writable = reader.texts("writable");
-    if (const ConfigNode* list = reader.any("writable"); list != nullptr && !writable.empty()) reader.show_texts("writable", writable, list);
-    for (const ConfigNode* path : writable) {
-      const auto resolved = reader.resolve(*path, "writable");
-      if (!resolved) continue;
-      if (*resolved == "/") reader.fail(*path, "writable", "is the whole file system; expected a folder or file within");
-      std::error_code failure;
-      if (!std::filesystem::exists(*resolved, failure)) reader.warn(path->place, "writable", resolved->string() + " is not there yet; without it no sandbox is made");
-      made.writable.push_back(resolved->string());
-    }
+    made.writable = read_places(reader, "writable");
+    made.readable = read_places(reader, "readable");
     reader.finish();
   } else {
     outer.choice("sandbox", {"bubblewrap"}, "");

@@ -66,7 +66,7 @@ void render_all(const std::vector<StepOptions>& steps, const std::string& prefix
 std::vector<RenderedStep> render_pipeline(const Handler& handler, const RunContext& context) {
   const std::vector<StepResult> none;
   Scope scope(context, none, {}, nullptr);
-  scope.set_workspace(handler.working_directory);
+  scope.set_workspace(handler.working_directory, handler.containment);
   scope.set_origin(handler.workspace.repository);
   std::vector<RenderedStep> rendered;
   render_all(handler.steps, "", StepPart::step, scope, rendered);

@@ -184,7 +184,7 @@ std::optional<Json> Scope::make(std::string_view name) {
     return gathered(hark::files_content(paths, workspace_, origin_));
   }
   if (root == "git_log") {
-    return gathered(git_log(workspace_, context_.last_run, tools_->processes, context_.run.id, tools_->clock.now().steady + limits::kGitLogTime, context_.stop));
+    return gathered(git_log(workspace_, context_.last_run, containment_, tools_->processes, context_.run.id, tools_->clock.now().steady + limits::kGitLogTime, context_.stop));
   }
   if (root == "payload_file") return write_file((run_folder_ / "payload.json").string(), context_.event->data.text());
   if (root == "files_file") {

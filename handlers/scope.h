@@ -61,7 +61,11 @@ class Scope {
   const Frame& frame() const { return frame_; }
   void set_variables(const nlohmann::json& values);
   void enter(Frame frame);                          // pointers that were handed out are good no longer
-  void set_workspace(std::string folder) { workspace_ = std::move(folder); }
+  // Where the steps work, and how what is asked of programs there is contained.
+  void set_workspace(std::string folder, Containment containment) {
+    workspace_ = std::move(folder);
+    containment_ = std::move(containment);
+  }
   void set_origin(std::string repository) { origin_ = std::move(repository); }  // that the workspace is a worktree of; empty: it is none
   // By a filter's field: the names above, else the event's envelope, else its data.
   const nlohmann::json* field(std::string_view name);
@@ -100,6 +104,7 @@ class Scope {
   int iteration_ = 1;
   std::string feedback_;
   std::string workspace_;
+  Containment containment_;
   std::string origin_;
   Frame frame_;
 };

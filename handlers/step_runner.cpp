@@ -12,6 +12,7 @@
 #include "core/printable.h"
 #include "handlers/retry.h"
 #include "handlers/steps/attempt.h"
+#include "handlers/steps/command.h"
 #include "handlers/steps/file.h"
 #include "handlers/steps/forge.h"
 #include "handlers/steps/git.h"
@@ -84,7 +85,7 @@ StepRunner::StepRunner(const Handler& handler, const RunContext& context, const 
       scope_(context, run_.steps, tools.output_folder, &tools),
       folder_(handler.working_directory),
       begun_(!carried_.empty()) {
-  scope_.set_workspace(folder_);
+  scope_.set_workspace(folder_, containment_in(handler, folder_));
   scope_.set_origin(handler.workspace.repository);
   const Now now = tools_.clock.now();
   if (!run_.started) run_.started = now.wall;
@@ -110,7 +111,7 @@ void StepRunner::end(RunState state, std::string why) {
 
 void StepRunner::set_folder(std::string folder) {
   folder_ = std::move(folder);
-  scope_.set_workspace(folder_);
+  scope_.set_workspace(folder_, containment_in(handler_, folder_));
 }
 
 void StepRunner::begin_iteration(int number, std::string feedback) {

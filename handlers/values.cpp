@@ -90,14 +90,15 @@ Result<std::string> files_content(const std::vector<std::string>& paths, const s
   return text;
 }
 
-Result<std::string> git_log(const std::string& folder, std::optional<WallTime> since, ProcessSpawner& processes, const std::string& run_id, SteadyTime deadline,
-                            std::stop_token stop) {
+Result<std::string> git_log(const std::string& folder, std::optional<WallTime> since, const Containment& containment, ProcessSpawner& processes, const std::string& run_id,
+                            SteadyTime deadline, std::stop_token stop) {
   const int most = since ? limits::kGitLogCommits : limits::kGitLogFirst;
   Command command;
   command.argv = {"git", "--no-pager", "-C", folder, "log", "--no-show-signature", "--no-color", "--format=%h %cs %s", "--max-count=" + std::to_string(most + 1)};
   if (since) command.argv.push_back("--since=@" + std::to_string(std::chrono::duration_cast<std::chrono::seconds>(since->time_since_epoch()).count()));
   command.environment = {{"GIT_TERMINAL_PROMPT", "0"}};
-  command.containment.environment.inherit = true;  // hark's own doing, as in handlers/workspace.cpp
+  command.working_directory = folder;
+  command.containment = containment;  // what lies in the folder tells git what to do
   command.run_id = run_id;
   const auto ended = processes.run(command, deadline, std::move(stop));
   if (!ended) return ended.error();

@@ -14,6 +14,7 @@
 
 namespace hark {
 
+struct Containment;
 class ProcessSpawner;
 
 // Each file under a line with its path, as head(1) writes several: "==> src/a.py <==". Of a file the first limits::kFileContent bytes, of all of
@@ -24,8 +25,9 @@ Result<std::string> files_content(const std::vector<std::string>& paths, const s
 
 // The commits of the repository that `folder` lies in, newest first, a line each: "1f3a9c2 2026-11-23 its subject". Those whose committer's date is
 // not before `since`, at most limits::kGitLogCommits (a last line says that there are older ones); without `since` the last limits::kGitLogFirst.
-Result<std::string> git_log(const std::string& folder, std::optional<WallTime> since, ProcessSpawner& processes, const std::string& run_id, SteadyTime deadline,
-                            std::stop_token stop);
+// git runs as the handler's commands do: `containment`.
+Result<std::string> git_log(const std::string& folder, std::optional<WallTime> since, const Containment& containment, ProcessSpawner& processes, const std::string& run_id,
+                            SteadyTime deadline, std::stop_token stop);
 
 // "owner/name" of a forge's event; the name of a repository that a path or URL leads to; of a watched tree its folder's; else that of `folder`.
 std::string repository_name(const nlohmann::json& data, const std::string& folder);

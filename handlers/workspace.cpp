@@ -21,6 +21,7 @@ using Kind = WorkspaceOptions::Kind;
 
 constexpr const char* kKept = ".kept";
 constexpr const char* kGone = ".gone";
+constexpr const char* kGitDir = ".git-dir";
 
 fs::path place(const fs::path& workspaces, const std::string& run_id, std::string_view what) {
   return workspaces / (run_id + std::string(what));
@@ -44,21 +45,24 @@ Status remove_tree(const fs::path& folder) {
   return error ? trouble("remove", folder, error) : Status();
 }
 
-std::string first_line(const fs::path& file) {
-  std::ifstream stream(file);
-  std::string line;
-  std::getline(stream, line);
-  return line;
+// Empty: it is no file. Commands may have put anything there.
+std::string content_of(const fs::path& file) {
+  std::error_code error;
+  if (!fs::is_regular_file(fs::symlink_status(file, error))) return {};
+  std::ifstream stream(file, std::ios::binary);
+  return {std::istreambuf_iterator<char>(stream), {}};
 }
 
 // What the repository remembers of a worktree (gitrepository-layout(5), worktrees/<id>): gone when it points back to this one, as
 // `git worktree prune` would have it.
-Status forget_worktree(const fs::path& folder) {
+Status forget_worktree(const fs::path& workspaces, const std::string& run_id) {
   constexpr std::string_view kPointer = "gitdir: ";
-  const auto pointer = first_line(folder / ".git");
-  if (!pointer.starts_with(kPointer)) return {};
-  const fs::path admin = pointer.substr(kPointer.size());
-  if (admin.parent_path().filename() != "worktrees" || first_line(admin / "gitdir") != (folder / ".git").string()) return {};
+  fs::path admin = content_of(place(workspaces, run_id, kGitDir));
+  if (admin.empty()) {  // cut off while it was made
+    const auto pointer = content_of(place(workspaces, run_id, "") / ".git");
+    if (pointer.starts_with(kPointer)) admin = pointer.substr(kPointer.size(), pointer.find('\n') - kPointer.size());
+  }
+  if (admin.parent_path().filename() != "worktrees" || content_of(admin / "gitdir") != (place(workspaces, run_id, "") / ".git").string() + "\n") return {};
   return remove_tree(admin);
 }
 
@@ -147,7 +151,12 @@ Status Workspace::add_worktree() const {
     return Error{"'" + printable(wish_.ref, limits::kShownValue) + "' names no commit in " + wish_.repository, "mend `ref`, or fetch it before"};
   }
   const auto added = call({"git", "-C", wish_.repository, "worktree", "add", "--quiet", "--detach", "--", folder_, *commit});
-  return added ? Status() : Status(added.error());
+  if (!added) return added.error();
+  const auto admin = call({"git", "-C", folder_, "rev-parse", "--absolute-git-dir"});
+  if (!admin) return admin.error();
+  std::ofstream file(beside(kGitDir), std::ios::binary);
+  if (!(file << *admin << std::flush)) return Error{"cannot write " + beside(kGitDir).string(), "see whether there is room"};
+  return {};
 }
 
 Result<std::string> Workspace::state() const { return wish_.kind == Kind::git_worktree ? tree() : digest_of(folder_); }
@@ -190,6 +199,7 @@ Status Workspace::keep_snapshot(const std::string& name) const {
 
 Status Workspace::restore(const std::string& name) const {
   if (wish_.kind == Kind::git_worktree) {
+    if (auto led = lead_back(); !led) return led;
     const auto ref = "refs/worktree/hark-" + name;
     // What is not in the snapshot goes, but what git ignores; then its content, with the commit it stood on as HEAD and nothing staged.
     for (const auto& step : std::vector<std::vector<std::string>>{{"checkout", "--quiet", "--force", "--detach", ref + "^"},
@@ -206,6 +216,17 @@ Status Workspace::restore(const std::string& name) const {
   return copied ? Status() : Status(copied.error());
 }
 
+// `.git` is no part of what git brings back.
+Status Workspace::lead_back() const {
+  const auto pointer = fs::path(folder_) / ".git";
+  const auto wanted = "gitdir: " + content_of(beside(kGitDir)) + "\n";
+  if (content_of(pointer) == wanted) return {};
+  if (auto removed = remove_tree(pointer); !removed) return removed;
+  std::ofstream file(pointer, std::ios::binary);
+  if (!(file << wanted << std::flush)) return Error{"cannot write " + pointer.string(), "see who may write there, and whether there is room"};
+  return {};
+}
+
 Status Workspace::release(bool keep) const {
   if (!keep) return remove_workspace(wish_.workspaces, wish_.run_id);
   std::error_code error;
@@ -217,8 +238,12 @@ Status Workspace::release(bool keep) const {
 
 fs::path Workspace::beside(std::string_view what) const { return place(wish_.workspaces, wish_.run_id, what); }
 
+// Which repository it is was written down before the first command ran in it: the worktree's own `.git` may lead to one that a command made
+// there, with a configuration that has hark's git run programs, out of the command's sandbox.
 Result<std::string> Workspace::git(std::vector<std::string> arguments, std::vector<std::pair<std::string, std::string>> environment) const {
-  arguments.insert(arguments.begin(), {"git", "-C", folder_});
+  const auto admin = content_of(beside(kGitDir));
+  if (admin.empty()) return Error{"cannot read " + beside(kGitDir).string() + ", which says whose worktree it is", "retry the run: it begins again, with a fresh one"};
+  arguments.insert(arguments.begin(), {"git", "-C", folder_, "--git-dir=" + admin, "--work-tree=" + folder_});
   return call(std::move(arguments), std::move(environment));
 }
 
@@ -245,12 +270,8 @@ Result<std::string> Workspace::call(std::vector<std::string> argv, std::vector<s
 }
 
 Status remove_workspace(const fs::path& workspaces, const std::string& run_id) {
-  const auto folder = place(workspaces, run_id, "");
-  std::error_code error;
-  if (fs::is_directory(folder, error)) {
-    if (auto forgotten = forget_worktree(folder); !forgotten) return forgotten;
-  }
-  for (const char* what : {"", ".snapshots", ".index", ".index.lock", ".call.out", ".call.err", kKept}) {
+  if (auto forgotten = forget_worktree(workspaces, run_id); !forgotten) return forgotten;
+  for (const char* what : {"", kGitDir, ".snapshots", ".index", ".index.lock", ".call.out", ".call.err", kKept}) {
     if (auto removed = remove_tree(place(workspaces, run_id, what)); !removed) return removed;
   }
   return {};
@@ -268,7 +289,7 @@ Status retire_workspaces(const fs::path& workspaces, const std::function<Result<
     const auto is_stray = stray(run_id, fs::exists(place(workspaces, run_id, kKept), error));
     if (!is_stray) return is_stray.error();
     if (!*is_stray) continue;
-    if (auto forgotten = forget_worktree(entry); !forgotten) return forgotten;
+    if (auto forgotten = forget_worktree(workspaces, run_id); !forgotten) return forgotten;
     fs::rename(entry, entry.string() + kGone, error);
     if (error) return trouble("rename", entry, error);
   }

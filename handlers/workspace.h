@@ -53,6 +53,7 @@ class Workspace {
 
   Status make() const;
   Status add_worktree() const;
+  Status lead_back() const;
   Result<std::string> tree() const;
   std::filesystem::path beside(std::string_view what) const;
   Result<std::string> call(std::vector<std::string> argv, std::vector<std::pair<std::string, std::string>> environment = {}) const;

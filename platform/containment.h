@@ -45,6 +45,7 @@ struct CgroupLimits {
 struct Sandbox {
   bool network = false;
   std::vector<std::string> writable;  // absolute paths, beside the working directory
+  std::vector<std::string> readable;  // the same, where its private places would hide them
   friend bool operator==(const Sandbox&, const Sandbox&) = default;
 };
 

@@ -97,6 +97,7 @@ std::vector<std::string> sandbox_mounts(const Command& command, const Sandbox& s
   if (fs::is_directory("/var/tmp")) add({"--tmpfs", "/var/tmp"});
   if (sandbox.network) add({"--ro-bind-try", "/run/systemd/resolve", "/run/systemd/resolve"});  // /etc/resolv.conf leads there
 
+  for (const auto& path : sandbox.readable) add({"--ro-bind", resolved(path), resolved(path)});
   std::vector<std::string> writable = {folder};
   for (const auto& path : sandbox.writable) writable.push_back(resolved(path));
   for (const auto& path : writable) add({"--bind", path, path});
@@ -108,10 +109,15 @@ std::vector<std::string> sandbox_mounts(const Command& command, const Sandbox& s
   const bool another = command.containment.user && command.containment.user->uid != geteuid();
   const auto state = own.state_folder.empty() ? std::string() : resolved(own.state_folder);
   const bool holds_a_writable = std::any_of(writable.begin(), writable.end(), [&](const std::string& path) { return is_within(path, state); });
-  if (!state.empty() && !holds_a_writable) {
+  const bool is_writable = std::find(writable.begin(), writable.end(), state) != writable.end();
+  if (!state.empty() && !is_writable && !(another && holds_a_writable)) {
     if (!another || in_a_writable(state)) add({"--tmpfs", state});
+    for (const auto& path : writable) {
+      if (is_within(path, state)) add({"--bind", path, path});  // a workspace
+    }
   } else {
     for (const auto& file : own.state_files) {
+      if (fs::is_directory(file)) continue;
       if (access(file.c_str(), F_OK) == 0) add({"--ro-bind", "/dev/null", resolved(file)});
     }
   }

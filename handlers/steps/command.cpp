@@ -73,13 +73,22 @@ StepResult judge(ProcessResult& ended) {
 
 }  // namespace
 
+Containment containment_in(const Handler& handler, const std::string& folder) {
+  auto containment = handler.containment;
+  const auto& workspace = handler.workspace;
+  if (!containment.sandbox || workspace.kind == WorkspaceOptions::Kind::none) return containment;
+  if (!handler.working_directory.empty()) containment.sandbox->writable.push_back(folder.substr(0, folder.size() - handler.working_directory.size() - 1));
+  if (!workspace.repository.empty()) containment.sandbox->readable.push_back(workspace.repository);
+  return containment;
+}
+
 Result<Command> command_of(const StepCall& call, std::vector<std::pair<std::string, std::string>> values) {
   Command command;
   if (auto added = add_environment(call, std::move(values), command); !added) return added.error();
   command.working_directory = call.folder;
   command.run_id = call.context.run.id;
   command.output_stem = call.scope.output_stem(call.name);
-  command.containment = call.handler.containment;
+  command.containment = containment_in(call.handler, call.folder);
   command.mask = mask_of(call.tools);
   return command;
 }

@@ -12,6 +12,10 @@
 
 namespace hark {
 
+// How the handler's commands are contained that work in `folder`: a sandbox lets them write to the whole workspace, and read the repository that
+// it is a worktree of.
+Containment containment_in(const Handler& handler, const std::string& folder);
+
 // Without an argv and an input. `values`: variables over those of the handler. An Error: it cannot be put together.
 Result<Command> command_of(const StepCall& call, std::vector<std::pair<std::string, std::string>> values);
 

@@ -620,10 +620,10 @@ TEST_CASE("config: a sandbox is a word or a table, and is refused where it would
     return;
   }
   CHECK(folder.good(handler + "sandbox = \"bubblewrap\"\n").settings.handlers[0].containment.sandbox == Sandbox{});
-  const auto table = folder.good(handler + "sandbox = { network = true, writable = [\"src\"] }\n").settings.handlers[0].containment.sandbox;
-  CHECK(table == Sandbox{true, {(folder.path() / "src").string()}});
+  const auto table = folder.good(handler + "sandbox = { network = true, writable = [\"src\"], readable = [\"/tmp/x\"] }\n").settings.handlers[0].containment.sandbox;
+  CHECK(table == Sandbox{true, {(folder.path() / "src").string()}, {"/tmp/x"}});
   check_errors(folder.load(handler + "sandbox = \"firejail\"\n"), {{"3:11", {"\"bubblewrap\""}}});
-  check_errors(folder.load(handler + "sandbox = { writable = [\"/\"], net = true }\n"), {{"3:25", {"the whole file system"}}, {"3:31", {"unknown key; known here: kind, network, writable"}}});
+  check_errors(folder.load(handler + "sandbox = { writable = [\"/\"], net = true }\n"), {{"3:25", {"the whole file system"}}, {"3:31", {"unknown key; known here: kind, network, writable, readable"}}});
   check_errors(folder.load(handler + "working_directory = \"/\"\nsandbox = \"bubblewrap\"\n"), {{"4:11", {"write everywhere"}}});
 }
 

@@ -133,6 +133,15 @@ class Cgroups(Contained):
 
 @unittest.skipUnless(has_sandbox(), "no sandbox can be made here: bwrap is missing, or the kernel forbids user namespaces")
 class Sandbox(Contained):
+    def make_project(self):
+        """With a repository `r`, of one commit."""
+        self.project_ = self.project(MANUAL + 'run = "true"\n')
+        (self.project_.path / "r/sub").mkdir(parents=True)
+        (self.project_.path / "r/sub/kept").write_text("x")
+        self.project_.git("init", "-q", "-b", "main", "r")
+        self.project_.git("-C", "r", "add", "-A")
+        self.project_.git("-C", "r", "commit", "-q", "-m", "first")
+
     def test_it_works_in_its_folder_and_reads_the_event_from_a_file(self):
         self.start("""sandbox = "bubblewrap"
 run = 'touch mine; wc -c < {payload_file}; touch /etc/hark-test || touch "$HOME/hark-test" || echo denied; ls .hark; echo x >> hark.toml'
@@ -143,6 +152,45 @@ run = 'touch mine; wc -c < {payload_file}; touch /etc/hark-test || touch "$HOME/
         self.assertGreater(int(self.said(run).split()[0]), 1)
         self.assertTrue((self.project_.path / "mine").exists())
         self.assertEqual(self.project_.config.read_text(), before)
+
+    def test_a_worktree_that_leads_elsewhere_has_nothing_run_outside(self):
+        """What a command puts in place of the worktree's .git is no configuration of hark's own git."""
+        self.make_project()
+        outside = self.project_.path / "outside"
+        outside.mkdir()
+        evil = json.dumps(f"""
+            git log --format=%s; echo changed > file; mv .git real; git init -q . && git commit -q --allow-empty -m evil
+            git config core.fsmonitor "touch {outside}/fsmonitor; false"; git config core.hooksPath hooks; git config filter.x.clean "touch {outside}/filter; cat"
+            echo "* filter=x" > .gitattributes; mkdir hooks; echo "touch {outside}/hook" > hooks/post-checkout; cp hooks/post-checkout hooks/post-index-change; chmod +x hooks/*""")
+        self.start(f"""sandbox = "bubblewrap"
+workspace = {{ kind = "git-worktree", repository = "r", restore = true }}
+environment = {{ GIT_AUTHOR_NAME = "a", GIT_AUTHOR_EMAIL = "a@b", GIT_COMMITTER_NAME = "a", GIT_COMMITTER_EMAIL = "a@b" }}
+max_iterations = 3
+steps = [{{ name = "evil", run = ["sh", "-c", {evil}] }}, {{ name = "log", run = "echo {{git_log}}" }}]
+gates = [{{ run = "test -e never" }}]
+""")
+        run = self.run_it("failed")
+        self.assertEqual([each["output"] for each in run["steps"] if each["name"] == "evil"], ["first\n"] * 3, run)  # each in a worktree that was brought back
+        self.assertEqual(list(outside.iterdir()), [])
+        self.assertEqual(self.project_.git("-C", "r", "worktree", "list").count("\n"), 0)
+
+    def test_it_commits_where_the_repository_is_writable(self):
+        self.make_project()
+        self.start("""sandbox = { kind = "bubblewrap", writable = ["r/.git"] }
+workspace = { kind = "git-worktree", repository = "r" }
+working_directory = "sub"
+environment = { GIT_AUTHOR_NAME = "a", GIT_AUTHOR_EMAIL = "a@b", GIT_COMMITTER_NAME = "a", GIT_COMMITTER_EMAIL = "a@b" }
+steps = [
+  { run = "echo x > file; echo y > ../above" },
+  { tool = "git", action = "branch", branch = "mended" },
+  { name = "commit", tool = "git", action = "commit", message = "second" },
+  { run = "echo {git_log}" },
+]
+""")
+        run = self.run_it()
+        self.assertEqual(self.project_.git("-C", "r", "log", "--format=%s", "mended"), "second\nfirst")
+        self.assertEqual(self.project_.git("-C", "r", "show", "--format=", "--name-only", "mended"), "above\nsub/file")
+        self.assertIn(" second\n", run["steps"][3]["output"])
 
     def test_it_cannot_speak_to_the_daemon(self):
         self.start(f"""sandbox = {{ network = true }}

@@ -88,7 +88,7 @@ class Crash(TestCase):
 
     def workspaces(self, project):
         folder = project.path / ".hark/workspaces"
-        return sorted(entry.name for entry in folder.iterdir()) if folder.exists() else []
+        return sorted(entry.name for entry in folder.iterdir() if entry.is_dir()) if folder.exists() else []
 
     def test_in_the_middle_of_step_3_of_5_goes_on_there_in_the_same_workspace(self):
         project, daemon = self.begun("resume")

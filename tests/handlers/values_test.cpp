@@ -45,7 +45,7 @@ void make_commits(const std::filesystem::path& folder, int count, std::int64_t f
 
 Result<std::string> log_of(const TemporaryFolder& folder, std::optional<WallTime> since) {
   RealProcessSpawner processes;
-  return git_log(folder.path().string(), since, processes, "RUN1", std::chrono::steady_clock::now() + 60s, {});
+  return git_log(folder.path().string(), since, {}, processes, "RUN1", std::chrono::steady_clock::now() + 60s, {});
 }
 
 }  // namespace

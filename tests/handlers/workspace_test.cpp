@@ -160,6 +160,34 @@ TEST_CASE_FIXTURE(Working, "workspace: its state is what it holds, and a snapsho
   }
 }
 
+TEST_CASE_FIXTURE(Working, "workspace: a worktree that was cut off while it was made is made anew") {
+  const auto cut_off = acquired(Kind::git_worktree);
+  fs::remove(workspaces / (std::string(kRun) + ".git-dir"));
+  const auto workspace = acquired(Kind::git_worktree);
+  CHECK(workspace.state().ok());
+  CHECK(entries(repositories / "r/.git/worktrees") == 1);
+}
+
+TEST_CASE_FIXTURE(Working, "workspace: a worktree whose .git was replaced is still that of its repository, and given back") {
+  for (const auto* evil : {"rm .git; mkdir .git; git init -q --bare other; echo \"gitdir: $PWD/other\" > .git/x", "rm .git; mkfifo .git", "rm .git", "rm .git; ln -s /dev/zero .git",
+                           "rm .git; git init -q . && git config user.name a && git config user.email a@b && git commit -q --allow-empty -m evil && git config core.fsmonitor \"touch $PWD/../evil; false\""}) {
+    INFO(evil);
+    const auto workspace = acquired(Kind::git_worktree);
+    REQUIRE(workspace.keep_snapshot("start").ok());
+    const auto before = workspace.state();
+    repositories.shell("", "cd '" + workspace.folder() + "' && { " + evil + "; }");
+    CHECK(workspace.state().ok());
+    CHECK_FALSE(fs::exists(workspaces / "evil"));
+    REQUIRE(workspace.restore("start").ok());
+    CHECK(repositories.shell("", "cd '" + workspace.folder() + "' && git rev-parse HEAD && git status --porcelain") == repositories.tip("r", "main"));
+    CHECK(workspace.state().value() == before.value());
+    repositories.shell("", "cd '" + workspace.folder() + "' && { " + evil + "; }");
+    REQUIRE(workspace.release(false).ok());
+    CHECK(entries(workspaces) == 0);
+    CHECK(entries(repositories / "r/.git/worktrees") == 0);
+  }
+}
+
 TEST_CASE_FIXTURE(Working, "workspace: what a run that will not go on has left is retired and deleted, what was kept stays") {
   const auto worktree = acquired(Kind::git_worktree);
   REQUIRE(worktree.keep_snapshot("start").ok());

@@ -316,6 +316,26 @@ TEST_CASE_FIXTURE(Contained, "sandbox: outputs are there to read, hark's own fil
   CHECK(run(command).output.head.empty());
 }
 
+TEST_CASE_FIXTURE(Contained, "sandbox: a folder of its own below the state folder is writable, and the others there are hidden") {
+  if (!has_sandbox()) return;
+  const auto state = folder / ".hark";
+  const auto workspaces = state / "workspaces";
+  std::filesystem::create_directories(workspaces / "R1");
+  std::filesystem::create_directories(workspaces / "R2");
+  std::ofstream(state / "journal.db") << "secret";
+  std::ofstream(workspaces / "R1.git-dir") << "its repository";
+  spawner.contain_with({}, {state.string(), {(state / "journal.db").string(), workspaces.string()}, {}});
+  Containment wanted;
+  wanted.sandbox = Sandbox{};
+  auto command = script("echo mine > file; ls -A ..; ls -A ../..; echo x > ../R1.git-dir; cat ../../journal.db; true", wanted);
+  command.working_directory = workspaces / "R1";
+  const auto result = run(command);
+  INFO(result.error_output.head);
+  CHECK(result.output.head == "R1\nworkspaces\n");
+  CHECK(content(workspaces / "R1/file") == "mine\n");
+  CHECK(content(workspaces / "R1.git-dir") == "its repository");
+}
+
 TEST_CASE_FIXTURE(Contained, "sandbox: what it leaves behind ends with it") {
   if (!has_sandbox()) return;
   Containment wanted;
