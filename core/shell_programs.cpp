@@ -22,13 +22,15 @@ constexpr std::string_view kShellText = "parses its arguments as shell text agai
 constexpr std::string_view kFile = "runs the file that the value names";
 constexpr std::string_view kMakeText = "expands $(shell ...) in its arguments";
 constexpr std::string_view kCommands = "takes commands from its arguments";
-constexpr std::array<Evaluator, 27> kEvaluators = {
+constexpr std::string_view kRuns = "runs the command in its arguments";
+constexpr std::array<Evaluator, 33> kEvaluators = {
     {{"eval", kShellText}, {"trap", kShellText}, {"ssh", kShellText},   {"autossh", kShellText},  {"slogin", kShellText},
      {"rsh", kShellText},  {"mosh", kShellText}, {"watch", kShellText}, {"parallel", kShellText}, {".", kFile},
      {"source", kFile},    {"make", kMakeText},  {"gmake", kMakeText},  {"sqlite3", kCommands},   {"gdb", kCommands},
      {"lldb", kCommands},  {"vim", kCommands},   {"vi", kCommands},     {"nvim", kCommands},      {"view", kCommands},
      {"ex", kCommands},    {"ed", kCommands},    {"emacs", kCommands},  {"gnuplot", kCommands},   {"dc", kCommands},
-     {"m4", kCommands},    {"lftp", kCommands}}};
+     {"m4", kCommands},    {"lftp", kCommands}, {"socat", kCommands},  {"bwrap", kRuns},        {"firejail", kRuns},
+     {"xterm", kRuns},     {"tmux", kRuns},     {"screen", kRuns}}};
 
 constexpr std::array<std::string_view, 20> kReadCode = {"ssh",     "autossh", "slogin", "rsh",  "at",   "batch", "parallel",
                                                         "crontab", "sqlite3", "gdb",    "lldb", "ed",   "ex",    "dc",
@@ -41,7 +43,7 @@ constexpr std::array<std::string_view, 11> kDeclarations = {"export", "readonly"
 constexpr std::array<std::string_view, 8> kContainers = {"docker", "podman", "kubectl", "oc",
                                                          "lxc",    "incus",  "nerdctl", "machinectl"};
 
-constexpr std::array<Wrapper, 24> kWrappers = {{{"env", "uCS", 0},
+constexpr std::array<Wrapper, 29> kWrappers = {{{"env", "uCS", 0},
                                                 {"exec", "a", 0},
                                                 {"command", "", 0},
                                                 {"builtin", "", 0},
@@ -51,6 +53,11 @@ constexpr std::array<Wrapper, 24> kWrappers = {{{"env", "uCS", 0},
                                                 {"nice", "n", 0},
                                                 {"ionice", "cnpPu", 0},
                                                 {"setsid", "", 0},
+                                                {"taskset", "", 1},
+                                                {"setarch", "", 1},
+                                                {"linux32", "", 0},
+                                                {"linux64", "", 0},
+                                                {"runuser", "ugG", 0},
                                                 {"stdbuf", "ioe", 0},
                                                 {"timeout", "ks", 1},
                                                 {"chroot", "", 1},
@@ -66,7 +73,7 @@ constexpr std::array<Wrapper, 24> kWrappers = {{{"env", "uCS", 0},
                                                 {"busybox", "", 0},
                                                 {"toybox", "", 0}}};
 
-constexpr std::array<Interpreter, 33> kInterpreters = {{{"sh", "c", "oO"},
+constexpr std::array<Interpreter, 36> kInterpreters = {{{"sh", "c", "oO"},
                                                         {"su", "c", "gGswT", false, true},
                                                         {"runuser", "c", "gGsuwT", false, true},
                                                         {"flock", "c", "wE", false, true},
@@ -88,7 +95,10 @@ constexpr std::array<Interpreter, 33> kInterpreters = {{{"sh", "c", "oO"},
                                                         {"elixir", "e", "rS"},
                                                         {"osascript", "e", "l"},
                                                         {"pwsh", "c", "f"},
+                                                        {"powershell", "c", "f"},
                                                         {"Rscript", "e", ""},
+                                                        {"R", "e", "fg"},
+                                                        {"split", "", "abnClt", false, true},
                                                         {"tclsh", "", ""},
                                                         {"awk", "e", "FvfEil", true},
                                                         {"gawk", "e", "FvfEil", true},
@@ -99,8 +109,8 @@ constexpr std::array<Interpreter, 33> kInterpreters = {{{"sh", "c", "oO"},
                                                         {"psql", "c", "dfFhLopPRTUv", false, true},
                                                         {"mysql", "e", "DhPSu", false, true},
                                                         {"mariadb", "e", "DhPSu", false, true}}};
-constexpr std::array<std::string_view, 9> kLongCodeOptions = {
-    "--command", "--session-command", "--eval", "--print", "--expression", "--source", "--execute", "--run", "--split-string"};
+constexpr std::array<std::string_view, 10> kLongCodeOptions = {
+    "--filter", "--command", "--session-command", "--eval", "--print", "--expression", "--source", "--execute", "--run", "--split-string"};
 
 constexpr std::array<std::string_view, 5> kVariablePrefixes = {"LD_", "DYLD_", "GIT_CONFIG", "BASH_FUNC_", "npm_config_"};
 constexpr std::array<std::string_view, 49> kVariables = {"PATH",

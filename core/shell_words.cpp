@@ -117,6 +117,21 @@ class Reader {
       if (text == "-c" && names && brings_value(at))
         return refuse(at, "git would take a setting from it, and some name commands to run");
     }
+    if (at < size_) read_git_command(at);
+  }
+
+  // What of the command of git at `at` is a command for the shell.
+  void read_git_command(std::size_t at) {
+    const std::string command = words_[at].text;
+    const std::string second = at + 1 < size_ ? words_[at + 1].text : "";
+    const std::string why = "git runs it as a command";
+    if (command == "filter-branch" || (command == "bisect" && second == "run") || (command == "submodule" && second == "foreach")) return refuse_values(at + 1, why);
+    for (++at; at < size_ && words_[at].text != "--"; ++at) {
+      const std::string option = words_[at].text.substr(0, words_[at].text.find('='));
+      const bool is_long = option == "--upload-pack" || option == "--receive-pack" || option == "--exec" || option == "--extcmd";
+      const bool is_short = option == "-x" && (command == "rebase" || command == "difftool");
+      if (is_long || is_short) at = refuse_code(at, words_[at].text == option, why, ShellCure::general);
+    }
   }
 
   // Every list is one word: its elements could be an -exec. `{}` in what -exec runs stands for the files that are found.

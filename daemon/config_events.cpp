@@ -17,11 +17,13 @@ std::string word(TableReader& reader, std::string_view key, std::string_view wha
   reader.show_text(key, *node);
   const bool blank = node->text.find_first_not_of(" \t\r\n") == std::string::npos;
   if (blank) reader.fail(*node, key, "expected " + std::string(what) + ", found " + shown(*node));
+  refuse_template(reader, *node, key);
   if (node->text.size() > limits::kEventWord) reader.fail(*node, key, "longer than " + std::to_string(limits::kEventWord) + " bytes");
   return node->text;
 }
 
 std::string glob(TableReader& reader, const ConfigNode& node, std::string_view key, std::string_view what) {
+  refuse_template(reader, node, key);
   const auto parsed = Glob::parse(node.text);
   if (node.text.empty()) reader.fail(node, key, "expected " + std::string(what) + ", found " + shown(node));
   if (!parsed) reader.fail(node, key, parsed.error().text());

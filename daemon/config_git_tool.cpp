@@ -52,6 +52,7 @@ class GitToolReader {
     }
     if (const ConfigNode* repository = reader_.text("repository")) {
       reader_.show_text("repository", *repository);
+      refuse_template(reader_, *repository, "repository");
       git_.repository = reader_.resolve(*repository, "repository").value_or(std::filesystem::path()).string();
     }
     refuse_keys_of_others();

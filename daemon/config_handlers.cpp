@@ -77,6 +77,7 @@ class HandlerReader {
       reader_.show("max_concurrent", std::to_string(*cap), reader_.any("max_concurrent"));
     }
     handler_.timeout = reader_.duration("timeout", kHandlerTimeout, kLeastTimeout);
+    if (const ConfigNode* folder = reader_.text("working_directory")) refuse_template(reader_, *folder, "working_directory");
     if (handler_.workspace.kind != WorkspaceOptions::Kind::none) return folder_within();
     const auto folder = reader_.file_path("working_directory", ".", context_.base);
     std::error_code failure;
@@ -115,6 +116,7 @@ class HandlerReader {
       reader.belongs("path", "kind = \"path\"");
     }
     if (workspace.kind == Kind::git_worktree) {
+      if (const ConfigNode* repository = reader.text("repository")) refuse_template(reader, *repository, "repository");
       workspace.repository = reader.file_path("repository", ".", context_.base).string();
       if (workspace.repository.size() > 1 && workspace.repository.ends_with('/')) workspace.repository.pop_back();  // "/base/." is the base
       workspace.ref = reader.has("ref") ? read_own_template(reader, "ref") : Template::parse("HEAD");

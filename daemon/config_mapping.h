@@ -89,7 +89,9 @@ void read_step_kind(TableReader& reader, const MappingContext& context, const Kn
 void read_command(TableReader& reader, std::string_view key, const KnownNames& known, RunStepOptions& run);
 // Empty: not there.
 Template read_template(TableReader& reader, std::string_view key, const KnownNames& known);
-// The same, of a path of the handler's folder (platform/confined_folder.h). nullopt: not there.
+// Of a text that has no templates: one in it would be taken as it stands.
+void refuse_template(TableReader& reader, const ConfigNode& node, std::string_view key);
+// The same as read_template(), of a path of the handler's folder (platform/confined_folder.h). nullopt: not there.
 std::optional<Template> read_confined_path(TableReader& reader, std::string_view key, const KnownNames& known);
 // One entry of a table of headers; nullptr: reported.
 const ConfigNode* read_header(TableReader& headers, const ConfigEntry& entry);

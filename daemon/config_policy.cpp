@@ -52,6 +52,7 @@ void read_ping(TableReader& outer, PingUrls& ping) {
     const ConfigNode* node = reader.text(key);
     if (node == nullptr) continue;
     reader.show_text(key, *node);
+    refuse_template(reader, *node, key);
     if (!parse_http_url(node->text)) reader.fail(*node, key, "expected a URL that begins with http:// or https://, found " + shown(*node));
     *url = node->text;
   }

@@ -181,6 +181,7 @@ void read_model(TableReader& reader, ProviderOptions& provider) {
   constexpr double kHottest = 2;
   if (const ConfigNode* model = reader.text("model")) {
     reader.show_text("model", *model);
+    refuse_template(reader, *model, "model");
     if (model->text.empty()) reader.fail(*model, "model", "expected the name of a model, found it empty");
     provider.model = model->text;
   }

@@ -4,6 +4,7 @@
 
 #include "core/glob.h"
 #include "core/limits.h"
+#include "core/printable.h"
 #include "daemon/config_mapping.h"
 #include "daemon/config_show.h"
 #include "handlers/names.h"
@@ -212,6 +213,7 @@ void read_condition(TableReader& reader, const KnownNames& known, StepOptions& s
   const ConfigNode* node = reader.text("if");
   if (node == nullptr) return;
   reader.show_text("if", *node);
+  refuse_template(reader, *node, "if");
   auto filter = Filter::parse(node->text);
   if (!filter) {
     reader.fail(*node, "if", "not a filter: " + filter.error().text());
@@ -229,6 +231,12 @@ void read_condition(TableReader& reader, const KnownNames& known, StepOptions& s
 
 void warn_of_unclosed(TableReader& reader, const ConfigNode& at, std::string_view key, const Template& text) {
   if (!text.unclosed().empty()) reader.warn(at.place, key, "'" + text.unclosed() + "' stands as it is: no `}` ends it");
+}
+
+void refuse_template(TableReader& reader, const ConfigNode& node, std::string_view key) {
+  const auto names = Template::parse(node.text).names();
+  const auto meant = std::find_if(names.begin(), names.end(), [](const std::string& name) { return is_scope_root(split_name(name).first); });
+  if (meant != names.end()) reader.fail(node, key, "'{" + printable(*meant, limits::kShownValue) + "}' would stand as it is: `" + std::string(key) + "` has no templates");
 }
 
 void check_template(TableReader& reader, const ConfigNode& at, std::string_view key, const Template& text, const KnownNames& known) {

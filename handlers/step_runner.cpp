@@ -260,6 +260,8 @@ StepRunner::Row StepRunner::perform_once(const StepOptions& step, const std::str
 StepRunner::Row StepRunner::suspend(const WaitStepOptions& options, const StepOptions& step, const std::string& name, StepPart part, bool last) {
   const Now now = tools_.clock.now();
   auto wait = render_wait(options, scope_);
+  // It is kept and shown as it is, for what comes is compared with it.
+  if (wait && mask_of(tools_).text(wait->where) != wait->where) wait = Error{"`where` holds a secret with its values put in, and would stand in the journal", "compare something else"};
   if (!wait) {
     auto failed = failed_for_good(wait.error());
     tolerate(step, failed);

@@ -149,6 +149,14 @@ Status ConfinedFolder::write(const std::string& path, std::string_view content, 
   return {};
 }
 
+// Itself, or by a link that stays within.
+bool ConfinedFolder::is_file(const std::string& path, const struct stat& status) const {
+  if (!S_ISLNK(status.st_mode)) return S_ISREG(status.st_mode);
+  const Descriptor target(open_below(folder_.get(), path, O_PATH));
+  struct stat found {};
+  return target && fstat(target.get(), &found) == 0 && S_ISREG(found.st_mode);
+}
+
 Result<std::vector<std::string>> ConfinedFolder::find(const Glob& glob, std::size_t most) const {
   std::vector<std::string> found;
   std::vector<std::string> waiting{""};
@@ -171,7 +179,7 @@ Result<std::vector<std::string>> ConfinedFolder::find(const Glob& glob, std::siz
       if (fstatat(dirfd(listing.get()), name.c_str(), &status, AT_SYMLINK_NOFOLLOW) != 0) continue;  // gone
       if (S_ISDIR(status.st_mode)) {
         waiting.push_back(path);
-      } else if (glob.matches(path)) {
+      } else if (glob.matches(path) && is_file(path, status)) {
         if (found.size() == most) return Error{"more than " + std::to_string(most) + " files match " + shown(glob.pattern()), "name fewer"};
         found.push_back(path);
       }

@@ -3,6 +3,8 @@
 // is opened. Symbolic links that stay within are followed. Blocks; any thread, several at once.
 #pragma once
 
+#include <sys/stat.h>
+
 #include <cstddef>
 #include <cstdint>
 #include <optional>
@@ -40,12 +42,14 @@ class ConfinedFolder {
   // a link is there. Unlike the others it holds only as long as nobody puts a link into its way.
   Result<std::string> place_of(const std::string& path) const;
 
-  // The files below that match, sorted; symbolic links to folders are not entered. An Error: more than `most`.
+  // The regular files below that match, sorted; symbolic links to folders are not entered, those to files within count. An Error: more
+  // than `most`.
   Result<std::vector<std::string>> find(const Glob& glob, std::size_t most) const;
 
  private:
   explicit ConfinedFolder(Descriptor folder) : folder_(std::move(folder)) {}
 
+  bool is_file(const std::string& path, const struct stat& status) const;
   Result<Descriptor> parent_of(const std::string& path, bool make) const;
 
   Descriptor folder_;

@@ -206,12 +206,11 @@ Result<HttpResponse> exchange(const HttpCall& call, httplib::Request& request, c
   const bool sent = client.send(request, answer, error);
   if (enough) return response;
   if (too_large) {
-    return Error{"the answer is larger than " + std::to_string(call.max_response) + " bytes", "allow more, or ask for less"};
+    return Error{"the answer is larger than " + std::to_string(call.max_response) + " bytes, the most that is taken", "ask for less"};
   }
   if (stream.error()) return *stream.error();
   if (!sent || error != httplib::Error::Success) {
-    return Error{"the connection ended without a whole answer (" + httplib::to_string(error) + ")",
-                 "check that an HTTP server listens there"};
+    return Error{"the connection ended without a whole answer", "see what the server says, and that it is one of HTTP"};
   }
   take_head(answer);  // it asks nobody where there is no body (HEAD)
   return response;

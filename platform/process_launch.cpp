@@ -294,8 +294,9 @@ std::optional<Error> Launcher::never_began(const Command& command, const Launche
   if (reached) return std::nullopt;
   auto said = result.error_output.head;
   said.resize(said.find_last_not_of('\n') + 1);
+  const bool forbidden = said.find("namespace") != said.npos || said.find("uid map") != said.npos || said.find("ermi") != said.npos;  // permitted, permission
   return Error{"the sandbox could not be made: " + (said.empty() ? "bwrap ended with " + std::to_string(result.code) : shown(said)),
-               "where user namespaces are forbidden (sysctl kernel.unprivileged_userns_clone, user.max_user_namespaces, a container) there is none"};
+               forbidden ? "where user namespaces are forbidden (sysctl kernel.unprivileged_userns_clone, user.max_user_namespaces, a container) there is none" : ""};
 }
 
 Result<LaunchedProcess> Launcher::launch(const Command& command, bool& starved) const {

@@ -83,7 +83,7 @@ Result<std::string> carry_out(const Hook& hook, const lifecycle::Any& any, WallT
 }
 
 Error no_answer(std::string_view text, std::string_view why) {
-  return {"its answer " + std::string(why) + ": '" + printable(text, limits::kShownValue) + "'", R"(an answer is nothing at all, or {"action":"skip","reason":"..."})"};
+  return {"its answer " + std::string(why) + ": '" + printable(text, limits::kShownValue) + "'", R"(an answer is nothing at all, as with status 204, or {"action":"skip","reason":"..."})"};
 }
 
 }  // namespace

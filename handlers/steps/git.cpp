@@ -49,6 +49,7 @@ Status check_author(const std::string& author) {
 // A name that a command line could take for something else, or for the branch before ("-"), is none.
 Status check_branch(const std::string& branch) {
   if (branch.starts_with('-') || branch == "@" || branch == "HEAD") return Error{in_quotes(branch) + " is no name of a branch", "mend `branch`"};
+  if (branch.starts_with("refs/")) return Error{in_quotes(branch) + " is the whole name of a reference", "name the branch alone: of a push {payload.branch} does"};
   return {};
 }
 
@@ -238,6 +239,7 @@ class GitAttempt {
     auto asked = git({"rev-parse", "--verify", "--quiet", "--end-of-options", *name + "^{commit}"});
     const Error none{in_quotes(*name) + " names no commit in " + folder_, "mend it, or fetch it before"};
     if (failed(asked)) return refused(std::move(asked), none);
+    if (name->find("^{/") != name->npos) return fail(none);  // gitrevisions(7): the newest commit whose message matches
     if (asked.output.starts_with('^')) return fail(none);  // "^main": all that it does not have
     name = first_line(asked);
     return std::nullopt;

@@ -45,6 +45,12 @@ void render(const PublishStepOptions& options, Scope& scope, RenderedStep& shown
 StepResult attempt(const PublishStepOptions& options, const StepCall& call) {
   auto event = render_event(options, call.scope);
   if (!event) return failed_for_good(event.error());
+  const auto mask = mask_of(call.tools);  // it stands in the journal, for all to read
+  if (!mask.empty()) {
+    event->topic = mask.text(std::move(event->topic));
+    event->subject = mask.text(std::move(event->subject));
+    event->data = Payload(mask.strings(event->data.json()));
+  }
   event->id = derived_id(call.context.run.id, idempotency_key(call));
   if (event->source.empty()) event->source = std::string(kPublishedBy) + call.handler.name;
   event->time = call.tools.clock.now().wall;

@@ -383,6 +383,19 @@ TEST_CASE("shell: programs that take code from their arguments, and variables th
   for (const char* script : refused) CHECK_MESSAGE(refusal(script) != "none", std::string(script));
 }
 
+TEST_CASE("shell: what runs a command of its arguments gets no value there") {
+  for (const char* script : {"runuser -u x -- {x}", "taskset 1 {x}", "setarch x86_64 {x}", "linux32 {x}", "bwrap --bind / / {x}", "firejail {x}", "xterm -e {x}", "tmux new -d {x}", "screen -dm {x}",
+                             "socat - EXEC:{x}", "powershell -c {x}", "R -e {x}", "split --filter={x} f", "split --filter {x} f", "git submodule foreach {x}", "git bisect run {x}", "git rebase -x {x} HEAD",
+                             "git -C a filter-branch --tree-filter {x}", "git ls-remote --upload-pack {x} .", "git ls-remote --upload-pack={x} .", "git push --receive-pack={x} o", "git difftool -x {x}"}) {
+    CAPTURE(script);
+    CHECK(refusal(script) != "none");
+  }
+  for (const char* script : {"taskset 1 make-it {x}", "split -l 5 -- {x}", "git clean -x -- {x}", "git log -- {x}", "git submodule update -- {x}", "git bisect good {x}", "git rebase -- {x}", "R CMD check {x}"}) {
+    CAPTURE(script);
+    CHECK(refusal(script) == "none");
+  }
+}
+
 TEST_CASE("shell: a list cannot bring an option or a program where one word is meant") {
   const Json values = {{"l", {"a", "BEGIN { system(\"x\") }"}}};
   CHECK(script_of("awk -v a={l} '{print a}'", values) == "awk -v a=\"${HARK_V0}\" '{print a}'");

@@ -84,6 +84,10 @@ class Profiles(TestCase):
         with tarfile.open(project.path / "backups" / archives[1]) as archive:
             self.assertEqual(archive.extractfile("./a file").read(), b"kept")
         self.assertEqual((project.path / "backups" / archives[1]).stat().st_mode & 0o777, 0o600)
+        for wrong in ("0", "-1", "abc", "08"):  # nothing is packed, and nothing forgotten
+            said = project.hark("event", "--type", "manual", "--handler", "backup", env={"BACKUP_KEEP": wrong}, status=1)
+            self.assertIn("BACKUP_KEEP is to be a number from 1 on, and is: " + wrong, said.stdout)
+        self.assertEqual(sorted(entry.name for entry in (project.path / "backups").iterdir()), archives)
 
     def test_deploy_webhook(self):
         secret = "of-the-webhook-4711"
@@ -98,17 +102,18 @@ class Profiles(TestCase):
         project.git("-C", "site", "fetch", "-q", "origin", "aside")
         daemon = self.daemon(project, env={"DEPLOY_SECRET": secret})
 
-        def push(after, ref="refs/heads/main", key=secret):
+        def push(after, ref="refs/heads/main", key=secret, event="push"):
             body = json.dumps({"ref": ref, "after": after, "deleted": False}).encode()
             signature = "sha256=" + hmac.new(key.encode(), body, hashlib.sha256).hexdigest()
-            return daemon.request("POST", "/hooks/deploy", body, {"Content-Type": "application/json", "X-GitHub-Event": "push", "X-Hub-Signature-256": signature})[0]
+            return daemon.request("POST", "/hooks/deploy", body, {"Content-Type": "application/json", "X-GitHub-Event": event, "X-Hub-Signature-256": signature})[0]
 
         self.assertEqual(push(first, key="of somebody else"), 401)
         self.assertEqual(push(first, ref="refs/heads/aside"), 202)
+        self.assertEqual(push(first, event="issues"), 202)
         self.assertEqual(push(first), 202)
         daemon.wait_run("deploy")
         self.assertEqual((project.path / "deployed").read_text().split(), [first])
-        for hostile in (aside, "--detach", "$(touch pwned)"):  # a commit of another branch, an option, a command
+        for hostile in (aside, "--detach", "-f", "$(touch pwned)"):  # a commit of another branch, an option, a command
             self.assertEqual(push(hostile), 202)
             daemon.wait_run("deploy", "failed")
         self.assertEqual((project.path / "deployed").read_text().split(), [first])
@@ -182,8 +187,8 @@ class Profiles(TestCase):
         (project.path / "work/docs").mkdir(parents=True)
         self.repository(project, "work", {"code": "one\n", "docs/page": "it says one\n"})
         agent = project.path / "agent.sh"
-        # Goes too far at first, and heeds what it is told.
-        agent.write_text("told=$(cat)\ncase \"$told\" in *'only docs may change'*) git checkout -q code ;; *) echo more >> code ;; esac\n"
+        # Goes too far at first, commits that, and heeds what it is told.
+        agent.write_text("told=$(cat)\ncase \"$told\" in *'only docs may change'*) git reset -q --hard HEAD~1 ;; *) echo more >> code; git commit -qam sneaky ;; esac\n"
                          "case \"$told\" in *'+two'*) echo 'it says two' > docs/page ;; esac\n")
         forge = ScriptedServer()
         self.addCleanup(forge.close)

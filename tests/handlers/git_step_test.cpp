@@ -360,7 +360,7 @@ TEST_CASE_FIXTURE(GitSteps, "git step: a path from an event is that file, whatev
 
 TEST_CASE_FIXTURE(GitSteps, "git step: where one commit is meant no value is an option, a range or a pattern") {
   repositories.commit("r", "a.txt", "second");
-  for (const std::string ref : {"--all", "main..main", "main~1...main", "^main", "--output=stolen", "-x", "main:a.txt", "--branches=*", "refs/heads/*", "main main~1", "--help"}) {
+  for (const std::string ref : {"--all", "main..main", "main~1...main", "^main", "--output=stolen", "-x", "main:a.txt", "--branches=*", "refs/heads/*", "main main~1", "--help", "main^{/fir.t}", ":/first"}) {
     CAPTURE(ref);
     event(Json{{"ref", ref}}.dump());
     for (const auto action : {Action::log, Action::diff, Action::show, Action::branch}) {
@@ -383,7 +383,9 @@ TEST_CASE_FIXTURE(GitSteps, "git step: where one commit is meant no value is an 
 }
 
 TEST_CASE_FIXTURE(GitSteps, "git step: a branch, a remote and an author from an event are those, or refused") {
-  for (const auto& name : kHostileNames) {
+  auto names = kHostileNames;
+  names.push_back("refs/heads/main");  // which would be refs/heads/refs/heads/main
+  for (const auto& name : names) {
     if (name == "\xff\xfe") continue;
     CAPTURE(name);
     event(Json{{"name", name}}.dump());

@@ -49,6 +49,28 @@ TEST_CASE_FIXTURE(PipelineFixture, "secrets: the errors of steps and runs, and w
   CHECK(told_errors.find("s3cret") == std::string::npos);
 }
 
+TEST_CASE_FIXTURE(PipelineFixture, "secrets: what is published holds none, and what a wait is compared with may not") {
+  secrets.add({"s3cret-token"});
+  context.environment = [](const std::string&) { return std::optional<std::string>("s3cret-token"); };
+  StepOptions publish;
+  publish.name = "publish";
+  publish.kind = PublishStepOptions{"t", Template::parse("on-{env.T}"), Template::parse("about-{env.T}"), {{"a", "{env.T}"}}, {}};
+  StepOptions wait;
+  wait.name = "wait";
+  wait.kind = WaitStepOptions{{"t"}, {}, Template::parse("payload.k:{env.T}")};
+  handler.steps = {publish, wait};
+  const Run done = run();
+  REQUIRE(done.steps.size() == 2);
+  const auto& event = done.steps[0].published;
+  REQUIRE(event);
+  CHECK(event->topic == "on-***");
+  CHECK(event->subject == "about-***");
+  CHECK(event->data.text() == R"({"a":"***"})");
+  CHECK(done.state == RunState::failed);
+  CHECK(done.steps[1].error.find("`where` holds a secret") == 0);
+  CHECK(done.error.find("s3cret") == std::string::npos);
+}
+
 TEST_CASE_FIXTURE(PipelineFixture, "secrets: a command is started with the mask of its output, and with its arguments as they are") {
   secrets.add({"s3cret-token"});
   argv("print", {"echo", "s3cret-token"});

@@ -241,6 +241,16 @@ TEST_CASE_FIXTURE(Events, "publish: what is too large, or has no value, fails fo
   CHECK_FALSE(finished.at(0).published);
 }
 
+TEST_CASE_FIXTURE(Events, "wait: a value that is a list or an object is an error, for nothing that comes is equal to it") {
+  for (const char* data : {R"({"k": ["p", "q"]})", R"({"k": {"a": 1}})"}) {
+    event(data);
+    handler.steps = {wait("w", "t", "payload.k:{payload.k}")};
+    const auto run = this->run();
+    CHECK(run.state == RunState::failed);
+    CHECK(run.error.find("`where` compares with one value, and {payload.k} holds several") == 0);
+  }
+}
+
 TEST_CASE("ids: a derived one is as old as its run, and another for each name") {
   const std::string run = "01K9ZQ8GJ0ABCDEFGHJKMNPQRS";
   const auto id = derived_id(run, "E/h/ask");
