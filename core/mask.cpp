@@ -99,6 +99,15 @@ std::string in_base64(const std::string& secret, std::size_t before) {
   return text.substr(std::min(kOfOthers[before], text.size()));
 }
 
+// RFC 4648, 5.
+std::string for_urls(std::string base64) {
+  std::replace(base64.begin(), base64.end(), '+', '-');
+  std::replace(base64.begin(), base64.end(), '/', '_');
+  return base64;
+}
+
+bool is_break(char c) { return c == '\n' || c == '\r'; }
+
 void mask_strings(const Mask& mask, Json& document) {
   if (document.is_string()) {
     document = mask.text(std::move(document.get_ref<std::string&>()));
@@ -117,7 +126,7 @@ void mask_strings(const Mask& mask, Json& document) {
 }  // namespace
 
 Mask::Mask(const std::vector<std::string>& secrets) {
-  auto tree = std::make_shared<Tree>();
+  auto tree = std::make_shared<Tree>(), base64 = std::make_shared<Tree>();
   for (const auto& secret : secrets) {
     if (secret.size() < limits::kSecretLeast) continue;
     tree->add(secret);
@@ -125,12 +134,16 @@ Mask::Mask(const std::vector<std::string>& secrets) {
     tree->add(percent_encoded(secret));
     tree->add(in_url_lower(secret));
     for (std::size_t before = 0; before < 3; ++before) {
-      if (const auto encoded = in_base64(secret, before); encoded.size() >= limits::kSecretEncoded) tree->add(encoded);
+      const auto encoded = in_base64(secret, before);
+      if (encoded.size() < limits::kSecretEncoded) continue;
+      base64->add(encoded);
+      base64->add(for_urls(encoded));
     }
   }
   if (tree->nodes.size() == 1) return;
-  tree->link();
+  for (auto* each : {tree.get(), base64.get()}) each->link();
   tree_ = std::move(tree);
+  base64_ = std::move(base64);
 }
 
 std::string Mask::text(std::string text) const {
@@ -151,20 +164,33 @@ std::string_view MaskedStream::next(std::string_view bytes) {
   const auto from = held_.size();
   held_ += bytes;
   look_at(from);
-  return settle(held_.size() - mask_.tree_->nodes[state_].depth);
+  const auto plain = held_.size() - mask_.tree_->nodes[state_].depth;
+  return settle(std::min(plain, back(held_.size(), mask_.base64_->nodes[base64_state_].depth)));
 }
 
 std::string_view MaskedStream::rest() {
-  state_ = 0;
+  state_ = base64_state_ = 0;
   return settle(held_.size());
 }
 
 void MaskedStream::look_at(std::size_t from) {
-  const auto& tree = *mask_.tree_;
+  const auto &tree = *mask_.tree_, &base64 = *mask_.base64_;
   for (auto i = from; i < held_.size(); ++i) {
-    state_ = tree.step(state_, static_cast<unsigned char>(held_[i]));
+    const auto byte = static_cast<unsigned char>(held_[i]);
+    state_ = tree.step(state_, byte);
     if (const auto length = tree.nodes[state_].match) add_hit(i + 1 - length, i + 1);
+    breaks_ = is_break(held_[i]) ? breaks_ + 1 : 0;
+    if (breaks_ > 2) base64_state_ = 0;  // more than one line break: what is held back has a bound
+    if (breaks_ > 0) continue;
+    base64_state_ = base64.step(base64_state_, byte);
+    if (const auto length = base64.nodes[base64_state_].match) add_hit(back(i + 1, length), i + 1);
   }
+}
+
+// Where the last so many characters before `end` begin, those of line breaks not counted.
+std::size_t MaskedStream::back(std::size_t end, std::size_t characters) const {
+  while (characters > 0) characters -= is_break(held_[--end]) ? 0 : 1;
+  return end;
 }
 
 void MaskedStream::add_hit(std::size_t begin, std::size_t end) {

@@ -1,9 +1,9 @@
 // Secrets, and texts without them: each occurrence of one becomes "***". Occurrences that overlap become one.
 //
-// A secret is looked for as it is, as JSON and an URL escape it, and in the base64 of a text around it ("Basic " + base64 of user:secret), where at
-// least limits::kSecretEncoded characters of that depend on the secret alone. One shorter than limits::kSecretLeast bytes is not looked for:
-// every text holds it. All secrets are looked for in one pass (Aho and Corasick, CACM 18, 1975), so that the time is linear in the text,
-// whatever it is and however many they are.
+// A secret is looked for as it is, as JSON and an URL escape it, and in the base64 of a text around it ("Basic " + base64 of user:secret; also
+// in lines, and in the alphabet for URLs), where at least limits::kSecretEncoded characters of that depend on the secret alone. One shorter
+// than limits::kSecretLeast bytes is not looked for: every text holds it. All secrets are looked for in one pass (Aho and Corasick, CACM 18,
+// 1975), so that the time is linear in the text, whatever it is and however many they are.
 //
 // A Mask is a value, cheap to copy, and may be used by any thread; a MaskedStream by one at a time.
 #pragma once
@@ -33,6 +33,7 @@ class Mask {
   friend class MaskedStream;
   struct Tree;
   std::shared_ptr<const Tree> tree_;
+  std::shared_ptr<const Tree> base64_;  // of texts that may have line breaks anywhere
 };
 
 // A text that comes in pieces, of which a secret may begin in one and end in another: what could be the beginning of one is held back.
@@ -50,6 +51,7 @@ class MaskedStream {
     bool said;               // its "***" is out
   };
   void look_at(std::size_t from);
+  std::size_t back(std::size_t end, std::size_t characters) const;
   void add_hit(std::size_t begin, std::size_t end);
   std::string_view settle(std::size_t bytes);
 
@@ -57,6 +59,8 @@ class MaskedStream {
   std::string held_, out_;
   std::vector<Hit> hits_;
   std::uint32_t state_ = 0;
+  std::uint32_t base64_state_ = 0;
+  int breaks_ = 0;  // characters of line breaks that were read last
 };
 
 }  // namespace hark

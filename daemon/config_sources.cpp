@@ -23,7 +23,7 @@ constexpr Duration kLongestGather = 50ms;
 
 // What hark itself writes must not wake it.
 std::vector<std::filesystem::path> not_watched(const Settings& settings) {
-  std::vector<std::filesystem::path> files;
+  auto files = redirected_output();  // hark daemon > hark.log
   for (const auto& own : own_files(settings)) {
     if (!own.key.empty()) files.insert(files.end(), own.files.begin(), own.files.end());  // a changed configuration may be an event
   }

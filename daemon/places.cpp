@@ -76,6 +76,15 @@ std::vector<OwnFiles> own_files(const Settings& settings) {
   return all;
 }
 
+std::vector<std::filesystem::path> redirected_output() {
+  std::vector<std::filesystem::path> files;
+  for (const char* descriptor : {"/proc/self/fd/1", "/proc/self/fd/2"}) {
+    std::error_code failure;
+    if (auto file = std::filesystem::read_symlink(descriptor, failure); !failure && std::filesystem::is_regular_file(file, failure)) files.push_back(std::move(file));
+  }
+  return files;
+}
+
 bool in_each_others_way(const std::filesystem::path& a, const std::filesystem::path& b) {
   if (a.empty() || b.empty()) return false;
   const auto [at, other] = std::mismatch(a.begin(), a.end(), b.begin(), b.end());

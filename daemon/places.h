@@ -31,6 +31,9 @@ struct OwnFiles {
 };
 std::vector<OwnFiles> own_files(const Settings& settings);
 
+// The files that this process's standard output and error go to.
+std::vector<std::filesystem::path> redirected_output();
+
 // Whether writing one would harm the other: the same file, also by a link, or one below the other.
 bool in_each_others_way(const std::filesystem::path& a, const std::filesystem::path& b);
 // Of a file that is to be written: whose it is already ("`journal_file`", "the configuration"), or empty.

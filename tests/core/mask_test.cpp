@@ -2,6 +2,7 @@
 
 #include <doctest/doctest.h>
 
+#include <algorithm>
 #include <random>
 #include <string>
 #include <vector>
@@ -84,6 +85,45 @@ TEST_CASE("mask: a secret that is cut anywhere is masked all the same") {
   for (std::size_t first = 0; first <= text.size(); ++first) {
     for (std::size_t second = first; second <= text.size(); ++second) CHECK(in_pieces(mask, text, {first, second}) == whole);
   }
+}
+
+TEST_CASE("mask: a secret in base64 is masked in lines of any width, and in the alphabet for URLs") {
+  std::string secret;
+  for (int i = 0; i < 90; ++i) secret += char(' ' + (i * 37 + 11) % 95);
+  const Mask mask({secret});
+  for (const std::string before : {"", "u", "us", "user:", "a longer text in front of it, and still one more word; "}) {
+    const auto text = to_base64(before + secret + "behind");
+    const auto whole = mask.text(text);
+    CHECK(whole.find("***") != std::string::npos);
+    CHECK(whole.size() < to_base64(before + "behind").size() + 10);
+    for (const std::string line_break : {"\n", "\r\n"}) {
+      for (const std::size_t width : {1, 2, 7, 60, 64, 76}) {
+        std::string wrapped;
+        for (std::size_t at = 0; at < text.size(); at += width) wrapped += text.substr(at, width) + line_break;
+        auto masked = mask.text(wrapped);
+        masked.erase(std::remove_if(masked.begin(), masked.end(), [](char c) { return c == '\n' || c == '\r'; }), masked.end());
+        CHECK(masked == whole);
+        std::vector<std::size_t> cuts;
+        for (std::size_t at = 5; at < wrapped.size(); at += 11) cuts.push_back(at);
+        auto in_parts = in_pieces(mask, wrapped, cuts);
+        CHECK(in_parts == mask.text(wrapped));
+      }
+    }
+    auto for_urls = text;
+    std::replace(for_urls.begin(), for_urls.end(), '+', '-');
+    std::replace(for_urls.begin(), for_urls.end(), '/', '_');
+    CHECK(mask.text(for_urls).find("***") != std::string::npos);
+  }
+}
+
+TEST_CASE("mask: line breaks without end are not held back") {
+  const auto secret = std::string("correct horse battery staple");
+  MaskedStream stream{Mask({secret})};
+  const auto half = to_base64(secret).substr(0, 20);
+  CHECK(stream.next(half) == "");
+  CHECK(stream.next("\n") == "");
+  CHECK(std::string(stream.next("\n\n")) == half + "\n\n\n");
+  CHECK(stream.next("next") == "next");
 }
 
 TEST_CASE("mask: a secret in an URL is masked as it is written there") {

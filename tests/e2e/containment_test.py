@@ -6,10 +6,9 @@ import pathlib
 import pwd
 import shutil
 import subprocess
-import time
 import unittest
 
-from support import DEADLINE, HARK, TestCase
+from support import DEADLINE, HARK, TestCase, eventually
 
 MANUAL = """
 [[sources]]
@@ -24,14 +23,6 @@ SECRETS = {"OPENAI_API_KEY": "sk-1", "HOOK_SECRET": "h", "AWS_REGION": "eu", "AW
 def has_sandbox():
     words = ["bwrap", "--unshare-user", "--unshare-pid", "--unshare-net", "--ro-bind", "/", "/", "--proc", "/proc", "--dev", "/dev", "true"]
     return shutil.which("bwrap") is not None and subprocess.run(words, capture_output=True).returncode == 0
-
-
-def eventually(condition):
-    deadline = time.monotonic() + DEADLINE
-    while not condition():
-        if time.monotonic() > deadline:
-            raise AssertionError("it never came about")
-        time.sleep(0.01)
 
 
 def nobody_bears(run_id):

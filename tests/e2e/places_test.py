@@ -8,7 +8,7 @@ import stat
 import subprocess
 import unittest
 
-from support import DEADLINE, HARK, TestCase
+from support import DEADLINE, HARK, TestCase, eventually
 
 NOBODY = 65534
 STRANGER = 65533
@@ -53,6 +53,27 @@ class State(TestCase):
         self.daemon(project, "--pid-file", "pid").stop()
         self.assertFalse((project.path / "pid").exists())
         self.assertTrue((project.path / "link").is_symlink())
+
+
+    def test_where_its_output_goes_is_no_change_of_a_watched_folder(self):
+        project = self.project('[[sources]]\nname = "code"\ntype = "file_change"\npath = "."\nhandler = "show"\n[handlers.show]\nrun = "echo {changed_files}"\n')
+        with open(project.path / "out.log", "w", encoding="utf-8") as output:
+            daemon = subprocess.Popen([HARK, "daemon", "--config", project.config], stdout=output, stderr=output, cwd=project.path, env=project.environment())
+        self.addCleanup(daemon.wait)
+        self.addCleanup(daemon.kill)
+
+        def ran(number):
+            done = [run for run in project.runs() if run["state"] == "succeeded"]
+            return done if len(done) >= number else None
+
+        eventually(lambda: "hark is ready" in (project.path / "out.log").read_text())
+        (project.path / "first").write_text("x")
+        eventually(lambda: ran(1))
+        eventually(lambda: "run:complete" in (project.path / "out.log").read_text())  # what is written of it comes before what is written next
+        (project.path / "second").write_text("x")
+        eventually(lambda: ran(2))
+        said = [project.run_output(run["id"]) for run in ran(2)]
+        self.assertEqual(sorted(said), [f"{project.path}/first\n", f"{project.path}/second\n"])
 
 
 class Background(TestCase):

@@ -23,6 +23,15 @@ HARK = os.environ["HARK_BINARY"]
 DEADLINE = 60  # seconds until a test that hangs is a test that failed; sanitized builds on busy machines are slow
 
 
+def eventually(condition):
+    """Asks until it is so; for what no log tells."""
+    deadline = time.monotonic() + DEADLINE
+    while not condition():
+        if time.monotonic() > deadline:
+            raise AssertionError("it never came about")
+        time.sleep(0.01)
+
+
 class Daemon:
     """A running `hark daemon`; `log` holds its parsed log lines."""
 
