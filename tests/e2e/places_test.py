@@ -62,18 +62,19 @@ class State(TestCase):
         self.addCleanup(daemon.wait)
         self.addCleanup(daemon.kill)
 
-        def ran(number):
-            done = [run for run in project.runs() if run["state"] == "succeeded"]
-            return done if len(done) >= number else None
+        def said(wanted):
+            return [project.run_output(run["id"]) for run in project.runs(state="succeeded") if wanted in project.run_output(run["id"])]
 
         eventually(lambda: "hark is ready" in (project.path / "out.log").read_text())
         (project.path / "first").write_text("x")
-        eventually(lambda: ran(1))
-        eventually(lambda: "run:complete" in (project.path / "out.log").read_text())  # what is written of it comes before what is written next
-        (project.path / "second").write_text("x")
-        eventually(lambda: ran(2))
-        said = [project.run_output(run["id"]) for run in ran(2)]
-        self.assertEqual(sorted(said), [f"{project.path}/first\n", f"{project.path}/second\n"])
+        eventually(lambda: said("first"))
+        eventually(lambda: "run:complete" in (project.path / "out.log").read_text())
+        # Written to a little later, and as open as the other: told when that would have been told.
+        with open(project.path / "other.log", "w", encoding="utf-8") as other:
+            other.write("x")
+            other.flush()
+            eventually(lambda: said("other.log"))
+        self.assertEqual(said("out.log"), [])
 
 
 class Background(TestCase):
