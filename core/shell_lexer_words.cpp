@@ -218,7 +218,10 @@ void Lexer::read_backquotes(ShellWord& word) {
     at_ = std::min(at_ + 1 + ahead, text_.size());
   }
   close(open, "`", "this '`' is not closed");
-  if (!reading_.problem) word.text += text_.substr(open, at_ - open);
+  if (reading_.problem) return;
+  const auto text = text_.substr(open, at_ - open);
+  if (const auto place = value_in(text)) return refuse(position_of(*place), "it comes into `...` by a variable (use $(...) instead)");
+  word.text += text;
 }
 
 // --- blanks, lines, comments, here-documents
