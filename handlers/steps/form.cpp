@@ -8,7 +8,7 @@ namespace hark {
 namespace {
 
 // HTML, "multipart/form-data encoding algorithm": what would end the quoted name, or the line, is escaped.
-std::string quoted(std::string_view name) {
+std::string header_text(std::string_view name) {
   std::string out = "\"";
   for (const char c : name) {
     switch (c) {
@@ -49,8 +49,8 @@ MultipartForm multipart_form(const std::vector<FormPart>& parts) {
   const auto boundary = boundary_of(parts);
   std::string body;
   for (const auto& part : parts) {
-    body += "--" + boundary + "\r\nContent-Disposition: form-data; name=" + quoted(part.name);
-    if (!part.file_name.empty()) body += "; filename=" + quoted(part.file_name) + "\r\nContent-Type: " + part.type;
+    body += "--" + boundary + "\r\nContent-Disposition: form-data; name=" + header_text(part.name);
+    if (!part.file_name.empty()) body += "; filename=" + header_text(part.file_name) + "\r\nContent-Type: " + part.type;
     body += "\r\n\r\n" + part.value + "\r\n";
   }
   return {body + "--" + boundary + "--\r\n", "multipart/form-data; boundary=" + boundary};
