@@ -34,7 +34,7 @@ void print_checks(const std::vector<ProviderCheck>& checks) {
   if (checks.empty()) return output::print_line("no providers are configured: there is nobody to ask");
   std::vector<std::vector<output::Cell>> rows;
   for (const auto& check : checks) {
-    const output::Cell answer = check.answer ? output::Cell{check.type == "command" ? "is found" : "answers, in " + to_string(std::chrono::duration_cast<std::chrono::milliseconds>(check.took)), output::Colour::green}
+    const output::Cell answer = check.answer ? output::Cell{check.type == "command" ? is_relative_program(check.model) ? "is looked for in the folder of each run" : "is found" : "answers, in " + to_string(std::chrono::duration_cast<std::chrono::milliseconds>(check.took)), output::Colour::green}
                                              : output::Cell{output::printable(check.answer.error().text()), output::Colour::red};
     rows.push_back({{check.name}, {check.type}, {output::printable(check.model)}, answer});
   }

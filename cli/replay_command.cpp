@@ -24,6 +24,7 @@
 #include "core/percent.h"
 #include "core/printable.h"
 #include "core/rate.h"
+#include "daemon/replay.h"
 #include "platform/clock.h"
 #include "platform/loop.h"
 #include "platform/signals.h"
@@ -131,7 +132,11 @@ int dry_run(const ReplayCommand& command, const std::vector<std::string>& ids, J
   std::vector<std::vector<output::Cell>> rows;
   for (const auto& id : ids) {
     const auto event = journal != nullptr ? find_event(*journal, id) : Result<std::optional<Event>>(std::optional<Event>());
-    const auto result = !event ? Result<DryRun>(event.error()) : !*event ? Result<DryRun>(Error{"no such event", {}}) : dry_run_replay(loaded->settings, **event, command.handler);
+    const auto decisions = event && *event ? journal->decisions((*event)->sequence) : Result<std::vector<Decision>>(std::vector<Decision>());
+    const auto result = !event       ? Result<DryRun>(event.error())
+                        : !*event    ? Result<DryRun>(Error{"no such event", {}})
+                        : !decisions ? Result<DryRun>(decisions.error())
+                                     : dry_run_replay(loaded->settings, **event, replay_target(*decisions, command.handler));
     if (!result) {
       output::complain(Error{id + ": " + result.error().message, result.error().cure});
       status = exit_code::kFailed;

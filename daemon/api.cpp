@@ -262,18 +262,24 @@ void replay(const ApiParts& parts, const HttpRequest& request, HttpResponder res
   const auto original = find_event(parts.journal, path_parameter("/api/events/{id}/replay", request.path, "id"));
   if (!original) return respond(problem(400, "cannot replay the event", original.error().text()));
   if (!*original) return respond(problem(404, "no such event"));
+  const auto decisions = parts.journal.decisions((*original)->sequence);
+  if (!decisions) return respond(problem(503, "the journal cannot be read", decisions.error().message));
+  const auto target = replay_target(*decisions, handler);
+  if (target.direct && !parts.engine.handlers().contains(target.handler)) {
+    return respond(problem(409, "cannot replay the event", "it was sent by name to the handler '" + target.handler + "', which is no longer there"));
+  }
   const auto* rule = parts.engine.router().rule((*original)->source);
-  const bool named = rule != nullptr && std::find(rule->handlers.begin(), rule->handlers.end(), handler) != rule->handlers.end();
+  const bool named = target.direct || (rule != nullptr && std::find(rule->handlers.begin(), rule->handlers.end(), handler) != rule->handlers.end());
   if (!handler.empty() && !named) {
     return respond(problem(409, "cannot replay the event", "its source '" + printable((*original)->source, limits::kShownValue) + "' does not name the handler '" + handler + "'"));
   }
   auto event = replay_of(**original);
   if (!event) return respond(problem(409, "cannot replay the event", event.error().text()));
-  parts.engine.offer_to({handler, false}, std::move(*event), [&parts, respond = std::move(respond)](const Acceptance& acceptance) {
+  parts.engine.offer_to(target, std::move(*event), [&parts, respond = std::move(respond)](const Acceptance& acceptance) {
     if (!acceptance.taken()) return respond(not_accepted(acceptance));
     json body = {{"event_id", acceptance.event_id}, {"decisions", json::array()}};
-    if (const auto decisions = parts.journal.decisions(acceptance.sequence)) {
-      for (const auto& decision : *decisions) body["decisions"].push_back(to_json(decision));
+    if (const auto made = parts.journal.decisions(acceptance.sequence)) {
+      for (const auto& decision : *made) body["decisions"].push_back(to_json(decision));
     }
     respond(json_response(body, 202));
   });

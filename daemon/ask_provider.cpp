@@ -31,6 +31,7 @@ std::string program_of(const RunStepOptions& command) {
 }
 
 Status find_program(const std::string& program, ProcessSpawner& processes) {
+  if (is_relative_program(program)) return {};  // in the folder that a run works in, which may be one that is made for it
   Command look;
   look.argv = {"/bin/sh", "-c", R"(command -v -- "$1")", "sh", program};
   const auto found = processes.run(look, {}, {});
@@ -47,6 +48,8 @@ Status ask_for_a_word(ProviderOptions provider, HttpClient& http, const Clock& c
 }
 
 }  // namespace
+
+bool is_relative_program(const std::string& program) { return program.find('/') != program.npos && program.front() != '/'; }
 
 std::vector<ProviderCheck> ask_providers(const Settings& settings) {
   RealHttpClient http;

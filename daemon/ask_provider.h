@@ -19,6 +19,8 @@ struct ProviderCheck {
   Duration took{};
 };
 
+bool is_relative_program(const std::string& program);  // "./agent": in the folder that a run works in
+
 std::vector<ProviderCheck> ask_providers(const Settings& settings);
 
 }  // namespace hark

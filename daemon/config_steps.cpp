@@ -177,6 +177,7 @@ void read_http(TableReader& outer, const ConfigNode& table, const KnownNames& kn
   http.save = read_confined_path(reader, "save", known);
   http.follow = read_follow(reader);
   http.expect = reader.integers("expect", 100, 599, "a status");
+  for (const char* key : {"timeout", "retry", "if", "name"}) reader.belongs(key, "the step, beside `http`");
   reader.finish();
 }
 

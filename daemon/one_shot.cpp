@@ -137,6 +137,11 @@ Result<OneShotOutcome> run_event(const Settings& configured, OneShotRequest requ
   lifecycle::Emitter emitter;
   emitter.subscribe("standard error", [&secrets](const lifecycle::Any& event) {
     if (const auto* note = std::get_if<lifecycle::Note>(&event)) say(secrets, note->message);
+    if (const auto* retry = std::get_if<lifecycle::RunRetry>(&event)) {
+      const auto& run = *retry->run;
+      const auto when = run.not_before ? " at " + to_rfc3339(*run.not_before) : std::string();
+      say(secrets, "'" + run.handler + "': attempt " + std::to_string(run.attempt - 1) + " failed, another follows" + when + ": " + run.error);
+    }
   });
   Workers background("hark-background", 1);
   RealProcessSpawner processes;
@@ -299,10 +304,10 @@ Result<DryRun> dry_run_event(const Settings& configured, OneShotRequest request)
   return dry_run(settings, std::move(request.event), {request.handler, !request.handler.empty()});
 }
 
-Result<DryRun> dry_run_replay(const Settings& configured, const Event& original, const std::string& handler) {
+Result<DryRun> dry_run_replay(const Settings& configured, const Event& original, const Router::Target& target) {
   auto event = replay_of(original);
   if (!event) return event.error();
-  return dry_run(without_debounce(configured), std::move(*event), {handler, false});
+  return dry_run(without_debounce(configured), std::move(*event), target);
 }
 
 }  // namespace hark

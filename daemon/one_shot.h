@@ -9,6 +9,7 @@
 #include "core/result.h"
 #include "core/run.h"
 #include "daemon/settings.h"
+#include "router/router.h"
 #include "handlers/pipeline.h"
 
 namespace hark {
@@ -42,6 +43,6 @@ struct DryRun {
 // What would happen: nothing is journaled, nothing is started.
 Result<DryRun> dry_run_event(const Settings& settings, OneShotRequest request);
 // The same of a replay of `original`. `handler`: only this one of those that the rules name; empty: all of them.
-Result<DryRun> dry_run_replay(const Settings& settings, const Event& original, const std::string& handler);
+Result<DryRun> dry_run_replay(const Settings& settings, const Event& original, const Router::Target& target);
 
 }  // namespace hark

@@ -22,4 +22,11 @@ Result<Event> replay_of(const Event& original) {
   return event;
 }
 
+Router::Target replay_target(const std::vector<Decision>& decisions, const std::string& handler) {
+  for (const auto& decision : decisions) {
+    if (decision.reason == kSentByName && (handler.empty() || handler == decision.handler)) return {decision.handler, true};
+  }
+  return {handler, false};
+}
+
 }  // namespace hark

@@ -78,7 +78,10 @@ bool is_scope_root(std::string_view root) { return std::find(kRoots.begin(), kRo
 
 Status check_name(std::string_view name, const KnownNames& known) {
   const auto [root, rest] = split_name(name);
-  if (!is_scope_root(root)) return unknown(name, cure("", root, list(kRoots)));
+  if (!is_scope_root(root)) {
+    const std::string near = nearest(root, list(kRoots));
+    return unknown(name, near.empty() ? "names begin with " + joined(list(kRoots)) + "; for braces themselves write {{" + std::string(name) + "}}" : "did you mean {" + near + "}?");
+  }
   if (root == "event") return check_event_field(name);
   if (root == "payload" || root == "files" || root == "changed_files") return {};
   if (root == "steps") return check_step(name, rest, known.steps);

@@ -1,6 +1,8 @@
 // The dry run: what a pipeline would do.
 #include <algorithm>
+#include <array>
 
+#include "handlers/names.h"
 #include "handlers/pipeline.h"
 #include "handlers/scope.h"
 #include "handlers/steps/file.h"
@@ -17,9 +19,11 @@
 namespace hark {
 namespace {
 
-bool looks_at_steps(const Filter& filter) {
+// At what is known only when the run has come there.
+bool looks_at_what_comes(const Filter& filter) {
+  constexpr auto kLater = std::to_array<std::string_view>({"steps", "item", "index", "vars", "params", "env"});
   const auto fields = filter.fields();
-  return std::any_of(fields.begin(), fields.end(), [](const std::string& field) { return field.starts_with("steps."); });
+  return std::any_of(fields.begin(), fields.end(), [&](const std::string& field) { return std::find(kLater.begin(), kLater.end(), split_name(field).first) != kLater.end(); });
 }
 
 RenderedStep render_step(const StepOptions& step, StepPart part, Scope& scope) {
@@ -28,7 +32,7 @@ RenderedStep render_step(const StepOptions& step, StepPart part, Scope& scope) {
   shown.part = part;
   shown.timeout = step.timeout;
   shown.retry = step.retry;
-  if (looks_at_steps(step.condition)) {
+  if (looks_at_what_comes(step.condition)) {
     shown.condition = step.condition.text();
   } else if (!step.condition.empty()) {
     const auto verdict = step.condition.evaluate([&](std::string_view field) { return scope.field(field); });

@@ -144,6 +144,7 @@ Status Workspace::make() const {
 
 // Detached: a branch can be in one worktree only, and which one a handler commits to is its own affair.
 Status Workspace::add_worktree() const {
+  if (wish_.ref.find_first_not_of(" \t\r\n") == wish_.ref.npos) return Error{"`ref` of the workspace is empty with its values put in", "see what the event holds: `hark explain` shows its data"};
   auto commit = call({"git", "-C", wish_.repository, "rev-parse", "--verify", "--quiet", "--end-of-options", wish_.ref + "^{commit}"});
   if (!commit) {
     const auto repository = call({"git", "-C", wish_.repository, "rev-parse", "--git-dir"});

@@ -146,7 +146,7 @@ Error why_not(const Command& command, const std::string& program, int code) {
     case ENOENT:
       if (stat(place.c_str(), &status) == 0)
         return {opening + "the interpreter that its first line names is not there", "mend the #! line"};
-      return {opening + errno_text(code), "check the path"};
+      return {opening + errno_text(code), program.front() == '/' || command.working_directory.empty() ? "check the path" : "check the path, which is relative to " + command.working_directory};
     case EACCES:
       return {opening + errno_text(code), "it must be an executable file: chmod +x"};
     case ENOEXEC:

@@ -119,7 +119,7 @@ Router::Routed Router::route(const EventPtr& event, const Target& target, Now no
     return drop(Stage::match, "a circle: " + std::to_string(event->hops) + " runs in a row caused one another, at most " + std::to_string(limits::kHops) + " may");
   }
   if (target.direct) {
-    routed.decisions.push_back(decision(*event, now, Stage::match, Verdict::passed, "the event was sent to this handler by name", target.handler));
+    routed.decisions.push_back(decision(*event, now, Stage::match, Verdict::passed, std::string(kSentByName), target.handler));
     routed.starts.push_back({event, target.handler, event->priority, std::nullopt, std::nullopt, true});
     return routed;
   }

@@ -15,6 +15,9 @@
 
 namespace hark {
 
+// The reason of the decision about an event that went to a handler whatever the rules say.
+inline constexpr std::string_view kSentByName = "the event was sent to this handler by name";
+
 class Router {
  public:
   explicit Router(std::vector<Rule> rules);

@@ -518,6 +518,7 @@ TEST_CASE("config errors: http steps") {
       {"json and body", http("url = \"http://x\", json = {}, body = \"x\""), {{"2:39", {"stands beside `json`"}}}},
       {"json and form", http("url = \"http://x\", json = {}, form = { a = \"x\" }"), {{"2:39", {"stands beside `json`"}}}},
       {"an empty form", http("url = \"http://x\", form = {}"), {{"2:35", {"at least one field"}}}},
+      {"a key of the step", http("url = \"http://x\", timeout = \"1s\""), {{"2:28", {"it belongs to the step, beside `http`"}}}},
       {"a part that is neither", http("url = \"http://x\", form = { a = { type = \"text/csv\" } }"), {{"2:41", {"expected a text, or a table with `file`"}}}},
       {"a part out of the folder", http("url = \"http://x\", form = { a = { file = \"../x\" } }"), {{"2:50", {"holds a '..'"}}}},
       {"a part of no type", http("url = \"http://x\", form = { a = { file = \"x\", type = \"csv\" } }"), {{"2:62", {"a media type", "\"csv\""}}}},

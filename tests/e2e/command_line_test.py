@@ -31,10 +31,14 @@ steps = [
 class Manual(TestCase):
     def test_its_example_is_a_good_configuration(self):
         page = (pathlib.Path(__file__).parents[2] / "man/hark.toml.5").read_text()
-        example = page[page.index(".Sh EXAMPLES"):]
-        example = example[example.index(".Bd -literal"):example.index(".Ed")].split("\n", 1)[1]
-        project = self.project(example)
+        page = page[page.index(".Sh EXAMPLES"):]
+        webhook, steps, recipe = (block.split("\n", 1)[1].split(".Ed")[0] for block in page.split(".Bd -literal")[1:])
+        project = self.project(webhook)
         self.assertIn("good", project.hark("config", "check", env={"GITHUB_SECRET": "x"}).stdout)
+        (project.path / "recipes").mkdir()
+        (project.path / "recipes/lint.toml").write_text(recipe)
+        project.configure(steps)
+        self.assertIn("good", project.hark("config", "check").stdout)
 
 
 class Event(TestCase):
@@ -66,6 +70,17 @@ class Event(TestCase):
         self.assertIn("HARK_V0", done.stdout)
         self.assertIn("$(id)", done.stdout)
         self.assertFalse((project.path / ".hark").exists())
+
+    def test_a_dry_run_does_not_guess_what_an_element_is(self):
+        project = self.project('[handlers.each]\nsteps = [{ name = "two", foreach = ["red", "blue"], if = "item:red", run = "echo {item}" }]\n')
+        shown = project.hark("event", "--handler", "each", "--dry-run").stdout
+        self.assertIn("item:red", shown)
+        self.assertNotIn("skipped", shown)
+
+    def test_a_retry_is_told_while_it_is_waited_for(self):
+        project = self.project('[handlers.twice]\nretry = { attempts = 2, backoff = "1ms" }\nrun = "echo why >&2; exit 3"\n')
+        said = project.hark("event", "--handler", "twice", status=1).stderr
+        self.assertRegex(said, r"hark: 'twice': attempt 1 failed, another follows at \S+Z: exit status 3: why")
 
     def test_a_dry_run_shows_what_decides_and_bounds_each_step(self):
         project = self.project("""
@@ -241,7 +256,7 @@ class Words(TestCase):
                 named[command] = self.options_of_page(text)
         common = self.options_of_page(common)
         helped = {command: self.options_of_help(self.run_hark(*command.split(), "--help").stdout) for command in named}
-        self.assertEqual(len(named), 24)
+        self.assertEqual(len(named), 25)
         for command, options in helped.items():
             self.assertEqual(options - common, named[command], command)
         self.assertEqual(common, self.options_of_help(self.run_hark("--help").stdout) | (common & set.union(*helped.values())))
@@ -291,7 +306,7 @@ class Words(TestCase):
             self.assertIn(said, done.stderr)
 
     def test_what_beginners_type_is_understood_or_answered(self):
-        for words, said in (((), "'hark' needs a command: daemon, "), (("config",), "'hark config' needs a command: check, show, plan"),
+        for words, said in (((), "'hark' needs a command: init, daemon, "), (("config",), "'hark config' needs a command: check, show, plan"),
                             (("dead-letters",), "list, show, retry, discard"), (("-c", "x", "history"), "`hark history -c ...`"),
                             (("--config=x", "history"), "'--config' stands behind the command"), (("daemon", "trigger"), "`hark daemon trigger --help`")):
             done = self.run_hark(*words)

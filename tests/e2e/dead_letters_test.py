@@ -165,6 +165,22 @@ class Replaying(Letters):
         self.assertEqual(new["event"]["correlation_id"], new["event"]["id"])
         self.assertNotIn("dedupe_key", new["event"])
 
+    def test_what_was_sent_by_name_goes_to_that_handler_again(self):
+        self.project_.configure(CONFIG + '[[sources]]\nname = "manual"\ntype = "manual"\nhandler = "good"\n[handlers.other]\nrun = "true"\n')
+        self.hark("daemon", "reload")
+        event = json.loads(self.hark("daemon", "trigger", "other", "--wait", "--json").stdout)["event_id"]
+        for arguments in ((), ("--handler", "other")):
+            self.assertIn("other", self.hark("replay", event, *arguments, "--dry-run").stdout)
+            [again] = self.replay(event, *arguments)
+            self.daemon_.wait_run("other")
+            self.assertEqual([run["handler"] for run in self.stored(again["event_id"])["runs"]], ["other"])
+        [elsewhere] = self.replay(event, "--handler", "good")  # which the rules of its source name
+        self.daemon_.wait_run("good")
+        self.assertEqual([run["handler"] for run in self.stored(elsewhere["event_id"])["runs"]], ["good"])
+        self.project_.configure(CONFIG)
+        self.hark("daemon", "reload")
+        self.assertIn("sent by name to the handler 'other', which is no longer there", self.hark("replay", event, status=1).stderr)
+
     def test_since_takes_what_came_from_outside_oldest_first_and_no_replay(self):
         events = self.posted(1, 2, 3)
         self.hark("daemon", "trigger", "--handler", "good", "--payload", '{"n": 4}', "--wait")

@@ -31,7 +31,8 @@ TEST_CASE("names: what is unknown is refused with the nearest that is known") {
   CHECK(trouble("run") == "unknown name {run} (known here: id, handler, attempt, correlation_id)");
   CHECK(trouble("handler.x") == "unknown name {handler.x} ({handler} is one value, there is nothing inside it)");
   CHECK(trouble("env") == "unknown name {env} (say which variable: {env.NAME})");
-  CHECK(trouble("zzzzzzzz").find("known here: event, payload, ") != std::string::npos);
+  CHECK(trouble("print").find("for braces themselves write {{print}}") != std::string::npos);
+  CHECK(trouble("zzzzzzzz").find("names begin with event, payload, ") != std::string::npos);
   CHECK_FALSE(trouble("event.tpye").empty());
 }
 

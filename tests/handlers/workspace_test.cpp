@@ -92,7 +92,7 @@ TEST_CASE_FIXTURE(Working, "workspace: what names no commit, and no repository, 
     const auto made = Workspace::acquire(wanted, false, spawner, {});
     INFO(ref);
     REQUIRE_FALSE(made.ok());
-    CHECK(made.error().message.find("names no commit in " + wanted.repository) != std::string::npos);
+    CHECK(made.error().message.find(*ref == '\0' ? "`ref` of the workspace is empty" : "names no commit in " + wanted.repository) != std::string::npos);
   }
   auto wanted = wish(Kind::git_worktree);
   wanted.repository = folder.path().string();
