@@ -322,9 +322,21 @@ void list_dead_letters(const ApiParts& parts, const HttpRequest& request, const 
   respond(json_response(body));
 }
 
+// What is asked of a run may be asked with its event's id, where the event has no other run.
+std::string run_named(const ApiParts& parts, std::string id) {
+  if (const auto run = parts.journal.run(id); !run || *run) return id;
+  const auto event = find_event(parts.journal, id);
+  if (!event || !*event) return id;
+  RunQuery query;
+  query.event_id = (*event)->id;
+  query.limit = 2;
+  const auto runs = parts.journal.runs(query);
+  return runs && runs->size() == 1 ? runs->front().id : id;
+}
+
 // Any run that has ended may be retried; under this name only one that stands in the dead letters.
 void retry_dead_letter(const ApiParts& parts, const HttpRequest& request, const HttpResponder& respond) {
-  const auto id = path_parameter("/api/dead-letters/{id}/retry", request.path, "id");
+  const auto id = run_named(parts, path_parameter("/api/dead-letters/{id}/retry", request.path, "id"));
   const auto run = parts.journal.run(id);
   if (!run) return respond(problem(400, "not done", run.error().text()));
   if (!*run || !(*run)->dead_since) return respond(problem(404, "no such dead letter", "it takes the id of a run that stands in them"));
@@ -417,15 +429,15 @@ void add_api_routes(const ApiParts& parts) {
   api("GET", "/api/runs/ended", list_ended_runs);
   api("GET", "/api/runs/{id}", show_run);
   api("POST", "/api/runs/{id}/cancel", [](const ApiParts& p, const HttpRequest& request, const HttpResponder& respond) {
-    p.engine.cancel(path_parameter("/api/runs/{id}/cancel", request.path, "id"), answer_when_done(respond, {{"cancelled", true}}));
+    p.engine.cancel(run_named(p, path_parameter("/api/runs/{id}/cancel", request.path, "id")), answer_when_done(respond, {{"cancelled", true}}));
   });
   api("POST", "/api/runs/{id}/retry", [](const ApiParts& p, const HttpRequest& request, const HttpResponder& respond) {
-    p.engine.retry(path_parameter("/api/runs/{id}/retry", request.path, "id"), answer_when_done(respond, {{"retried", true}}));
+    p.engine.retry(run_named(p, path_parameter("/api/runs/{id}/retry", request.path, "id")), answer_when_done(respond, {{"retried", true}}));
   });
   api("GET", "/api/dead-letters", list_dead_letters);
   api("POST", "/api/dead-letters/{id}/retry", retry_dead_letter);
   api("POST", "/api/dead-letters/{id}/discard", [](const ApiParts& p, const HttpRequest& request, const HttpResponder& respond) {
-    p.engine.discard(path_parameter("/api/dead-letters/{id}/discard", request.path, "id"), answer_when_done(respond, {{"discarded", true}}));
+    p.engine.discard(run_named(p, path_parameter("/api/dead-letters/{id}/discard", request.path, "id")), answer_when_done(respond, {{"discarded", true}}));
   });
   api("GET", "/api/events/{id}/explain", explain);
   api("POST", "/api/events/{id}/replay", replay);

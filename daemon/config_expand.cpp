@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <array>
+#include <set>
 
 #include "core/limits.h"
 
@@ -48,6 +49,7 @@ class Expander {
   }
 
   std::vector<std::string> variables;
+  std::string missing;  // the variable that the error is about; empty: it is about something else
 
  private:
   // The `}` that ends the `${` before `from`, past those of nested ones.
@@ -82,6 +84,7 @@ class Expander {
       if (depth >= limits::kVariableDepth) return Error{"defaults of variables are nested too deep", ""};
       return run(rest.substr(2), depth + 1);
     }
+    missing = name;
     if (sign == ":?") return Error{"${" + name + "}: " + std::string(rest.size() > 2 ? rest.substr(2) : "it must be set"), ""};
     return Error{"the environment variable " + name + " is not set", "set it, or write ${" + name + ":-default} where a default is safe"};
   }
@@ -151,7 +154,8 @@ class TreeExpander {
     Result<std::string> text = expander.run(node.text);
     node.variables = expander.variables;
     if (!text) {
-      report_.error(node.place, path + ": " + text.error().text());
+      const bool known = !expander.missing.empty() && !missing_.insert(expander.missing).second;  // told where it came first
+      if (!known) report_.error(node.place, path + ": " + text.error().text());
       node.failed = true;
       return;
     }
@@ -160,6 +164,7 @@ class TreeExpander {
 
   const Environment& environment_;
   ConfigReport& report_;
+  std::set<std::string> missing_;
 };
 
 }  // namespace

@@ -68,7 +68,7 @@ class ForgeToolReader {
     }
     if (!reader_.has("repository")) reader_.fail_table("tool = \"forge\" needs `repository`, such as \"owner/name\"");
     forge_.repository = read_template(reader_, "repository", known_);
-    if (forge_.repository.constant() && reader_.has("repository") && !is_repository(forge_.forge, forge_.repository.text())) {
+    if (reader_.text("repository") != nullptr && forge_.repository.constant() && !is_repository(forge_.forge, forge_.repository.text())) {
       reader_.fail_key("repository", "expected a repository's owner and name, such as \"owner/name\"");
     }
   }

@@ -551,9 +551,12 @@ TEST_CASE("config errors: a value from the environment is named, not shown") {
 
 TEST_CASE("config errors: without the cause, nothing follows from it") {
   ConfigFolder folder;
-  check_errors(folder.load("[handlers.a]\nrun = \"x\"\ntimeout = \"${MISSING}\"\nworking_directory = \"${MISSING}\"\n"),
+  check_errors(folder.load("[handlers.a]\nrun = \"x\"\ntimeout = \"${MISSING}\"\nworking_directory = \"${ABSENT}\"\n"),
                {{"3:11", {"handlers.a.timeout:", "MISSING is not set", "${MISSING:-default}"}},
                 {"4:21", {"handlers.a.working_directory:"}}});
+  check_errors(folder.load("[handlers.a]\nrun = \"x\"\ntimeout = \"${MISSING:?how long}\"\nworking_directory = \"${MISSING}\"\n[handlers.b]\nrun = \"${MISSING}\"\numask = \"${MISSING}\"\n"),
+               {{"3:11", {"handlers.a.timeout:", "${MISSING}: how long"}}});
+  check_errors(folder.load("[handlers.a]\ntool = \"forge\"\naction = \"comment\"\nrepository = \"${MISSING}\"\ntoken = \"x\"\nnumber = \"1\"\nbody = \"b\"\n"), {{"4:14", {"MISSING is not set"}}});
   check_errors(folder.load(webhook("secret = \"${MISSING}\"\n")), {{"6:10", {"sources.webhook-hooks-x.secret:", "MISSING"}}});
 }
 

@@ -122,7 +122,8 @@ class Cancelling(TestCase):
             project.hark("daemon", "trigger", "--handler", "long")
         daemon.wait_for(lambda line: line.get("name") == "run:started")
         by_state = {run["state"]: run["id"] for run in project.runs()}
-        project.hark("daemon", "cancel", by_state["queued"])
+        waiting = next(run for run in project.runs() if run["state"] == "queued")
+        project.hark("daemon", "cancel", waiting["event"]["id"])  # which has no other run
         daemon.wait_run("long", "cancelled")
         self.assertIn("cancelled", project.hark("daemon", "cancel", by_state["running"]).stderr)
         daemon.wait_run("long", "cancelled")
