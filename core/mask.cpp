@@ -1,6 +1,8 @@
 #include "core/mask.h"
 
+#include <algorithm>
 #include <array>
+#include <cctype>
 #include <cstdint>
 #include <utility>
 
