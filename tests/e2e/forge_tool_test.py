@@ -196,6 +196,15 @@ class ForgeToolTest(support.TestCase):
         self.tell(project, {"sha": SHA, "state": "success"})
         self.assertEqual(len(self.forge.requests), 3)
 
+    def test_a_commit_is_named_by_its_id_and_an_answer_is_an_object(self):
+        project = self.configured(self.STATUS)
+        for sha in ("", "HEAD", "main/../x", SHA + "?x=1"):
+            self.assertIn("which is no commit's id", self.tell(project, {"sha": sha, "state": "success"}, status=1)["error"])
+        self.assertEqual(self.forge.requests, [])
+        project = self.configured(self.PULL)
+        self.forge.answers = [(200, []), (201, ["made"])]
+        self.assertIn("no JSON object (see that `provider` and `api` belong together)", self.tell(project, {"title": "t", "head": "fix", "base": "main"}, status=1)["error"])
+
     def test_what_comes_from_an_event_stays_where_it_belongs(self):
         project = self.configured(self.COMMENT, repository="{payload.repository}")
         self.forge.answers = [(200, []), (201, GITHUB_COMMENT)]

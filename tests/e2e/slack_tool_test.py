@@ -70,6 +70,8 @@ class SlackToolTest(support.TestCase):
         self.say(self.by_token(), 'text = "x"', {"channel": "#a"}, more=again)
         self.assertEqual(len(self.slack.requests), 5)
         self.assertIn("`text` is empty", self.say(self.BY_WEBHOOK, 'text = "{payload.none}"', status=1)["error"])
+        self.assertIn("`channel` is empty", self.say(self.by_token(), 'text = "x"', {"channel": " "}, 1)["error"])
+        self.assertEqual(len(self.slack.requests), 5)  # neither was sent
 
     def test_a_dry_run_and_config_show_keep_the_secrets(self):
         for how in (self.BY_WEBHOOK, self.by_token()):
