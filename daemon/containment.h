@@ -11,7 +11,8 @@
 namespace hark {
 
 // Before commands of these settings run: cgroups are made ready if any handler wants one, and sandboxes are told what is hark's own. Moves the
-// daemon within its cgroup (platform/run_cgroup.h). Returns what will not hold as it is written, one line a handler.
+// daemon within its cgroup (platform/run_cgroup.h). Returns what will not hold as it is written, a line a handler, which
+// begins with its name ("'deploy': ...").
 std::vector<std::string> prepare_containment(const Settings& settings, const std::filesystem::path& socket, const std::vector<std::filesystem::path>& files,
                                              RealProcessSpawner& processes);
 

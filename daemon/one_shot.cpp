@@ -84,6 +84,21 @@ Settings without_debounce(Settings settings) {
   return settings;
 }
 
+// The handlers that the event comes to, and those that run when these fail.
+std::vector<std::string> concerned(const Settings& settings, const OneShotRequest& request) {
+  std::vector<std::string> names;
+  if (!request.handler.empty()) names.push_back(request.handler);
+  for (const auto& source : settings.sources) {
+    if (names.empty() && source.name == request.event.source) names = source.rule.handlers;
+  }
+  for (std::size_t i = 0; i < names.size(); ++i) {
+    const auto handler = std::find_if(settings.handlers.begin(), settings.handlers.end(), [&](const Handler& each) { return each.name == names[i]; });
+    const bool more = handler != settings.handlers.end() && !handler->on_failure.empty() && std::find(names.begin(), names.end(), handler->on_failure) == names.end();
+    if (more) names.push_back(handler->on_failure);
+  }
+  return names;
+}
+
 // One event alone would wait for the others of its batch, for which nobody is there.
 Status check_not_gathered(const Settings& settings, const OneShotRequest& request) {
   for (const auto& source : settings.sources) {
@@ -145,7 +160,10 @@ Result<OneShotOutcome> run_event(const Settings& configured, OneShotRequest requ
   });
   Workers background("hark-background", 1);
   RealProcessSpawner processes;
-  for (const auto& line : prepare_containment(settings, socket_path(settings.journal_file), {}, processes)) say(secrets, line);
+  const auto names = concerned(settings, request);
+  for (const auto& line : prepare_containment(settings, socket_path(settings.journal_file), {}, processes)) {
+    if (std::any_of(names.begin(), names.end(), [&](const std::string& name) { return line.starts_with("'" + name + "': "); })) say(secrets, line);
+  }
   RealHttpClient http;
   std::random_device device;
   Pings pings(http, [&secrets](const std::string& handler, const Error& error) { say(secrets, "'" + handler + "': " + error.text()); }, limits::kPingPause);

@@ -120,6 +120,11 @@ class Cgroups(Contained):
         self.assertEqual(self.said(run), str(3 * 1024 * 1024) + "\n")
         self.assertIn("cpu_max has no effect", self.project_.hark("daemon", "status").stdout)
         self.assertEqual(len(self.daemon_.status()["containment"]), 1)
+        # One event tells of the handlers that it comes to, and of those that run when these fail.
+        self.project_.configure(MANUAL + 'run = "true"\nmemory_max = "3G"\n[handlers.other]\nrun = "true"\n[handlers.fails]\nrun = "false"\non_failure = "work"\n')
+        for handler, told, status in (("work", 1, 0), ("other", 0, 0), ("fails", 1, 1)):
+            said = self.project_.hark("event", "--handler", handler, status=status).stderr
+            self.assertEqual(said.count("memory_max bounds"), told, said)
 
 
 @unittest.skipUnless(has_sandbox(), "no sandbox can be made here: bwrap is missing, or the kernel forbids user namespaces")
