@@ -11,7 +11,6 @@ path absolute_in(const path& folder, const path& file) { return (file.is_absolut
 
 }  // namespace
 
-// XDG Base Directory Specification 0.8: a relative value is ignored.
 std::optional<path> xdg_config_home(const ConfigRequest& request) {
   if (!request.environment) return std::nullopt;
   if (const auto set = request.environment("XDG_CONFIG_HOME"); set && path(*set).is_absolute()) return path(*set);

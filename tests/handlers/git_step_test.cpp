@@ -383,9 +383,11 @@ TEST_CASE_FIXTURE(GitSteps, "git step: where one commit is meant no value is an 
 }
 
 TEST_CASE_FIXTURE(GitSteps, "git step: a branch, a remote and an author from an event are those, or refused") {
-  auto names = kHostileNames;
-  names.push_back("refs/heads/main");  // which would be refs/heads/refs/heads/main
-  for (const auto& name : names) {
+  for (const auto action : {Action::branch, Action::push}) {
+    step(action).branch = text("refs/heads/main");  // which would be refs/heads/refs/heads/main
+    CHECK(run().error.find("'refs/heads/main' is the whole name of a reference") != std::string::npos);
+  }
+  for (const auto& name : kHostileNames) {
     if (name == "\xff\xfe") continue;
     CAPTURE(name);
     event(Json{{"name", name}}.dump());
