@@ -141,9 +141,19 @@ inline constexpr auto kHttpWriteDeadline = 30s;
 inline constexpr auto kHttpIdleDeadline = 75s;
 // A sender that was refused in mid-body reads the answer only if what it still sends is taken off the wire; for so long.
 inline constexpr auto kHttpDrainDeadline = 2s;
+// A WebSocket whose peer says nothing is asked whether it is there, often enough that no proxy between (60 s, usually) takes it for dead; and
+// it has so long to answer, which a phone that wakes up needs.
+inline constexpr auto kWebSocketPing = 30s;
+inline constexpr auto kWebSocketPong = 20s;
+// From the decision to close a WebSocket to its end: what is pending, and the peer's own goodbye.
+inline constexpr auto kWebSocketClose = 5s;
+// A peer's message is held in memory whole; commands and subscriptions are a thousandth of it.
+inline constexpr std::size_t kWebSocketMessage = 1024 * 1024;
+// The reason in a close frame: what a control frame holds (125 bytes) but the code (RFC 6455, 5.5).
+inline constexpr std::size_t kWebSocketReason = 123;
 // Bytes of further requests that are read while one waits for its answer; beyond, the kernel's buffer holds the sender back.
 inline constexpr std::size_t kHttpPipelined = 64 * 1024;
-// Bodies on their way in, over all connections: 4096 senders of a MiB each must not fill the memory. Beyond it: 503.
+// Bodies and messages of WebSockets on their way in, over all connections: 4096 senders of a MiB each must not fill the memory. Beyond it: 503, or 1013.
 inline constexpr std::uint64_t kHttpBuffered = 256ull * 1024 * 1024;
 // Connections over the bound that are told so (503) at once; more than these are closed without a word.
 inline constexpr std::size_t kHttpTurnedAway = 64;

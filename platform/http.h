@@ -1,16 +1,23 @@
 // HTTP messages as values, for server and client alike.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
+#include <functional>
+#include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
 #include <utility>
 #include <vector>
 
+#include "core/limits.h"
 #include "core/time.h"
 
 namespace hark {
+
+class HttpStream;
+class WebSocket;
 
 // Names compare without case; values are as they came, never decoded.
 class HttpHeaders {
@@ -41,6 +48,18 @@ struct HttpResponse {
   HttpHeaders headers;
   std::string body;
   std::string content_type = "application/json";
+
+  // An answer without an end: the head and `body` are its begin, and this is given the way to write the rest, at once, on the loop thread,
+  // from within the responder (so that nothing falls between what `body` says and the first that is written). Not called where there is
+  // nobody to write to: for HEAD, for 204 and 304, for a client that has gone, and for a server that is closing down (it answers 503).
+  std::function<void(std::shared_ptr<HttpStream>)> stream;
+
+  // The request asks for a WebSocket (RFC 6455) and gets it: the answer is 101 with `headers`, and this is given the socket as `stream` is
+  // given the stream; what is sent on it follows the 101. A request that is no correct upgrade is answered 426 or 400 instead. A browser
+  // lets any page open one: whoever answers with it has judged the Origin (same_site).
+  std::function<void(std::shared_ptr<WebSocket>)> websocket;
+  std::string subprotocol;                                // one of those that the request offers (Sec-WebSocket-Protocol); empty: none
+  std::size_t max_message = limits::kWebSocketMessage;  // bytes of a text that the peer may send; a longer one ends the socket (1009)
 };
 
 // RFC 9457 problem details; `detail` may hold what a caller sent.

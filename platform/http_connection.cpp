@@ -6,9 +6,11 @@
 #include <exception>
 
 #include <boost/asio/posix/descriptor_base.hpp>
+#include <boost/asio/post.hpp>
 
 #include "core/limits.h"
 #include "platform/http_response.h"
+#include "platform/http_stream.h"
 
 namespace hark {
 namespace asio = boost::asio;
@@ -42,6 +44,34 @@ class PendingAnswer {
  private:
   std::weak_ptr<HttpConnection> connection_;
   std::uint64_t turn_;
+};
+
+// Of an answer without an end.
+class ConnectionStream final : public HttpStream {
+ public:
+  explicit ConnectionStream(std::weak_ptr<HttpConnection> connection) : connection_(std::move(connection)) {}
+  ~ConnectionStream() override { end(); }
+  void write(std::string bytes) override {
+    if (const auto connection = connection_.lock()) connection->stream_write(bytes);
+  }
+  std::size_t pending() const override {
+    const auto connection = connection_.lock();
+    return connection ? connection->stream_pending() : 0;
+  }
+  void close() override { end(); }
+  void on_drained(std::function<void()> call) override {
+    if (const auto connection = connection_.lock()) connection->stream_on_drained(std::move(call));
+  }
+  void on_closed(std::function<void()> call) override {
+    if (const auto connection = connection_.lock()) connection->stream_on_closed(std::move(call));
+  }
+
+ private:
+  void end() {
+    if (const auto connection = connection_.lock()) connection->stream_close();
+  }
+
+  std::weak_ptr<HttpConnection> connection_;
 };
 
 void give_back(std::string& buffer) {
@@ -78,6 +108,7 @@ void HttpConnection::turn_away() {
 }
 
 void HttpConnection::expired() {
+  if (is_handed_over()) return web_socket_->expired();
   const bool incomplete = phase == HttpPhase::head || phase == HttpPhase::body;
   if (!incomplete || is_silent()) return close();
   tell_refused(408, "the request did not arrive in time");
@@ -88,7 +119,9 @@ void HttpConnection::expired() {
 // Between requests, or before the first: nothing of one is here yet.
 bool HttpConnection::is_silent() const { return phase == HttpPhase::idle || (phase == HttpPhase::head && !parser_.started()); }
 
-void HttpConnection::stop_if_idle() {
+void HttpConnection::stop() {
+  if (web_socket_) return web_socket_->stop();
+  if (stream_) return stream_close();
   if (is_silent()) close();
 }
 
@@ -96,6 +129,11 @@ void HttpConnection::close() {
   if (closed_) return;
   closed_ = true;
   release_body();
+  if (web_socket_) web_socket_->drop();
+  if (stream_) {
+    tell_later(std::exchange(stream_->closed, nullptr));
+    stream_->drained = nullptr;
+  }
   if (tls_) tls_->close_notify();
   boost::system::error_code ignored;
   descriptor_.close(ignored);
@@ -119,7 +157,7 @@ void HttpConnection::wait_to_read(asio::posix::descriptor_base::wait_type what) 
   reading_ = true;
   descriptor_.async_wait(what, [self = shared_from_this()](boost::system::error_code error) {
     self->reading_ = false;
-    if (!error && !self->closed_) self->on_readable();
+    if (!error && self->descriptor_.is_open()) self->on_readable();
   });
 }
 
@@ -137,7 +175,7 @@ void HttpConnection::wait_writable() {
   writing_ = true;
   descriptor_.async_wait(asio::posix::descriptor_base::wait_write, [self = shared_from_this()](boost::system::error_code error) {
     self->writing_ = false;
-    if (error || self->closed_) return;
+    if (error || !self->descriptor_.is_open()) return;
     self->flush();
     self->go_on();
   });
@@ -150,6 +188,7 @@ void HttpConnection::on_readable() {
     return tls_ && tls_->wants_write() ? wait_to_read(asio::posix::descriptor_base::wait_write) : wait_readable();  // a handshake
   }
   if (size == 0) end_of_input_ = true;
+  if (end_of_input_ && stream_) return close();
   if (draining_) return end_of_input_ ? close() : wait_readable();
   consume(std::string_view(host_->scratch.data(), static_cast<std::size_t>(size)));
 }
@@ -168,7 +207,7 @@ void HttpConnection::consume(std::string_view bytes) {
 
 // Something changed: an answer is there, or the peer reads again.
 void HttpConnection::go_on() {
-  if (closed_ || processing_) return;
+  if (closed_ || processing_ || is_handed_over()) return;
   const auto self = shared_from_this();
   process_kept();
   write_and_wait();
@@ -195,8 +234,10 @@ void HttpConnection::write_and_wait() {
   if (!closed_) flush();
   if (closed_) return;
   if (end_of_input_ && !answering_ && out_.empty()) return break_off();
+  if (web_socket_ && out_.empty()) return hand_over();
   settle();
   wait_readable();
+  if (stream_ && out_.empty()) tell_drained();
 }
 
 std::size_t HttpConnection::process(std::string_view bytes) {
@@ -230,7 +271,7 @@ std::size_t HttpConnection::process(std::string_view bytes) {
     refuse(response);
   }
   processing_ = false;
-  return closed_ || finishing_ ? bytes.size() : used;
+  return closed_ || finishing_ || stream_ ? bytes.size() : used;
 }
 
 // Chooses the route as soon as the head is there. False: answered, or refused.
@@ -291,6 +332,7 @@ void HttpConnection::dispatch() {
   request.peer = peer_;
   request.control = control_;
   head_only_ = request.method == "HEAD";
+  offer_ = web_socket_offer(request, parser_.http_1_0());
   answering_ = true;
   auto entry = std::exchange(route_, nullptr);
   if (entry->removed) entry = host_->routes().find(request.method, request.path, control_).entry;  // another has its path by now
@@ -306,8 +348,13 @@ void HttpConnection::dispatch() {
 
 void HttpConnection::respond(std::uint64_t turn, const HttpResponse& response) {
   if (closed_ || !answering_ || turn != turn_) return;
-  const bool keep = parser_.keep_alive() && !host_->stopping();
-  append_response(out_, response, {keep, parser_.http_1_0(), head_only_, host_->date()});
+  const bool endless = response.stream && !head_only_ && !has_no_body(response.status);
+  if ((endless || response.websocket) && host_->stopping()) return respond(turn, problem(503, {}, "the listener is closing down"));
+  if (endless) return begin_stream(response);
+  if (response.websocket) return begin_web_socket(response);
+  const auto end = response.stream ? stream_end() : BodyEnd::length;
+  const bool keep = parser_.keep_alive() && !host_->stopping() && end != BodyEnd::connection;
+  append_response(out_, response, {keep, parser_.http_1_0(), head_only_, host_->date(), end});
   answering_ = false;
   head_taken_ = false;
   finishing_ = !keep;
@@ -315,6 +362,100 @@ void HttpConnection::respond(std::uint64_t turn, const HttpResponse& response) {
   parser_.reset();
   go_on();
 }
+
+BodyEnd HttpConnection::stream_end() const { return parser_.http_1_0() ? BodyEnd::connection : BodyEnd::last_chunk; }
+
+// The request stays the one that is answered, so that none behind it is.
+void HttpConnection::begin_stream(const HttpResponse& response) {
+  if (end_of_input_) return close();
+  const auto end = stream_end();
+  append_response(out_, response, {false, parser_.http_1_0(), false, host_->date(), end});
+  ++turn_;
+  stream_ = std::make_unique<Stream>();
+  stream_->chunked = end == BodyEnd::last_chunk;
+  stream_write(response.body);
+  wake();
+  response.stream(std::make_shared<ConnectionStream>(weak_from_this()));
+}
+
+void HttpConnection::stream_write(std::string_view bytes) {
+  if (closed_ || finishing_) return;
+  if (stream_->chunked) {
+    append_chunk(out_, bytes);
+  } else {
+    out_.append(bytes);
+  }
+  stream_->undrained = true;
+  wake();
+}
+
+std::size_t HttpConnection::stream_pending() const { return closed_ ? 0 : out_.size() - out_used_; }
+
+void HttpConnection::stream_close() {
+  if (closed_ || finishing_) return;
+  if (stream_->chunked) out_.append(kLastChunk);
+  finishing_ = true;
+  wake();
+}
+
+void HttpConnection::stream_on_drained(std::function<void()> call) {
+  if (!closed_) stream_->drained = call ? std::make_shared<std::function<void()>>(std::move(call)) : nullptr;
+}
+
+void HttpConnection::stream_on_closed(std::function<void()> call) {
+  if (!closed_) stream_->closed = std::move(call);
+}
+
+// What is written in one callback of the loop goes out together.
+void HttpConnection::wake() {
+  if (std::exchange(stream_->wakes, true)) return;
+  asio::post(descriptor_.get_executor(), [self = shared_from_this()] {
+    self->stream_->wakes = false;
+    self->go_on();
+  });
+}
+
+void HttpConnection::tell_drained() {
+  if (!std::exchange(stream_->undrained, false) || !stream_->drained) return;
+  const auto call = stream_->drained;
+  try {
+    (*call)();
+  } catch (const std::exception&) {
+    close();
+  }
+}
+
+void HttpConnection::tell_later(std::function<void()> call) {
+  if (!call || host_->abandoned) return;
+  asio::post(descriptor_.get_executor(), [host = host_, call = std::move(call)] {
+    if (host->abandoned) return;
+    try {
+      call();
+    } catch (const std::exception&) {
+      // The connection is gone already: there is nothing to be done about it.
+    }
+  });
+}
+
+void HttpConnection::begin_web_socket(const HttpResponse& response) {
+  if (offer_.key.empty()) return respond(turn_, web_socket_refusal(offer_));
+  if (end_of_input_) return close();
+  ++turn_;
+  web_socket_ = make_web_socket(weak_from_this(), std::exchange(offer_.key, {}), response);
+  response.websocket(web_socket_->handle());
+  go_on();
+}
+
+// Once the answers before it are written; with what its peer has sent already.
+void HttpConnection::hand_over() {
+  std::string begun = in_.substr(in_used_);
+  std::string().swap(in_);
+  in_used_ = 0;
+  web_socket_->start(descriptor_.get_executor().context(), descriptor_.release(), std::move(tls_), std::move(begun));
+}
+
+// Its socket is the WebSocket's.
+bool HttpConnection::is_handed_over() const { return web_socket_ && !descriptor_.is_open(); }
 
 // Answers what cannot be read to its end; the connection ends with it.
 void HttpConnection::refuse(const HttpResponse& response) {
@@ -329,9 +470,13 @@ void HttpConnection::flush() {
   while (out_used_ < out_.size()) {
     const auto size = send(std::string_view(out_).substr(out_used_));
     if (size < 0 && errno == EINTR) continue;
-    if (size < 0 && errno == EAGAIN) return tls_ && !tls_->wants_write() ? wait_readable() : wait_writable();
+    if (size < 0 && errno == EAGAIN) {
+      if (out_used_ > kKeepBuffer && out_used_ > out_.size() / 2) out_.erase(0, std::exchange(out_used_, 0));  // a stream may never be through
+      return tls_ && !tls_->wants_write() ? wait_readable() : wait_writable();
+    }
     if (size <= 0) return close();
     out_used_ += static_cast<std::size_t>(size);
+    if (stream_) stream_->progress = true;
   }
   give_back(out_);
   out_used_ = 0;
@@ -343,7 +488,8 @@ void HttpConnection::flush() {
   ::shutdown(descriptor_.native_handle(), SHUT_WR);
 }
 
-// Says which deadline runs. One that runs is not wound up again by mere bytes: a phase has so long as a whole.
+// Says which deadline runs. One that runs is not wound up again by mere bytes: a phase has so long as a whole. Only a stream is never
+// written as a whole: it goes on while its peer takes some.
 void HttpConnection::settle() {
   HttpPhase next = turn_ == 0 ? HttpPhase::head : HttpPhase::idle;
   if (draining_) {
@@ -357,7 +503,8 @@ void HttpConnection::settle() {
   } else if (parser_.started()) {
     next = HttpPhase::head;
   }
-  if (next == phase && turn_ == settled_turn_) return;
+  const bool renewed = stream_ && std::exchange(stream_->progress, false) && next == HttpPhase::write && !finishing_;
+  if (next == phase && turn_ == settled_turn_ && !renewed) return;
   settled_turn_ = turn_;
   host_->enter(*this, next);
 }

@@ -38,6 +38,10 @@ bool valid_header(std::string_view name, std::string_view value) {
          std::none_of(value.begin(), value.end(), [](char c) { return c == '\r' || c == '\n' || c == '\0'; });
 }
 
+bool may_be_sent(std::string_view name, std::string_view value) { return !is_framing(name) && valid_header(name, value); }
+
+bool has_no_body(int status) { return status == 204 || status == 304; }
+
 std::string_view reason_phrase(int status) {
   switch (status) {
     case 100:
@@ -124,30 +128,40 @@ std::string http_date(std::time_t seconds) {
 
 void append_response(std::string& out, const HttpResponse& response, const ResponseFraming& framing) {
   const int status = response.status >= 200 && response.status <= 599 ? response.status : 500;
-  const bool bodiless = status == 204 || status == 304;
+  const bool bodiless = has_no_body(status);
+  const bool counted = framing.end == BodyEnd::length;
   out.reserve(out.size() + 256 + (framing.head_only ? 0 : response.body.size()));
   out.append("HTTP/1.1 ");
   append_number(out, static_cast<std::size_t>(status));
   out.append(" ").append(reason_phrase(status)).append("\r\n");
   if (!framing.date.empty()) append_header(out, "Date", framing.date);
   if (!bodiless) {
-    if (!response.body.empty() && valid_header("Content-Type", response.content_type) && !response.content_type.empty()) {
+    if ((!response.body.empty() || !counted) && valid_header("Content-Type", response.content_type) && !response.content_type.empty()) {
       append_header(out, "Content-Type", response.content_type);
     }
-    out.append("Content-Length: ");
-    append_number(out, response.body.size());
-    out.append("\r\n");
+    if (counted) {
+      out.append("Content-Length: ");
+      append_number(out, response.body.size());
+      out.append("\r\n");
+    } else if (framing.end == BodyEnd::last_chunk) {
+      append_header(out, "Transfer-Encoding", "chunked");
+    }
   }
   for (const auto& [name, value] : response.headers.entries()) {
-    if (!is_framing(name) && valid_header(name, value)) append_header(out, name, value);
+    if (may_be_sent(name, value)) append_header(out, name, value);
   }
-  if (!framing.keep_alive) {
-    out.append("Connection: close\r\n");
-  } else if (framing.http_1_0) {
-    out.append("Connection: keep-alive\r\n");
-  }
+  std::string connection = !framing.keep_alive ? "close" : framing.http_1_0 ? "keep-alive" : "";
+  if (response.headers.get("Upgrade")) connection += connection.empty() ? "Upgrade" : ", Upgrade";  // RFC 9110, 7.8: always both
+  if (!connection.empty()) append_header(out, "Connection", connection);
   out.append("\r\n");
-  if (!bodiless && !framing.head_only) out.append(response.body);
+  if (!bodiless && !framing.head_only && counted) out.append(response.body);
+}
+
+void append_chunk(std::string& out, std::string_view bytes) {
+  if (bytes.empty()) return;
+  std::array<char, 16> digits;
+  const auto end = std::to_chars(digits.data(), digits.data() + digits.size(), bytes.size(), 16).ptr;
+  out.append(digits.data(), end).append("\r\n").append(bytes).append("\r\n");
 }
 
 }  // namespace hark

@@ -90,6 +90,12 @@ struct HttpServer::State final : HttpConnectionHost, std::enable_shared_from_thi
         return options_.write_deadline;
       case HttpPhase::drain:
         return options_.drain_deadline;
+      case HttpPhase::quiet:
+        return options_.ping_interval;
+      case HttpPhase::pong:
+        return options_.pong_deadline;
+      case HttpPhase::closing:
+        return options_.close_deadline;
       case HttpPhase::answer:
         break;
     }
@@ -259,6 +265,7 @@ HttpServer::HttpServer(Loop& loop, HttpServerOptions options) : state_(std::make
 
 HttpServer::~HttpServer() {
   state_->stopping_ = true;
+  state_->abandoned = true;
   state_->stop_listening();
   state_->each([](HttpConnection& connection) { connection.close(); });
   state_->timer.cancel();
@@ -327,7 +334,7 @@ void HttpServer::on_refused(std::function<void(const HttpRefused&)> tell) { stat
 void HttpServer::stop_accepting(std::function<void()> closed) {
   state_->stopping_ = true;
   state_->stop_listening();
-  state_->each([](HttpConnection& connection) { connection.stop_if_idle(); });
+  state_->each([](HttpConnection& connection) { connection.stop(); });
   if (!closed) return;
   if (connections() == 0) {
     asio::post(state_->context, std::move(closed));

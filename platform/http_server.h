@@ -28,6 +28,9 @@ struct HttpServerOptions {
   Duration write_deadline = limits::kHttpWriteDeadline;    // a peer that does not read its answer
   Duration idle_deadline = limits::kHttpIdleDeadline;      // between requests
   Duration drain_deadline = limits::kHttpDrainDeadline;    // what a refused sender still sends is thrown away for so long
+  Duration ping_interval = limits::kWebSocketPing;         // a WebSocket whose peer says nothing
+  Duration pong_deadline = limits::kWebSocketPong;         // ... or does not answer that
+  Duration close_deadline = limits::kWebSocketClose;       // from the decision to close a WebSocket to its end
   std::size_t max_connections = limits::kHttpConnections;  // of TCP, and as many on the Unix socket; one more is answered 503
   std::size_t max_head = limits::kHttpHead;
 };
@@ -67,8 +70,8 @@ class HttpServer {
   // For the record, just before it is answered.
   void on_refused(std::function<void(const HttpRefused&)> tell);
 
-  // Takes no new connections, on neither listener, and closes the idle ones; those that wait for an answer still get it. `closed` is
-  // called when the last of them is gone.
+  // Takes no new connections, on neither listener, and closes the idle ones; those that wait for an answer still get it, streams get
+  // their end and WebSockets 1001. `closed` is called when the last of them is gone.
   void stop_accepting(std::function<void()> closed = nullptr);
 
   std::size_t connections() const;

@@ -3,6 +3,7 @@
 
 #include <arpa/inet.h>
 #include <netinet/in.h>
+#include <poll.h>
 #include <sys/socket.h>
 #include <sys/time.h>
 #include <sys/un.h>
@@ -11,11 +12,13 @@
 #include <cstdint>
 #include <cstring>
 #include <filesystem>
+#include <memory>
 #include <stdexcept>
 #include <string>
 #include <utility>
 
 #include "platform/http.h"
+#include "platform/tls.h"
 
 namespace hark::test {
 
@@ -40,7 +43,7 @@ class RawClient {
     std::strncpy(address.sun_path, path.c_str(), sizeof address.sun_path - 1);
     connect(reinterpret_cast<sockaddr*>(&address), sizeof address);
   }
-  RawClient(RawClient&& other) noexcept : fd_(std::exchange(other.fd_, -1)), pending_(std::move(other.pending_)) {}
+  RawClient(RawClient&& other) noexcept : fd_(std::exchange(other.fd_, -1)), tls_(std::move(other.tls_)), pending_(std::move(other.pending_)) {}
   RawClient& operator=(RawClient&&) = delete;
   ~RawClient() { close(); }
 
@@ -53,12 +56,18 @@ class RawClient {
     ::setsockopt(fd_, SOL_SOCKET, SO_LINGER, &now, sizeof now);
     close();
   }
+  // From here on with TLS; the certificate must be good for "localhost".
+  void secure(TlsAuthorities& authorities) {
+    Error error;
+    tls_ = TlsSession::call(authorities, "localhost", fd_, error);
+    if (!tls_) throw std::runtime_error(error.text());
+  }
   void finish_sending() { ::shutdown(fd_, SHUT_WR); }
 
   // False: the other end is gone.
   bool send(std::string_view bytes) {
     while (!bytes.empty()) {
-      const auto size = ::send(fd_, bytes.data(), bytes.size(), MSG_NOSIGNAL);
+      const auto size = tls_ ? patiently([&] { return tls_->send(bytes.data(), bytes.size()); }) : ::send(fd_, bytes.data(), bytes.size(), MSG_NOSIGNAL);
       if (size <= 0) return false;
       bytes.remove_prefix(static_cast<std::size_t>(size));
     }
@@ -95,6 +104,20 @@ class RawClient {
     send(bytes);
     return read();
   }
+  // The next so many bytes; fewer: the connection ended.
+  std::string take(std::size_t size) {
+    while (pending_.size() < size && fill()) {
+    }
+    std::string bytes = pending_.substr(0, size);
+    pending_.erase(0, bytes.size());
+    return bytes;
+  }
+  // All up to the connection's end.
+  std::string rest() {
+    while (fill()) {
+    }
+    return std::exchange(pending_, {});
+  }
   // Whether the other end says goodbye, with nothing more before it.
   bool closed_by_peer() { return pending_.empty() && !fill() && pending_.empty(); }
 
@@ -107,7 +130,7 @@ class RawClient {
   }
   bool fill() {
     char bytes[16384];
-    const auto size = ::recv(fd_, bytes, sizeof bytes, 0);
+    const auto size = tls_ ? patiently([&] { return tls_->receive(bytes, sizeof bytes); }) : ::recv(fd_, bytes, sizeof bytes, 0);
     if (size <= 0) {
       if (size < 0 && errno == EAGAIN) throw std::runtime_error("no answer in ten seconds");
       return false;
@@ -116,7 +139,21 @@ class RawClient {
     return true;
   }
 
+  // TLS does not wait.
+  template <class Transfer>
+  ssize_t patiently(Transfer transfer) {
+    for (;;) {
+      const auto size = transfer();
+      if (size >= 0 || errno != EAGAIN) return size;
+      pollfd ready{fd_, static_cast<short>(tls_->wants_write() ? POLLOUT : POLLIN), 0};
+      if (::poll(&ready, 1, 10'000) == 1) continue;
+      errno = EAGAIN;
+      return -1;
+    }
+  }
+
   int fd_;
+  std::unique_ptr<TlsSession> tls_;
   std::string pending_;
 };
 
