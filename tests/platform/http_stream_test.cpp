@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "platform/clock.h"
 #include "tests/support/served_ways.h"
 
 using namespace hark;
@@ -190,6 +191,24 @@ TEST_CASE("http stream: what a peer does not take stays pending, and one that ta
   served.thread.run([&] { CHECK(served.streams[0]->pending() == 0); });
   served.write("more", 1);
   CHECK(hearing.take(9) == "4\r\nmore\r\n");
+}
+
+TEST_CASE("http stream: a peer that takes some all the time is not dropped, however long it takes") {
+  HttpServerOptions options;
+  options.write_deadline = 500ms;
+  Streams served(Way::unix_socket, options);  // whose buffer is small, so that each read makes room
+  auto client = served.client();
+  CHECK(client.ask(get("/events")).status == 200);
+  served.wait_for_stream();
+  served.write(std::string(8'000'000, 'x'));
+  for (int i = 0; i < 120; ++i) {
+    CHECK(client.take(30'000).size() == 30'000);
+    served.thread.until([next = steady_now() + 10ms] { return steady_now() >= next; });  // so that it lasts more than twice the deadline
+  }
+  served.thread.run([&] {
+    CHECK(served.closed == 0);
+    CHECK(served.streams[0]->pending() > 0);
+  });
 }
 
 TEST_CASE("http stream: one that is read again goes on, and tells when all is taken") {

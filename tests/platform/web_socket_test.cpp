@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "platform/clock.h"
 #include "tests/support/served_ways.h"
 
 using namespace hark;
@@ -390,6 +391,23 @@ TEST_CASE("web socket: what a peer does not take stays pending, and one that tak
   served.thread.run([&] {
     CHECK(served.drained == 0);
     CHECK(served.sockets[0]->pending() == 0);
+  });
+}
+
+TEST_CASE("web socket: a peer that takes some all the time is not dropped, however long it takes") {
+  HttpServerOptions options;
+  options.write_deadline = 500ms;
+  options.ping_interval = 100ms;
+  Sockets served(Way::unix_socket, options);  // whose buffer is small, so that each read makes room
+  auto client = served.open();
+  served.thread.run([&] { served.sockets[0]->send(std::string(8'000'000, 'x')); });
+  for (int i = 0; i < 120; ++i) {
+    CHECK(client.take(30'000).size() == 30'000);
+    served.thread.until([next = steady_now() + 10ms] { return steady_now() >= next; });  // so that it lasts more than twice the deadline
+  }
+  served.thread.run([&] {
+    CHECK(served.closed.empty());
+    CHECK(served.sockets[0]->pending() > 0);
   });
 }
 
