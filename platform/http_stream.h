@@ -26,7 +26,7 @@ class HttpStream {
   // The orderly end, behind what is pending. on_closed still tells when it is over.
   virtual void close() = 0;
 
-  // Called whenever pending() has come back to 0, also when what was written went out at once.
+  // Called whenever pending() has come back to 0, also when what was written went out at once; first when the head and the body are out.
   virtual void on_drained(std::function<void()> call) = 0;
   // Called once, when nothing more can be written: the peer has gone or was dropped, or close() is through. To be set where the handle is
   // handed over: one that is set after the end is not called; nor is any when the server is destroyed.
