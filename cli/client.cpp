@@ -16,8 +16,9 @@ namespace hark {
 
 namespace {
 
-Result<HttpResponse> call_daemon(const std::string& socket, const std::string& method, const std::string& target, const std::string& body, Duration timeout) {
+Result<HttpResponse> call_daemon(const std::string& socket, const std::string& method, const std::string& target, const std::string& body, Duration timeout, const HttpHeaders& headers = {}) {
   HttpCall call;
+  call.headers = headers;
   call.unix_socket = socket;
   call.method = method;
   call.url = target;
@@ -45,10 +46,10 @@ std::optional<nlohmann::json> ask_quietly(const std::string& socket, const std::
 }  // namespace
 
 std::optional<int> ask_daemon(const CommonOptions& common, const std::string& method, const std::string& target, const std::string& body,
-                              Duration timeout, Answer& answer) {
+                              Duration timeout, Answer& answer, const HttpHeaders& headers) {
   const auto socket = socket_of(common);
   if (!socket) return exit_code::kConfig;
-  auto response = call_daemon(*socket, method, target, body, timeout);
+  auto response = call_daemon(*socket, method, target, body, timeout, headers);
   if (!response) {
     output::complain(Error{"no daemon answers: " + response.error().message,
                            "start one with `hark daemon`, or name its socket with --socket"});
@@ -56,6 +57,15 @@ std::optional<int> ask_daemon(const CommonOptions& common, const std::string& me
   }
   answer.status = response->status;
   answer.body = std::move(response->body);
+  return std::nullopt;
+}
+
+std::optional<int> ask_daemon_again(const CommonOptions& common, const std::string& method, const std::string& target, Duration timeout, Answer& answer) {
+  const auto socket = socket_of(common);
+  if (!socket) return exit_code::kConfig;
+  auto response = call_daemon(*socket, method, target, {}, timeout);
+  if (!response) return exit_code::kUnreachable;
+  answer = {response->status, std::move(response->body)};
   return std::nullopt;
 }
 
@@ -69,9 +79,9 @@ std::optional<nlohmann::json> daemon_knows(const std::filesystem::path& journal,
 }
 
 std::optional<int> ask_daemon_json(const CommonOptions& common, const std::string& method, const std::string& target, const std::string& body,
-                                   Duration timeout, nlohmann::json& value) {
+                                   Duration timeout, nlohmann::json& value, const HttpHeaders& headers) {
   Answer answer;
-  if (const auto ended = ask_daemon(common, method, target, body, timeout, answer)) return ended;
+  if (const auto ended = ask_daemon(common, method, target, body, timeout, answer, headers)) return ended;
   return read_answer(answer, value);
 }
 

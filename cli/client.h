@@ -12,6 +12,7 @@
 #include "cli/commands.h"
 #include "core/result.h"
 #include "core/time.h"
+#include "platform/http.h"
 
 namespace hark {
 
@@ -25,11 +26,14 @@ struct Answer {
 
 // Prints what went wrong and returns the exit status; nullopt: `answer` is the daemon's (any HTTP status).
 std::optional<int> ask_daemon(const CommonOptions& common, const std::string& method, const std::string& target, const std::string& body,
-                              Duration timeout, Answer& answer);
+                              Duration timeout, Answer& answer, const HttpHeaders& headers = {});
+
+// Of a daemon that answered before: the same, and nothing is printed when it is away.
+std::optional<int> ask_daemon_again(const CommonOptions& common, const std::string& method, const std::string& target, Duration timeout, Answer& answer);
 
 // The same, and whatever is no success is printed as the problem it is; then nullopt means: `value` is the parsed answer.
 std::optional<int> ask_daemon_json(const CommonOptions& common, const std::string& method, const std::string& target, const std::string& body,
-                                   Duration timeout, nlohmann::json& value);
+                                   Duration timeout, nlohmann::json& value, const HttpHeaders& headers = {});
 
 // What the daemon answers to a GET; nullopt, and nothing printed but for a configuration that cannot be read: none runs, or it has no answer.
 std::optional<nlohmann::json> daemon_knows(const CommonOptions& common, const std::string& target, Duration timeout);

@@ -13,6 +13,7 @@
 #include "cli/exit_codes.h"
 #include "cli/output.h"
 #include "core/nearest.h"
+#include "core/time.h"
 #include "core/version.h"
 
 namespace hark {
@@ -32,6 +33,9 @@ struct Parsed {
   InitCommand init;
   DeadLettersCommand dead_letters;
   ReplayCommand replay;
+  PublishCommand publish;
+  WaitCommand wait;
+  std::string timeout, ttl, session;
   std::string cancelled;
   std::string explained;
   bool refused = false;
@@ -258,6 +262,60 @@ void add_replay(CLI::App& app, Parsed& p) {
   });
 }
 
+// A duration such as 30s; CLI11 says of which option it is.
+void duration_option(CLI::App& command, const std::string& name, std::string& text, std::optional<std::chrono::nanoseconds>& value, const std::string& help) {
+  command.add_option(name, text, help)->option_text("DURATION")->each([&value](const std::string& given) {
+    const auto parsed = parse_duration(given);
+    if (!parsed) throw CLI::ValidationError(given + " is no duration, such as 30s, 5m or 24h");
+    value = *parsed;
+  });
+}
+
+void add_bus(CLI::App& app, Parsed& p) {
+  auto& publish = control(app, p, "publish", "Publish an event on the bus; prints its id once it is durable",
+                          "hark publish implementation_complete --topic implementation --data '{\"branch\": \"x\"}'");
+  publish.add_option("type", p.publish.type, "Its type")->option_text("TYPE")->required();
+  publish.add_option("-t,--topic", p.publish.topic, "Its topic (default: none)")->option_text("TOPIC");
+  publish.add_option("--data", p.publish.data, "Its data: JSON, @FILE, or - for standard input")->option_text("JSON");
+  publish.add_option("--subject", p.publish.subject, "What it is about")->option_text("TEXT");
+  publish.add_option("--publisher", p.publish.publisher, "Who says so (default: local)")->option_text("NAME");
+  publish.add_option("--correlation-id", p.publish.correlation_id, "The session it belongs to (default: in a handler's command that of its run, else a new one)")->option_text("ID");
+  publish.add_option("--key", p.publish.key, "Your own key of it: sent again with that it is the same event")->option_text("KEY");
+  publish.add_option("--priority", p.publish.priority, "Of the runs that it starts; higher goes first (default: 0)")->option_text("NUMBER")->check(CLI::Range(-1000, 1000));
+  duration_option(publish, "--ttl", p.ttl, p.publish.ttl, "After that nobody gets it any more");
+  publish.callback([&p] {
+    p.run = [&p] {
+      p.publish.common = p.common;
+      return publish_command(p.publish);
+    };
+  });
+
+  auto& wait = control(app, p, "wait", "Wait for events of the bus; prints each as a line of JSON",
+                       "hark wait review_complete --filter 'payload.pull_request:17' --timeout 10m\n  hark wait 'build_*' --topic deployment --follow\n  hark wait task --subscriber worker-1");
+  wait.add_option("type", p.wait.types, "Types of events; globs")->option_text("TYPE...")->required();
+  wait.add_option("-t,--topic", p.wait.topics, "Only of these topics; globs")->option_text("TOPIC...");
+  wait.add_option("--filter", p.wait.filter, "Only those that match, for example 'payload.ref:main'")->option_text("FILTER");
+  duration_option(wait, "--timeout", p.timeout, p.wait.timeout, "How long (default: until they come)");
+  auto* count = wait.add_option("-n,--count", p.wait.count, "How many (default: 1)")->option_text("COUNT")->check(CLI::Range(1, 1'000'000));
+  wait.add_flag("-f,--follow", p.wait.follow, "All that come, until interrupted")->option_text(" ")->excludes(count);
+  wait.add_option("--after", p.wait.after, "Those after the event of this sequence number as well; 0: all that are kept (default: from now on)")->option_text("NUMBER");
+  wait.add_option("--subscriber", p.wait.subscriber, "A name of your own: the daemon remembers how far it has read, and the next time it goes on there")->option_text("NAME");
+  wait.callback([&p] {
+    p.run = [&p] {
+      p.wait.common = p.common;
+      return wait_command(p.wait);
+    };
+  });
+
+  auto& session = *app.add_subcommand("session", "A whole story: events, the runs that came of them, and what those published");
+  add_configuration(session, p.common);
+  add_journal(session, p.common);
+  add_json(session, p.common.json);
+  session.add_option("id", p.session, "Its correlation id, or an event or a run of it (or the beginning of its id)")->option_text("ID")->required();
+  example(session, "hark session 01KAJ4X0Z7C1");
+  session.callback([&p] { p.run = [&p] { return session_command(p.common, p.session); }; });
+}
+
 void add_config(CLI::App& app, Parsed& p) {
   auto& config = *app.add_subcommand("config", "Check or show the configuration, or what a reload of it would change");
   config.require_subcommand(1);
@@ -424,6 +482,7 @@ int run_command_line(int argc, const char* const* argv) {
   add_history(app, p);
   add_dead_letters(app, p);
   add_replay(app, p);
+  add_bus(app, p);
   add_config(app, p);
   add_cron(app, p);
   add_hook(app, p);

@@ -1,7 +1,9 @@
 // The commands: each takes its parsed options and returns an exit status. Data goes to standard output, talk to standard error.
 #pragma once
 
+#include <chrono>
 #include <cstddef>
+#include <cstdint>
 #include <optional>
 #include <string>
 #include <vector>
@@ -43,6 +45,35 @@ struct TriggerCommand {
   bool wait = false;
 };
 int trigger_command(const TriggerCommand& command);
+
+struct PublishCommand {
+  CommonOptions common;
+  std::string type;
+  std::string topic;
+  std::string subject;
+  std::string publisher;
+  std::string data;            // JSON, @file, -
+  std::string correlation_id;  // empty: of the run that it is in, if it is in one
+  std::string key;             // the caller's own of this event
+  std::optional<std::chrono::nanoseconds> ttl;
+  int priority = 0;
+};
+int publish_command(const PublishCommand& command);
+
+struct WaitCommand {
+  CommonOptions common;
+  std::vector<std::string> types;   // globs
+  std::vector<std::string> topics;  // globs; none: any
+  std::string filter;
+  std::string subscriber;           // a name under which the daemon knows how far one has read
+  std::optional<std::uint64_t> after;
+  std::optional<std::chrono::nanoseconds> timeout;
+  std::uint64_t count = 1;
+  bool follow = false;              // all that come, until interrupted
+};
+int wait_command(const WaitCommand& command);
+
+int session_command(const CommonOptions& common, const std::string& id);  // of a story, an event, or a run
 
 struct HistoryCommand {
   CommonOptions common;

@@ -30,6 +30,7 @@ struct Event {
   std::string dedupe_key;      // two arrivals with one key inside the window are one fact; empty: never a duplicate
   int priority = 0;            // higher goes first
   std::optional<std::chrono::seconds> ttl;
+  std::optional<WallTime> expires;  // ttl after it was stored; from then on nobody gets it. Set by the engine
   int hops = 0;                // how many runs caused one another up to this event; 0: it came from outside
   std::string replay_of;       // the event this one is a replay of
   int members = 0;             // it stands for so many events (a merge, a batch), and did not arrive itself; 0: it did
@@ -39,8 +40,17 @@ struct Event {
   std::vector<std::pair<std::string, std::string>> marks;
 };
 
-// The source of an event that a run has published to none: this, and the handler's name.
-inline constexpr std::string_view kPublishedBy = "handlers/";
+// The source of an event that was published, to whoever wants it: one of these, and the name of who did. No source of a configuration has
+// such a name.
+inline constexpr std::string_view kPublisher = "publishers/";  // a program
+inline constexpr std::string_view kPublishingHandler = "handlers/";
+inline constexpr std::string_view kPublishingHook = "hooks/";
+
+inline bool is_published(const Event& event) {
+  return event.source.starts_with(kPublisher) || event.source.starts_with(kPublishingHandler) || event.source.starts_with(kPublishingHook);
+}
+
+inline bool has_expired(const Event& event, WallTime now) { return event.expires && *event.expires <= now; }
 
 // Once journaled an event never changes; router, queue, executor and subscribers share it.
 using EventPtr = std::shared_ptr<const Event>;

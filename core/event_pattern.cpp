@@ -5,18 +5,31 @@
 
 namespace hark {
 
+namespace {
+
+Status parse_globs(const std::vector<std::string>& texts, std::vector<Glob>& globs) {
+  for (const auto& text : texts) {
+    auto glob = Glob::parse(text);
+    if (!glob) return glob.error();
+    globs.push_back(std::move(*glob));
+  }
+  return {};
+}
+
+bool any_matches(const std::vector<Glob>& globs, std::string_view text) {
+  return std::any_of(globs.begin(), globs.end(), [text](const Glob& glob) { return glob.matches(text); });
+}
+
+}  // namespace
+
 Result<EventPattern> EventPattern::parse(const std::vector<std::string>& types, const std::string& topic, const std::string& where) {
+  return parse(types, topic.empty() ? std::vector<std::string>() : std::vector{topic}, where);
+}
+
+Result<EventPattern> EventPattern::parse(const std::vector<std::string>& types, const std::vector<std::string>& topics, const std::string& where) {
   EventPattern pattern;
-  for (const auto& type : types) {
-    auto glob = Glob::parse(type);
-    if (!glob) return glob.error();
-    pattern.types_.push_back(std::move(*glob));
-  }
-  if (!topic.empty()) {
-    auto glob = Glob::parse(topic);
-    if (!glob) return glob.error();
-    pattern.topic_ = std::move(*glob);
-  }
+  if (auto done = parse_globs(types, pattern.types_); !done) return done.error();
+  if (auto done = parse_globs(topics, pattern.topics_); !done) return done.error();
   auto filter = Filter::parse(where);
   if (!filter) return filter.error();
   pattern.where_ = std::move(*filter);
@@ -24,9 +37,10 @@ Result<EventPattern> EventPattern::parse(const std::vector<std::string>& types, 
 }
 
 bool EventPattern::may_match(std::string_view type, std::string_view topic) const {
-  const auto fits = [type](const Glob& glob) { return glob.matches(type); };
-  return std::any_of(types_.begin(), types_.end(), fits) && (!topic_ || topic_->matches(topic));
+  return any_matches(types_, type) && wants_topic(topic);
 }
+
+bool EventPattern::wants_topic(std::string_view topic) const { return topics_.empty() || any_matches(topics_, topic); }
 
 bool EventPattern::matches(const Event& event) const { return may_match(event.type, event.topic) && where_.evaluate(event).matches; }
 

@@ -15,15 +15,20 @@ namespace hark {
 
 class EventPattern {
  public:
-  // `types`: globs, one of which must match; `topic`: a glob, empty for any; `where`: a filter, empty for any.
+  // Globs: one of `types` must match, and `topic`, where it is not empty; `where` is a filter, empty for any.
   static Result<EventPattern> parse(const std::vector<std::string>& types, const std::string& topic, const std::string& where);
+  // One of `topics` must match; none of them: any.
+  static Result<EventPattern> parse(const std::vector<std::string>& types, const std::vector<std::string>& topics, const std::string& where);
 
   bool may_match(std::string_view type, std::string_view topic) const;  // as far as can be said without the event itself
+  bool wants_topic(std::string_view topic) const;
   bool matches(const Event& event) const;
+
+  friend bool operator==(const EventPattern&, const EventPattern&) = default;
 
  private:
   std::vector<Glob> types_;
-  std::optional<Glob> topic_;
+  std::vector<Glob> topics_;  // none: any
   Filter where_;
 };
 

@@ -25,6 +25,8 @@ class Glob {
   bool covers(std::string_view folder) const;
   const std::string& pattern() const { return pattern_; }
 
+  friend bool operator==(const Glob& a, const Glob& b) { return a.pattern_ == b.pattern_; }
+
  private:
   struct Token {
     enum class Kind : std::uint8_t {

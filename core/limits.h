@@ -13,6 +13,38 @@ using namespace std::chrono_literals;
 inline constexpr int kJsonDepth = 128;
 // A topic, a subject: as long as a path that a person can still read.
 inline constexpr std::size_t kEventWord = 1024;
+// A topic of the bus, which scopes and lists name as well.
+inline constexpr std::size_t kTopicLength = 128;
+// Topics with a retention of their own: each is looked at by itself whenever old events are deleted.
+inline constexpr std::size_t kTopics = 100;
+// The bus reads the journal for who is behind in pieces: so many rows are looked at and so many events read at a time, a millisecond or two
+// of the loop.
+inline constexpr std::size_t kBusRows = 2000;
+inline constexpr std::size_t kBusPiece = 100;
+// Long polls: how long one may last, and what one answer brings at most.
+inline constexpr auto kPollDefault = 30s;
+inline constexpr auto kPollLongest = 10min;
+inline constexpr std::size_t kPollEvents = 100;
+inline constexpr std::size_t kPollEventsMost = 1000;
+inline constexpr std::size_t kPollBytes = 4 * 1024 * 1024;
+// Polls, streams and sockets that are open at a time; each costs a few hundred bytes beside its connection.
+inline constexpr std::size_t kBusReaders = 8192;
+// Names under which programs read along, and how long one that does not ask is remembered.
+inline constexpr std::size_t kSubscribers = 1000;
+inline constexpr auto kSubscriberForgotten = 24h * 30;
+// That one still asks is written down this often.
+inline constexpr auto kSubscriberNoted = 1h;
+// Types or topics in one question.
+inline constexpr std::size_t kPatternWords = 64;
+// What a stream's reader has not taken yet; from there on it is read to from the journal when it has.
+inline constexpr std::size_t kStreamBuffer = 256 * 1024;
+// A stream that has nothing to say says so this often, which keeps proxies from closing it.
+inline constexpr auto kStreamBeat = 15s;
+// A published event.
+inline constexpr std::int64_t kPriorityMost = 1000;
+inline constexpr std::int64_t kTtlMost = 60 * 60 * 24 * 366;  // seconds
+// A whole story, as it is shown.
+inline constexpr std::size_t kSessionEvents = 1000;
 // The data of an event that a run publishes.
 inline constexpr std::size_t kPublished = 1024 * 1024;
 // Events that hark makes of others (a batch, a failure) hold them whole, a few levels deeper each time: what the journal gives back may be.
@@ -171,8 +203,9 @@ inline constexpr std::size_t kDeliveryId = 255;
 inline constexpr std::size_t kSignatures = 8;
 // Runs whose end is remembered for who follows them.
 inline constexpr std::size_t kEndedRuns = 10'000;
-// In one batch.
+// In one batch, and the body that brings it.
 inline constexpr std::size_t kCloudEvents = 1000;
+inline constexpr std::uint64_t kCloudEventsBody = 4 * 1024 * 1024;
 // Of a rate such as "100/s": far beyond what one listener takes, and a second's share of it is still a microsecond.
 inline constexpr std::int64_t kRateCount = 1'000'000;
 // What sources refused before it was an event, of all sources: some 500 bytes each, of which a stranger may cause any number.

@@ -3,7 +3,6 @@
 #include <unistd.h>
 
 #include <algorithm>
-#include <charconv>
 #include <optional>
 
 #include <nlohmann/json.hpp>
@@ -14,7 +13,10 @@
 #include "core/nearest.h"
 #include "core/printable.h"
 #include "core/version.h"
+#include "daemon/api_answers.h"
+#include "daemon/api_bus.h"
 #include "daemon/api_pushes.h"
+#include "daemon/api_routes.h"
 #include "daemon/containment.h"
 #include "daemon/engine.h"
 #include "daemon/places.h"
@@ -38,56 +40,9 @@ namespace {
 constexpr std::size_t kPage = 20;  // where a list's limit is not asked for
 constexpr std::size_t kMostRuns = 1000;
 
-HttpResponse json_response(const json& body, int status = 200) {
-  HttpResponse response;
-  response.status = status;
-  response.body = write_json(body) + "\n";
-  return response;
-}
-
-// The answer without secrets: still the JSON that it was, whatever a secret looks like.
-HttpResponse masked(HttpResponse response, const Mask& mask) {
-  if (mask.empty() || mask.text(response.body) == response.body) return response;
-  const auto body = json::parse(response.body, nullptr, false);
-  response.body = body.is_discarded() ? mask.text(std::move(response.body)) : write_json(mask.strings(body)) + "\n";
-  return response;
-}
-
-// A route under /api: over TCP only from this machine, and not on behalf of a page of another site.
-HttpRoute api_route(const ApiParts& parts, std::string method, std::string path, std::function<void(const HttpRequest&, HttpResponder)> handle) {
-  HttpRoute route;
-  route.method = std::move(method);
-  route.path = std::move(path);
-  route.handle = [&settings = parts.settings, &secrets = parts.secrets, handle = std::move(handle)](HttpRequest request, HttpResponder answer) {
-    HttpResponder respond = [&secrets, answer = std::move(answer)](HttpResponse response) { answer(masked(std::move(response), secrets.mask())); };
-    // The peer as well: a connection may be older than the listener, which a reload can move to loopback.
-    // What a proxy on this machine hands on comes from who knows where.
-    const bool handed_on = request.headers.count("X-Forwarded-For") + request.headers.count("Forwarded") + request.headers.count("X-Real-IP") > 0;
-    const bool on_loopback = is_loopback(settings.webhook_host) && is_loopback(request.peer) && !handed_on;
-    if (!request.control && !on_loopback) {
-      respond(problem(403, "not served here", "the API is served on the control socket, and over TCP only where hark listens on loopback"));
-    } else if (!request.control && !same_site(request)) {
-      respond(problem(403, "another site's request", "Origin and Host must name this listener"));
-    } else {
-      handle(request, std::move(respond));
-    }
-  };
-  return route;
-}
-
-// A whole number of the query; nullopt: it is not given.
-Result<std::optional<std::uint64_t>> number(const HttpRequest& request, std::string_view name) {
-  const auto text = form_value(request.query, name);
-  if (!text) return std::optional<std::uint64_t>();
-  std::uint64_t value = 0;
-  const auto [end, failure] = std::from_chars(text->data(), text->data() + text->size(), value);
-  if (failure == std::errc{} && end == text->data() + text->size()) return std::optional(value);
-  return Error{"'" + std::string(name) + "' is to be a whole number, found '" + printable(*text, limits::kShownValue) + "'", {}};
-}
-
 // Which runs a list is asked for: limit, before, after, handler, event.
 Result<RunQuery> read_run_query(const HttpRequest& request) {
-  const auto limit = number(request, "limit"), before = number(request, "before"), after = number(request, "after");
+  const auto limit = query_number(request, "limit"), before = query_number(request, "before"), after = query_number(request, "after");
   for (const auto* each : {&limit, &before, &after}) {
     if (!*each) return each->error();
   }
@@ -133,6 +88,9 @@ json sources_json(const ApiParts& parts) {
     if (!source.cure.empty()) one["cure"] = source.cure;
     list.push_back(std::move(one));
   }
+  for (const auto& source : parts.settings.sources) {
+    if (source.rule.published) list.push_back({{"name", source.name}, {"type", source.type}, {"state", "running"}, {"accepted", parts.engine.taken_from_bus(source.name)}});
+  }
   return list;
 }
 
@@ -161,22 +119,10 @@ Result<Event> triggered_event(const std::string& body) {
   return event;
 }
 
-HttpResponse no_such(const std::string& what, const std::string& name, const std::vector<std::string>& known) {
-  std::string list;
-  for (const auto& each : known) list += (list.empty() ? "" : ", ") + each;
-  return problem(404, "no such " + what, "'" + name + "'" + did_you_mean(name, known) + (list.empty() ? "" : " (there are: " + printable(list, limits::kShownValue * 4) + ")"));
-}
-
 HttpResponse no_such_handler(const ApiParts& parts, const std::string& name) {
   std::vector<std::string> known;
   for (const auto& [handler, unused] : parts.engine.handlers()) known.push_back(handler);
   return no_such("handler", name, known);
-}
-
-HttpResponse not_accepted(const Acceptance& acceptance) {
-  auto response = problem(503, "not accepted", acceptance.reason);
-  response.headers.add("Retry-After", "1");
-  return response;
 }
 
 void trigger(const ApiParts& parts, const HttpRequest& request, HttpResponder respond) {
@@ -268,8 +214,8 @@ void replay(const ApiParts& parts, const HttpRequest& request, HttpResponder res
   if (target.direct && !parts.engine.handlers().contains(target.handler)) {
     return respond(problem(409, "cannot replay the event", "it was sent by name to the handler '" + target.handler + "', which is no longer there"));
   }
-  const auto* rule = parts.engine.router().rule((*original)->source);
-  const bool named = target.direct || (rule != nullptr && std::find(rule->handlers.begin(), rule->handlers.end(), handler) != rule->handlers.end());
+  const auto rules = parts.engine.router().rules_for(**original);
+  const bool named = target.direct || std::any_of(rules.begin(), rules.end(), [&](const Rule* rule) { return std::find(rule->handlers.begin(), rule->handlers.end(), handler) != rule->handlers.end(); });
   if (!handler.empty() && !named) {
     return respond(problem(409, "cannot replay the event", "its source '" + printable((*original)->source, limits::kShownValue) + "' does not name the handler '" + handler + "'"));
   }
@@ -290,7 +236,7 @@ void list_refusals(const ApiParts& parts, const HttpRequest& request, const Http
   std::vector<std::string> known;
   for (const auto& each : parts.sources.status()) known.push_back(each.name);
   if (!source.empty() && std::find(known.begin(), known.end(), source) == known.end()) return respond(no_such("source", source, known));
-  const auto limit = number(request, "limit");
+  const auto limit = query_number(request, "limit");
   if (!limit) return respond(problem(400, "bad query", limit.error().message));
   json body = {{"refusals", json::array()}};
   for (const auto& entry : parts.sources.refusals().newest(source, limit->value_or(kPage))) {
@@ -418,11 +364,7 @@ json status_json(const ApiParts& parts) {
 
 void add_api_routes(const ApiParts& parts) {
   auto& server = parts.server;
-  const auto api = [&](const char* method, const char* path, auto handle) {
-    server.add(api_route(parts, method, path, [&parts, handle](const HttpRequest& request, HttpResponder respond) {
-      handle(parts, request, std::move(respond));
-    }));
-  };
+  const auto api = [&](const char* method, const char* path, ApiHandler handle) { add_api_route(parts, method, path, std::move(handle)); };
   api("GET", "/api/status", [](const ApiParts& p, const HttpRequest&, const HttpResponder& respond) { respond(json_response(status_json(p))); });
   api("POST", "/api/handlers/{name}/trigger", trigger);
   api("GET", "/api/runs", list_runs);
@@ -450,6 +392,9 @@ void add_api_routes(const ApiParts& parts) {
     respond(json_response({{"draining", true}}, 202));
     p.stop();
   });
+
+  add_event_routes(parts);
+  add_wait_routes(parts);
 
   const auto plain = [&](const char* path, auto handle) {
     HttpRoute route;

@@ -15,10 +15,12 @@
 
 namespace hark {
 
+class Bus;
 class Clock;
 class Engine;
 class HttpServer;
-class JournalReader;
+class Journal;
+class Loop;
 class PushDesk;
 class Metrics;
 class RealProcessSpawner;
@@ -30,9 +32,11 @@ struct ApiParts {
   const Settings& settings;
   HttpServer& server;
   Engine& engine;
-  JournalReader& journal;
+  Bus& bus;
+  Journal& journal;
   SourceSupervisor& sources;
   Metrics& metrics;
+  Loop& loop;
   const Clock& clock;
   Now started;
   const RealProcessSpawner& processes;

@@ -1,8 +1,9 @@
-// Steps of events: `publish` and `wait`.
+// The bus: steps that publish and wait, sources that take from it, and how long its topics are kept.
 #include <algorithm>
 #include <string>
 #include <utility>
 
+#include "core/event_name.h"
 #include "core/event_pattern.h"
 #include "core/limits.h"
 #include "daemon/config_mapping.h"
@@ -78,6 +79,45 @@ void read_wait(TableReader& reader, const KnownNames& known, StepOptions& step) 
     }
   }
   step.kind = std::move(wait);
+}
+
+TopicOptions read_topic(TableReader& reader) {
+  const auto globs = [&](std::string_view key, std::string_view what) {
+    std::vector<std::string> read;
+    const auto nodes = reader.texts(key);
+    for (const ConfigNode* node : nodes) read.push_back(glob(reader, *node, key, what));
+    if (reader.has(key)) reader.show_texts(key, nodes, reader.any(key));
+    if (const ConfigNode* list = reader.any(key); list != nullptr && list->is(ConfigNode::Kind::array) && list->items.empty()) {
+      reader.fail(*list, key, "expected at least one, found an empty array");
+    }
+    return read;
+  };
+  const auto topics = globs("topic", "a topic");
+  auto types = globs("events", "the type of an event");
+  if (types.empty()) types.emplace_back("**");
+  auto pattern = EventPattern::parse(types, topics, "");
+  return {"", pattern ? std::move(*pattern) : EventPattern()};
+}
+
+void read_topics(const ConfigNode& topics, MappingContext& context) {
+  TableReader reader(topics, "topics", "", context.report);
+  if (topics.entries.size() > limits::kTopics) reader.fail_table("more than " + std::to_string(limits::kTopics) + " topics with a retention of their own");
+  for (const ConfigEntry& entry : topics.entries) {
+    if (const auto wrong = check_topic(entry.key); !wrong) reader.fail_key(entry.key, wrong.error().message);
+    const ConfigNode* table = reader.table(entry.key);
+    if (table == nullptr) continue;
+    TableReader of(*table, "topics." + toml_key(entry.key), "[topics." + toml_key(entry.key) + "]", context.report);
+    TopicSettings topic;
+    topic.name = entry.key;
+    topic.retention = of.duration("retention", std::chrono::milliseconds(1));
+    if (topic.retention) of.show("retention", toml_string(of.any("retention")->text), of.any("retention"));
+    if (const auto events = of.integer("retention_events", 1, limits::kRetentionEvents)) {
+      topic.retention_events = static_cast<std::uint64_t>(*events);
+      of.show("retention_events", std::to_string(*events), of.any("retention_events"));
+    }
+    of.finish();
+    context.settings.topics.push_back(std::move(topic));
+  }
 }
 
 }  // namespace hark

@@ -173,20 +173,12 @@ class HookReader {
       publish.topic = topic->text;
       if (topic->text.empty()) reader.fail(*topic, "topic", "expected text, found an empty string");
     }
-    std::vector<std::string> names, by_hand;
-    for (const auto& source : context_.settings.sources) {
-      names.push_back(source.name);
-      if (source.type == "manual") by_hand.push_back(source.name);
-    }
+    std::vector<std::string> names;
+    for (const auto& source : context_.settings.sources) names.push_back(source.name);
     if (const ConfigNode* source = reader.text("source")) {
       reader.show_text("source", *source);
       publish.source = source->text;
       if (std::find(names.begin(), names.end(), source->text) == names.end()) reader.fail(*source, "source", "there is no source " + shown(*source) + suggestion(source->text, names));
-    } else if (by_hand.size() == 1) {
-      publish.source = by_hand.front();
-      reader.show("source", toml_string(publish.source), nullptr);
-    } else if (!reader.has("source")) {
-      reader.fail_table("`publish` needs `source`: the name of the source whose rule says which handlers get the event; without it, exactly one source must be of type \"manual\"");
     }
     return publish;
   }

@@ -74,6 +74,8 @@ std::vector<StepOptions> read_step_list(TableReader& outer, const std::string& k
 void read_set(TableReader& reader, const KnownNames& known, StepOptions& step);
 void read_publish(TableReader& reader, const MappingContext& context, const KnownNames& known, StepOptions& step);
 void read_wait(TableReader& reader, const KnownNames& known, StepOptions& step);
+TopicOptions read_topic(TableReader& reader);
+void read_topics(const ConfigNode& topics, MappingContext& context);  // [topics.NAME]
 void read_foreach(TableReader& reader, KnownNames& known, StepOptions& step);
 void read_recipe(TableReader& reader, const MappingContext& context, const KnownNames& known, StepOptions& step);
 // The names of its steps become known as its own.

@@ -41,7 +41,7 @@ constexpr std::array kAlternatives = {
 };
 
 // Keys of these tables are the user's own words.
-constexpr auto kFreeTables = std::to_array<std::string_view>({"environment", "headers", "json", "form", "data", "set", "with", "handlers", "providers"});
+constexpr auto kFreeTables = std::to_array<std::string_view>({"environment", "headers", "json", "form", "data", "set", "with", "handlers", "providers", "topics"});
 
 bool holds(const auto& keys, std::string_view key) { return std::find(keys.begin(), keys.end(), key) != keys.end(); }
 
@@ -168,7 +168,7 @@ std::string derived_name(const ConfigNode& source) {
   std::string name = slug(text_at(source, "type"));
   if (name.empty()) name = "source";
   std::string place;
-  for (const char* key : {"path", "repository", "cron"}) {
+  for (const char* key : {"path", "repository", "cron", "topic"}) {
     if (place.empty()) place = slug(without_user(text_at(source, key)));
   }
   return place.empty() ? name : name + "-" + place;

@@ -195,6 +195,7 @@ const std::array kTypes = {
                [](auto& reader, auto& context) -> SourceOptions { return read_webhook(reader, context); }},
     SourceType{"schedule", {"cron", "timezone", "dst", "jitter", "catch_up", "catch_up_limit"},
                [](auto& reader, auto&) -> SourceOptions { return read_schedule(reader); }},
+    SourceType{"topic", {"topic", "events"}, [](auto& reader, auto&) -> SourceOptions { return read_topic(reader); }},
     SourceType{"manual", {}, [](auto&, auto&) -> SourceOptions { return ManualOptions{}; }},
 };
 
@@ -219,6 +220,7 @@ class SourceReader {
     source.options = type->read(reader, context_);
     std::visit([&](auto& each) { each.name = source.name; }, source.options);
     read_rule(reader, context_, source);
+    if (const auto* topic = std::get_if<TopicOptions>(&source.options)) source.rule.published = topic->published;
     if (auto* watcher = std::get_if<FileWatcherOptions>(&source.options)) {
       watcher->gather = std::min(source.rule.debounce / 2, kLongestGather);
     }
@@ -248,7 +250,7 @@ class SourceReader {
     std::vector<std::string> names;
     for (const SourceType& type : kTypes) names.emplace_back(type.name);
     if (!reader.has("type")) reader.fail_table("needs `type`: " + enumerated(names, "or"));
-    return find_type(reader.choice("type", names, "", {"topic"}));
+    return find_type(reader.choice("type", names, ""));
   }
 
   // For a key that is right, but in the wrong source.

@@ -132,6 +132,7 @@ Settings map_settings(const ConfigNode& root, const ConfigFile& file, const Conf
   MappingContext context{request, file.base, keys_of(handlers), settings, report, files, recipes};
   read_top(reader, context);
   if (const ConfigNode* providers = reader.table("providers")) read_providers(*providers, context);
+  if (const ConfigNode* topics = reader.table("topics")) read_topics(*topics, context);
   const std::vector<const ConfigNode*> sources = reader.tables("sources");
   if (sources.size() > limits::kSources) {
     reader.fail(*reader.any("sources"), "sources", "more than " + std::to_string(limits::kSources) + " sources");

@@ -10,6 +10,7 @@
 #include "core/limits.h"
 #include "core/printable.h"
 #include "daemon/api.h"
+#include "daemon/bus.h"
 #include "daemon/containment.h"
 #include "daemon/engine.h"
 #include "daemon/places.h"
@@ -89,14 +90,14 @@ class Daemon {
                     [this](std::uint64_t count) {
                       log_->report(lifecycle::Note{"warn", std::to_string(count) + " lines of the log were left out: it does not keep up"});
                     }),
-        engine_(settings_, {loop_, clock_, *journal_, files_, background_, emitter_, [this] { return activity_.any(); }, &hook_desk_}, std::move(last_run), random_seed()),
+        engine_(settings_, {loop_, clock_, *journal_, files_, background_, emitter_, [this] { return activity_.any(); }, &hook_desk_, [this](const std::vector<EventPtr>& events) { bus_.durable(events); }}, std::move(last_run), random_seed()),
         runner_(loop_, std::size_t(settings_.max_concurrent_handlers), PipelineTools{processes_, http_client_, clock_, output_folder(settings_), workspaces_folder(settings_), &secrets_},
                 engine_.reports()),
         server_(loop_),
         sources_(loop_, clock_, engine_, emitter_),
         signals_(loop_, kSignals, [this](int signal) { on_signal(signal); }),
         reload_({loop_, clock_, emitter_, settings_, options_.load, [this](Settings wanted) { return apply(std::move(wanted)); }}, options_.files),
-        api_{settings_, server_, engine_, *journal_, sources_, metrics_, clock_, clock_.now(), processes_, listener_fault_, reload_, ended_, pushes_, secrets_, [this] { stop("hark daemon stop"); }} {
+        api_{settings_, server_, engine_, bus_, *journal_, sources_, metrics_, loop_, clock_, clock_.now(), processes_, listener_fault_, reload_, ended_, pushes_, secrets_, [this] { stop("hark daemon stop"); }} {
     emitter_.subscribe("metrics", [this](const lifecycle::Any& event) { metrics_.report(event); });
     emitter_.subscribe("ended runs", [this](const lifecycle::Any& event) { ended_.note(event); });
     emitter_.subscribe("log", [this](const lifecycle::Any& event) { log_thread_(event); });
@@ -104,6 +105,7 @@ class Daemon {
     pings_.use(pings_of(settings_));
     emitter_.subscribe("hooks", [this](const lifecycle::Any& event) { hooks_(event); });
     hooks_.use(hooks_of(settings_));
+    emitter_.subscribe("bus", [this](const lifecycle::Any& event) { bus_.tell(event); });
     emitter_.subscribe("start", [this](const lifecycle::Any& event) { note_warning(event); });
     engine_.set_runner(runner_);
     add_api_routes(api_);
@@ -114,6 +116,7 @@ class Daemon {
     if (auto prepared = prepare_socket_folder(socket); !prepared) return prepared.error();
     if (auto listening = server_.listen_unix(socket); !listening) return listening.error();
     contain(settings_);
+    if (auto begun = bus_.begin(); !begun) return begun.error();
     if (auto recovered = engine_.recover([this](const std::string& run_id) { return processes_.end_marked(run_id); }); !recovered) {
       return recovered.error();
     }
@@ -238,6 +241,7 @@ class Daemon {
 
   void close() {
     sources_.stop();
+    bus_.end();
     closing_->at(clock_.now().steady + limits::kLastAnswers, [this] { loop_.stop(); });
     server_.stop_accepting([this] { loop_.stop(); });
   }
@@ -267,6 +271,7 @@ class Daemon {
                [this](const std::string& hook, const Error& error) {
                  loop_.post([this, text = "hook '" + hook + "' failed: " + error.text() + "; this is said once, until it works again"] { say("warn", text); });
                }};
+  Bus bus_{loop_, clock_, *journal_};
   Engine engine_;
   PoolRunner runner_;
   HttpServer server_;

@@ -182,13 +182,18 @@ Status Engine::fire_debounces(Turn& turn) {
       if (!merged) return merged.error();
       about.push_back(*merged);
     }
-    if (auto done = store(turn, router_.release(fired, about.back(), turn.now), about); !done) return done;
+    const auto& source = fired.batch.key.first;
+    if (auto done = store_decided(turn, router_.release(fired, about.back(), turn.now), about); !done) return done;
+    for (const auto& event : about) {
+      auto done = is_published(*event) ? parts_.journal.set_gathered(event->sequence, source) : parts_.journal.set_routed(event->sequence);
+      if (!done) return done;
+    }
   }
   return {};
 }
 
 // Writes what the router decided about these events, and the runs that follow.
-Status Engine::store(Turn& turn, const Router::Routed& routed, const std::vector<EventPtr>& about) {
+Status Engine::store_decided(Turn& turn, const Router::Routed& routed, const std::vector<EventPtr>& about) {
   for (const auto& decision : routed.decisions) {
     const auto event = std::find_if(about.begin(), about.end(), [&](const EventPtr& e) { return e->sequence == decision.event_sequence; });
     if (auto done = decide(turn, event == about.end() ? about.back() : *event, decision); !done) return done;
@@ -196,11 +201,35 @@ Status Engine::store(Turn& turn, const Router::Routed& routed, const std::vector
   for (const auto& start : routed.starts) {
     if (auto done = take_start(turn, start); !done) return done;
   }
-  if (routed.held) return {};
+  return {};
+}
+
+Status Engine::store(Turn& turn, const Router::Routed& routed, const std::vector<EventPtr>& about) {
+  if (auto done = store_decided(turn, routed, about); !done) return done;
   for (const auto& event : about) {
-    if (auto done = parts_.journal.set_routed(event->sequence); !done) return done;
+    if (routed.gathering.empty()) {
+      if (auto done = parts_.journal.set_routed(event->sequence); !done) return done;
+    } else if (is_published(*event)) {  // other sources have taken it, perhaps, and begun with it
+      if (auto done = parts_.journal.set_gathering(event->sequence, routed.gathering); !done) return done;
+    }
   }
   return {};
+}
+
+// To whom its source's rule says, or the rules that take it from the bus.
+Status Engine::route(Turn& turn, const EventPtr& event, Router::Target target) {
+  if (is_published(*event) && !target.direct && event->replay_of.empty()) {
+    for (const auto* rule : router_.rules_for(*event)) {
+      const auto duplicate = is_duplicate_for(turn, event, *rule);
+      if (!duplicate) return duplicate.error();
+      if (*duplicate) target.except.push_back(rule->source);
+    }
+  }
+  const auto routed = router_.route(event, target, turn.now);
+  if (is_published(*event)) {
+    for (const auto* rule : router_.rules_for(*event)) ++taken_from_bus_[rule->source];
+  }
+  return store(turn, routed, {event});
 }
 
 Status Engine::start_run(Turn& turn, const Router::Start& start) {
@@ -218,7 +247,7 @@ Status Engine::start_run(Turn& turn, const Router::Start& start) {
   run.event_id = start.event->id;
   run.event_sequence = start.event->sequence;
   run.event_type = start.event->type;
-  run.source = start.event->source;
+  run.source = start.source;
   run.correlation_id = start.event->correlation_id;
   run.priority = start.priority;
   run.key = start.key;
@@ -297,7 +326,13 @@ void Engine::committed(Turn& turn) {
       watches_.erase(watch);
     }
   }
-  if (!answers.empty() || turn.stored_events) answer_when_durable(std::move(answers));
+  const bool stored_events = !turn.stored.empty();
+  if (parts_.durable && stored_events) {
+    answers.push_back([this, stored = std::move(turn.stored)](const Status& durable) {
+      if (durable) parts_.durable(stored);
+    });
+  }
+  if (!answers.empty() || stored_events) answer_when_durable(std::move(answers));
   for (const auto& event_id : turn.let_go) watch_again(event_id);
   ask_hooks(turn.now);
   for (const auto& notice : turn.notices) parts_.emitter.emit(notice);

@@ -50,6 +50,7 @@ struct EngineParts {
   lifecycle::Emitter& emitter;
   std::function<bool()> runs_did_anything{};  // their processes, since it was asked last? Empty: not known, perhaps
   HookDesk* hooks = nullptr;                  // where the hooks of the settings are asked; null: there are none that could be
+  std::function<void(const std::vector<EventPtr>&)> durable{};  // told of events that arrived, in order, once they survive a power loss
 };
 
 class Engine final : public EventSink, public Marks {
@@ -103,6 +104,12 @@ class Engine final : public EventSink, public Marks {
   void retry(const std::string& run_id, Done done);    // a run that has ended: another attempt, with as many more as its handler grants
   void discard(const std::string& run_id, Done done);  // takes it out of the dead letters
   void cancel(const std::string& run_id, Done done);   // running or waiting
+
+  // Of who reads along under a name: up to where it has acknowledged. `done` once that is durable; null: nobody asks.
+  void keep_subscriber(Subscriber subscriber, Done done);
+  void forget_subscriber(const std::string& name, Done done);
+  // Events that a source of type "topic" has taken from the bus since this process began.
+  std::uint64_t taken_from_bus(const std::string& source) const;
 
   // Why a run that is queued has not begun: one sentence with the deciding value.
   std::string why_waiting(const Run& run) const;
@@ -174,7 +181,7 @@ class Engine final : public EventSink, public Marks {
   Status interrupt(Turn& turn, Run run, const Handler* handler, const std::string& reason);
   Status take_published(Turn& turn, std::uint64_t run_sequence, const Event& event);
   Status park(Turn& turn, Run run, const Executor::Finished& ended);
-  Result<EventPtr> what_came(const Run& run, const EventPattern& pattern);
+  Result<EventPtr> what_came(const Run& run, const EventPattern& pattern, WallTime now);
   Status wake(Turn& turn, Run run, const EventPtr& event, const Wait& wait, const EventPtr& came);
   Status go_on(Turn& turn, Run run, const EventPtr& event, const Wait& wait, StepResult row);
   Status with_waiting(std::uint64_t run_sequence, const std::function<Status(Run, const Wait&)>& how);
@@ -202,11 +209,13 @@ class Engine final : public EventSink, public Marks {
   void end_watching(const std::string& name, const std::string& run_id, const Handler* handler, WallTime now);
   void watch_activity();
   Result<bool> is_duplicate(Turn& turn, Offered& offered);
+  Result<bool> is_duplicate_for(Turn& turn, const EventPtr& event, const Rule& rule);
   Result<EventPtr> add(Turn& turn, Event event);
   Status write_marks(const std::string& source, const std::vector<std::pair<std::string, std::string>>& marks);
   void forget_marks_of_others();
   Status fire_debounces(Turn& turn);
   Status store(Turn& turn, const Router::Routed& routed, const std::vector<EventPtr>& about);
+  Status store_decided(Turn& turn, const Router::Routed& routed, const std::vector<EventPtr>& about);
   Status start_run(Turn& turn, const Router::Start& start);
   Status take_in(Turn& turn, const EventPtr& event, const Router::Target& target);
   Status take_start(Turn& turn, const Router::Start& start);
@@ -245,6 +254,7 @@ class Engine final : public EventSink, public Marks {
   void retire_workspaces();
   using WhenDurable = std::function<void(const Status& durable)>;
   void answer_when_durable(std::vector<WhenDurable> answers);
+  Status route(Turn& turn, const EventPtr& event, Router::Target target);
   void cut_off();
   void check_drained();
   void say(std::string_view level, std::string message);
@@ -258,6 +268,7 @@ class Engine final : public EventSink, public Marks {
   std::set<std::string> watching_;    // handlers whose own changes are told apart
   std::set<std::string> restarting_;  // handlers whose on_busy is "restart"
   std::optional<SteadyTime> make_way_at_;  // when a run of one of them that waits might start, but for the one under way
+  std::map<std::string, std::uint64_t> taken_from_bus_;  // by source
   OwnChanges own_changes_;
   SteadyTime last_active_{};          // when a process of a run was last seen to do something
   RunQueue queue_;

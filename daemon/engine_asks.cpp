@@ -53,6 +53,19 @@ void Engine::ask_about(const std::string& run_id, std::function<Status(Turn&, Ru
       std::move(done));
 }
 
+void Engine::keep_subscriber(Subscriber subscriber, Done done) {
+  ask([this, subscriber = std::move(subscriber)](Turn&, Status&) { return parts_.journal.set_subscriber(subscriber); }, std::move(done));
+}
+
+void Engine::forget_subscriber(const std::string& name, Done done) {
+  ask([this, name](Turn&, Status&) { return parts_.journal.delete_subscriber(name); }, std::move(done));
+}
+
+std::uint64_t Engine::taken_from_bus(const std::string& source) const {
+  const auto found = taken_from_bus_.find(source);
+  return found == taken_from_bus_.end() ? 0 : found->second;
+}
+
 void Engine::pause(const std::string& name, Done done) {
   ask(
       [this, name](Turn&, Status&) {

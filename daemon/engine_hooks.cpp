@@ -33,17 +33,15 @@ struct Cause {
   std::string correlation_id;
   std::string run_id;
   std::uint64_t event_sequence = 0;  // 0: there is no event
-  std::string event_type{};
-  std::string source{};
 };
 
 Cause cause_of(const lifecycle::Any& any) {
   return std::visit(
       [](const auto& told) -> Cause {
         if constexpr (requires { told.event->data; }) {
-          return {told.event->correlation_id, told.event->causation_id, told.event->sequence, told.event->type, told.event->source};
+          return {told.event->correlation_id, told.event->causation_id, told.event->sequence};
         } else if constexpr (requires { told.run->state; }) {
-          return {told.run->correlation_id, told.run->id, told.run->event_sequence, told.run->event_type, told.run->source};
+          return {told.run->correlation_id, told.run->id, told.run->event_sequence};
         } else if constexpr (requires { told.run_id; }) {
           return {told.correlation_id, told.run_id};
         } else {
@@ -68,7 +66,7 @@ Status Engine::take_in(Turn& turn, const EventPtr& event, const Router::Target& 
   }
   auto asked = asked_about(hooks_, about);
   auto lane = "received/" + lane_of(*event, router_.key(*event));
-  if (asked.empty() && !lanes_.contains(lane)) return store(turn, router_.route(event, target, turn.now), {event});
+  if (asked.empty() && !lanes_.contains(lane)) return route(turn, event, target);
   return hold(turn, {.event_sequence = event->sequence, .handler = target.handler, .direct = target.direct, .without = target.without}, event, std::move(lane), std::move(asked));
 }
 
@@ -86,6 +84,7 @@ Status Engine::take_start(Turn& turn, const Router::Start& start) {
   kept.priority = start.priority;
   kept.key = start.key;
   kept.not_before = start.not_before;
+  kept.source = start.source;
   return hold(turn, std::move(kept), start.event, std::move(lane), std::move(asked));
 }
 
@@ -189,8 +188,8 @@ Status Engine::release(Turn& turn, const std::string& lane) {
     if (auto done = parts_.journal.remove_held(id); !done) return done;
     turn.let_go.push_back(held.event->id);
     const auto& kept = held.kept;
-    const auto done = kept.start ? start_run(turn, {held.event, kept.handler, kept.priority, kept.key, kept.not_before, kept.direct})
-                                 : store(turn, router_.route(held.event, {kept.handler, kept.direct, kept.without}, turn.now), {held.event});
+    const auto done = kept.start ? start_run(turn, {held.event, kept.handler, kept.priority, kept.key, kept.not_before, kept.direct, kept.source.empty() ? held.event->source : kept.source})
+                                 : route(turn, held.event, {kept.handler, kept.direct, kept.without});
     if (!done) return done;
   }
   return {};
@@ -275,15 +274,14 @@ void Engine::publish(const Hook& hook, const lifecycle::Any& any) {
     if (!run) return report(&run.error());
     if (*run) {
       cause.event_sequence = (*run)->event_sequence;
-      cause.event_type = (*run)->event_type;
-      cause.source = (*run)->source;
     }
   }
-  if (cause.event_type == what.type && cause.source == what.source) return;  // of its own work it would tell for ever
+  const auto source = what.source.empty() ? std::string(kPublishingHook) + hook.name : what.source;
   int hops = 0;
   if (cause.event_sequence != 0) {
     const auto event = parts_.journal.event_at(cause.event_sequence);
     if (!event) return report(&event.error());
+    if (*event && (*event)->type == what.type && (*event)->source == source) return;  // of its own work it would tell for ever
     if (*event) hops = (*event)->hops;
   }
   if (hops >= limits::kHops) {
@@ -294,7 +292,7 @@ void Engine::publish(const Hook& hook, const lifecycle::Any& any) {
   Event event;
   event.type = what.type;
   event.topic = what.topic;
-  event.source = what.source;
+  event.source = source;
   event.subject = std::string(lifecycle::name(any));
   event.time = now;
   event.correlation_id = std::move(cause.correlation_id);

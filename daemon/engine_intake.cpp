@@ -103,15 +103,33 @@ Result<bool> Engine::is_duplicate(Turn& turn, Offered& offered) {
   return true;
 }
 
+// The same for one of the sources that take it from the bus: for the others it may be new.
+Result<bool> Engine::is_duplicate_for(Turn& turn, const EventPtr& event, const Rule& rule) {
+  const auto identity = rule.dedupe_key ? identity_for(*rule.dedupe_key, *event) : std::nullopt;
+  if (!identity) return false;
+  const auto key = "key/" + rule.source + "/" + *identity;
+  const auto seen = parts_.journal.seen(key, turn.now.wall);
+  if (!seen) return seen.error();
+  if (!*seen) {
+    const auto until = turn.now.wall + std::chrono::duration_cast<std::chrono::microseconds>(rule.dedupe_window);
+    if (auto done = parts_.journal.remember(key, {event->id, event->sequence}, until); !done) return done.error();
+    return false;
+  }
+  if ((*seen)->sequence == event->sequence) return false;  // it is taken up again
+  Decision decision{event->sequence, turn.now.wall, Stage::dedupe, Verdict::dropped, {}, "source '" + rule.source + "', key: it is the same event as " + (*seen)->event_id};
+  if (auto done = decide(turn, event, std::move(decision)); !done) return done.error();
+  return true;
+}
+
 // Stores an event and remembers its key.
 Result<EventPtr> Engine::add(Turn& turn, Event event) {
   if (event.time == WallTime{}) event.time = turn.now.wall;
   if (event.id.empty()) event.id = ids_.next(turn.now.wall);
   if (event.correlation_id.empty()) event.correlation_id = event.id;
+  if (event.ttl) event.expires = turn.now.wall + *event.ttl;
   const auto sequence = parts_.journal.add_event(event);
   if (!sequence) return sequence.error();
   event.sequence = *sequence;
-  turn.stored_events = true;
   ++stored_since_prune_;
   if (!event.dedupe_key.empty()) {
     const auto* rule = router_.rule(event.source);
@@ -120,6 +138,7 @@ Result<EventPtr> Engine::add(Turn& turn, Event event) {
     if (auto done = parts_.journal.remember(event.dedupe_key, {event.id, event.sequence}, until); !done) return done.error();
   }
   auto stored = std::make_shared<const Event>(std::move(event));
+  turn.stored.push_back(stored);
   if (auto done = wake_for(turn, stored); !done) return done.error();
   return stored;
 }

@@ -140,8 +140,8 @@ Status Engine::route_unrouted(Now now) {
   Turn turn;
   turn.now = now;
   auto done = parts_.journal.begin();
-  for (const auto& event : *waiting) {
-    if (done) done = store(turn, router_.route(event, {}, now), {event});
+  for (const auto& [event, gathering] : *waiting) {
+    if (done) done = route(turn, event, {.only = gathering});
   }
   if (done) done = parts_.journal.commit();
   if (!done) {

@@ -26,7 +26,7 @@ struct Engine::Turn {
   std::vector<RunPtr> ended;
   std::vector<std::string> let_go;  // ids of events of which hooks hold less than before
   std::vector<std::pair<std::string, WallTime>> slots;  // of schedules that were accepted
-  bool stored_events = false;
+  std::vector<EventPtr> stored;
 };
 
 // What holds a throttled run: one sentence, for a decision and for whoever asks why it waits.

@@ -62,7 +62,11 @@ void Engine::expect_from_now(const std::string& handler) {
 Result<Journal::Pruned> Engine::prune() {
   const auto now = parts_.clock.now().wall;
   const auto ago = [now](Duration age) { return now - std::chrono::duration_cast<std::chrono::microseconds>(age); };
-  return parts_.journal.prune({ago(settings_.retention), settings_.retention_events, ago(settings_.dead_letter_retention), throttled_since(now)}, limits::kPruneBatch);
+  Retention retention{ago(settings_.retention), settings_.retention_events, ago(settings_.dead_letter_retention), throttled_since(now), now, {}};
+  for (const auto& topic : settings_.topics) {
+    retention.topics.push_back({topic.name, ago(topic.retention.value_or(settings_.retention)), topic.retention_events.value_or(settings_.retention_events)});
+  }
+  return parts_.journal.prune(retention, limits::kPruneBatch);
 }
 
 void Engine::prune_and_go_on() {

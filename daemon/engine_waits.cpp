@@ -48,7 +48,7 @@ Status Engine::park(Turn& turn, Run run, const Executor::Finished& ended) {
   if (ended.cancelled) return go_on(turn, std::move(run), ended.event, wait, end_of(wait, turn.now.wall, StepState::cancelled, ended.why));
   auto pattern = EventPattern::parse(wait.types, wait.topic, wait.where);
   if (!pattern) return go_on(turn, std::move(run), ended.event, wait, end_of(wait, turn.now.wall, StepState::failed, pattern.error().text()));
-  auto there = what_came(run, *pattern);
+  auto there = what_came(run, *pattern, turn.now.wall);
   if (!there) return there.error();
   if (*there) return wake(turn, std::move(run), ended.event, wait, *there);
   if (auto done = parts_.journal.add_wait(run.sequence, wait); !done) return done;
@@ -62,7 +62,7 @@ Status Engine::park(Turn& turn, Run run, const Executor::Finished& ended) {
 }
 
 // The first event that the run waits for, among those that are there already.
-Result<EventPtr> Engine::what_came(const Run& run, const EventPattern& pattern) {
+Result<EventPtr> Engine::what_came(const Run& run, const EventPattern& pattern, WallTime now) {
   const auto heard = parts_.journal.heard(run.sequence);
   if (!heard) return heard.error();
   Status trouble;
@@ -72,7 +72,7 @@ Result<EventPtr> Engine::what_came(const Run& run, const EventPattern& pattern) 
     auto event = parts_.journal.event_at(sequence);
     if (!event) {
       trouble = event.error();
-    } else if (*event && pattern.matches(**event)) {
+    } else if (*event && !has_expired(**event, now) && pattern.matches(**event)) {
       found = std::make_shared<const Event>(std::move(**event));
     }
     return trouble && !found;
@@ -182,7 +182,7 @@ Status Engine::take_up_waits(Turn& turn) {
   }
   for (const auto sequence : open) {
     const auto look = [&, pattern = waits_.at(sequence).pattern](Run run, const Wait& wait) -> Status {
-      const auto came = what_came(run, pattern);
+      const auto came = what_came(run, pattern, turn.now.wall);
       if (!came) return came.error();
       return *came ? wake(turn, std::move(run), nullptr, wait, *came) : Status();
     };

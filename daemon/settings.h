@@ -27,12 +27,27 @@ struct ManualOptions {
   friend bool operator==(const ManualOptions&, const ManualOptions&) = default;
 };
 
+// Events published on the bus.
+struct TopicOptions {
+  std::string name;
+  EventPattern published;  // for the rule: nobody but the router has to do with it
+  friend bool operator==(const TopicOptions&, const TopicOptions&) = default;
+};
+
 struct SourceSettings {
   std::string name;
-  std::string type;  // "file_change", "git_push", "git_pr", "webhook", "schedule", "manual"
-  std::variant<FileWatcherOptions, GitRefsOptions, GitFleetOptions, GitRemoteOptions, GitPrOptions, WebhookOptions, ScheduleOptions, ManualOptions> options;
+  std::string type;  // "file_change", "git_push", "git_pr", "webhook", "schedule", "manual", "topic"
+  std::variant<FileWatcherOptions, GitRefsOptions, GitFleetOptions, GitRemoteOptions, GitPrOptions, WebhookOptions, ScheduleOptions, ManualOptions, TopicOptions> options;
   Rule rule;
   friend bool operator==(const SourceSettings&, const SourceSettings&) = default;
+};
+
+// How long events of one topic of the bus are kept; what is not said is as with all others.
+struct TopicSettings {
+  std::string name;
+  std::optional<Duration> retention;
+  std::optional<std::uint64_t> retention_events;
+  friend bool operator==(const TopicSettings&, const TopicSettings&) = default;
 };
 
 struct ProviderSettings {
@@ -73,6 +88,7 @@ struct Settings {
   std::vector<std::string> secrets;    // what is masked (core/mask.h), sorted, each once
 
   std::vector<SourceSettings> sources;
+  std::vector<TopicSettings> topics;
   std::vector<ProviderSettings> providers;
   std::vector<Handler> handlers;       // with what they take of the providers
   std::vector<Hook> hooks;             // in the order they are asked

@@ -41,6 +41,7 @@ std::unique_ptr<Source> make(const ScheduleOptions& options, const std::string& 
   }, parts.marks, boot_id());
 }
 std::unique_ptr<Source> make(const ManualOptions&, const std::string&, const SourceParts&) { return nullptr; }
+std::unique_ptr<Source> make(const TopicOptions&, const std::string&, const SourceParts&) { return nullptr; }
 
 // From when on slots are wanted. One that is already planned goes on from its last slot, whatever else about it is new; a new plan
 // begins with this very second, so that a slot which falls together with the change is not lost, and is no judge of the past.
@@ -72,7 +73,7 @@ std::vector<SourceSupervisor::Wanted> wanted_sources(const Settings& settings, c
   }
   std::vector<SourceSupervisor::Wanted> wanted;
   for (const auto& source : settings.sources) {
-    if (std::holds_alternative<ManualOptions>(source.options)) continue;  // only a person offers to it
+    if (std::holds_alternative<ManualOptions>(source.options) || std::holds_alternative<TopicOptions>(source.options)) continue;  // others offer to them
     if (!only.empty() && std::find(only.begin(), only.end(), source.name) == only.end()) continue;
     const auto found = before_by_name.find(source.name);
     const auto* before = found == before_by_name.end() ? nullptr : found->second;

@@ -66,6 +66,11 @@ Result<std::optional<Executor::Planned>> Executor::prepare(RunQueue::Ready ready
   const auto handler = handlers_.find(run.handler);
   if (handler == handlers_.end()) return fail("handler '" + run.handler + "' is not in the configuration any more");
   if (!event) return fail("its event is not in the journal any more");
+  if (!run.started && has_expired(*event, now.wall)) {
+    fail("its event has expired: it was good for " + to_string(*event->ttl) + " (ttl)");
+    failed.back().state = RunState::cancelled;  // nobody wants it any more, so it is nothing to be tried again
+    return std::optional<Planned>{};
+  }
   if (auto taken = take_up_steps(run); !taken) return taken.error();
   Planned planned;
   run.state = RunState::running;

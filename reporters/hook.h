@@ -36,7 +36,7 @@ struct Hook {
   struct Publish {
     std::string type;
     std::string topic;
-    std::string source;  // whose rule says who gets it
+    std::string source;  // whose rule says who gets it; empty: the bus
     friend bool operator==(const Publish&, const Publish&) = default;
   };
 

@@ -60,13 +60,15 @@ std::string told(const std::optional<std::string>& key) {
   return key ? " (key '" + printable(*key, limits::kShownValue) + "')" : std::string{};
 }
 
+bool contains(const std::vector<std::string>& names, const std::string& name) { return std::find(names.begin(), names.end(), name) != names.end(); }
+
 constexpr const char* kOwn = "its own run made this change (allow_self_trigger is false)";
 
 // Those that all of them leave out.
 std::vector<std::string> without_of(const std::vector<Debounce::Held>& events) {
   auto without = events.front().without;
   for (const auto& held : events) {
-    std::erase_if(without, [&](const std::string& handler) { return std::find(held.without.begin(), held.without.end(), handler) == held.without.end(); });
+    std::erase_if(without, [&](const std::string& handler) { return !contains(held.without, handler); });
   }
   return without;
 }
@@ -80,7 +82,7 @@ Duration to_milliseconds(Duration duration) { return std::chrono::duration_cast<
 
 void Router::start_all(Routed& routed, const EventPtr& event, const Rule& rule, const std::string& only, const std::vector<std::string>& without,
                        const std::optional<std::string>& key, Now now) {
-  const auto excluded = [&](const std::string& handler) { return std::find(without.begin(), without.end(), handler) != without.end(); };
+  const auto excluded = [&](const std::string& handler) { return contains(without, handler); };
   if (std::all_of(rule.handlers.begin(), rule.handlers.end(), excluded)) {
     routed.decisions.push_back(decision(*event, now, Stage::match, Verdict::dropped, kOwn));
     return;
@@ -100,7 +102,7 @@ void Router::start_all(Routed& routed, const EventPtr& event, const Rule& rule, 
       continue;
     }
     routed.decisions.push_back(decision(*event, now, Stage::match, Verdict::passed, "source '" + rule.source + "' names this handler" + told(key), handler));
-    routed.starts.push_back({event, handler, event->priority != 0 ? event->priority : rule.priority, key, not_before});
+    routed.starts.push_back({event, handler, event->priority != 0 ? event->priority : rule.priority, key, not_before, false, rule.source});
   }
 }
 
@@ -120,44 +122,68 @@ Router::Routed Router::route(const EventPtr& event, const Target& target, Now no
   }
   if (target.direct) {
     routed.decisions.push_back(decision(*event, now, Stage::match, Verdict::passed, std::string(kSentByName), target.handler));
-    routed.starts.push_back({event, target.handler, event->priority, std::nullopt, std::nullopt, true});
+    routed.starts.push_back({event, target.handler, event->priority, std::nullopt, std::nullopt, true, event->source});
     return routed;
   }
-  const auto* rule = this->rule(event->source);
-  if (rule == nullptr && event->source.starts_with(kPublishedBy)) return drop(Stage::match, "published to no source: only who waits for it gets it");
-  if (rule == nullptr) return drop(Stage::match, "no source of the configuration is named '" + event->source + "'");
-  if (rule->handlers.empty()) return drop(Stage::match, "source '" + event->source + "' names no handler");
-  if (!target.handler.empty() && std::find(rule->handlers.begin(), rule->handlers.end(), target.handler) == rule->handlers.end()) {
-    return drop(Stage::match, "source '" + event->source + "' does not name the handler '" + target.handler + "'");
+  auto rules = rules_for(*event);
+  if (rules.empty() && !is_published(*event)) return drop(Stage::match, "no source of the configuration is named '" + event->source + "'");
+  for (const auto& source : target.only) {
+    if (rule(source) == nullptr) routed.decisions.push_back(decision(*event, now, Stage::match, Verdict::dropped, "no source of the configuration is named '" + source + "' any more"));
   }
-  if (!rule->where.empty()) {
-    auto verdict = rule->where.evaluate(*event);
-    if (!verdict.matches) return drop(Stage::filter, "where: " + verdict.why);
-    routed.decisions.push_back(decision(*event, now, Stage::filter, Verdict::passed, "where: " + rule->where.text()));
+  std::erase_if(rules, [&](const Rule* each) { return (!target.only.empty() && !contains(target.only, each->source)) || contains(target.except, each->source); });
+  if (is_published(*event) && !target.handler.empty()) std::erase_if(rules, [&](const Rule* each) { return !contains(each->handlers, target.handler); });
+  for (const auto* each : rules) route_by(*each, routed, event, target, now);
+  if (rules.empty() && routed.decisions.empty()) {
+    routed.decisions.push_back(decision(*event, now, Stage::match, Verdict::passed, "published: no source takes it from the bus; who waits for it or reads along gets it"));
   }
-  const auto key = key_of(*rule, *event);
-  if (!rule->handlers.empty() && target.without.size() == rule->handlers.size()) return drop(Stage::match, kOwn);  // gathers nobody's changes
-  if (!gathers(*rule) || !target.handler.empty()) {  // what goes to one handler only is not gathered with what goes to all
-    start_all(routed, event, *rule, target.handler, target.without, key, now);
-    return routed;
+  return routed;
+}
+
+std::vector<const Rule*> Router::rules_for(const Event& event) const {
+  std::vector<const Rule*> found;
+  if (!is_published(event)) {
+    if (const auto* its = rule(event.source)) found.push_back(its);
+    return found;
   }
-  const auto terms = rule->batch ? Debounce::Terms{rule->batch->within, rule->batch->within, rule->batch->max}
-                                 : Debounce::Terms{rule->debounce, rule->debounce_max, limits::kDebounceEvents};
-  const auto& held = debounce_.hold({rule->source, key.value_or("")}, event, terms, now.steady, target.without);
-  std::string reason;
-  if (rule->batch) {
-    reason = "gathered: " + std::to_string(held.size()) + " of " + std::to_string(rule->batch->max) + ", at most " + to_string(rule->batch->within) + " after the first";
+  for (const auto& [source, rule] : rules_) {
+    if (rule.published && rule.published->matches(event)) found.push_back(&rule);
+  }
+  return found;
+}
+
+void Router::route_by(const Rule& rule, Routed& routed, const EventPtr& event, const Target& target, Now now) {
+  const auto drop = [&](Stage stage, std::string reason) { routed.decisions.push_back(decision(*event, now, stage, Verdict::dropped, std::move(reason))); };
+  const auto whose = rule.published ? "source '" + rule.source + "', " : std::string{};  // there may be several
+  if (rule.handlers.empty()) return drop(Stage::match, "source '" + rule.source + "' names no handler");
+  if (!target.handler.empty() && !contains(rule.handlers, target.handler)) {
+    return drop(Stage::match, "source '" + rule.source + "' does not name the handler '" + target.handler + "'");
+  }
+  if (!rule.where.empty()) {
+    auto verdict = rule.where.evaluate(*event);
+    if (!verdict.matches) return drop(Stage::filter, whose + "where: " + verdict.why);
+    routed.decisions.push_back(decision(*event, now, Stage::filter, Verdict::passed, whose + "where: " + rule.where.text()));
+  }
+  const auto key = key_of(rule, *event);
+  if (!rule.handlers.empty() && target.without.size() == rule.handlers.size()) return drop(Stage::match, kOwn);  // gathers nobody's changes
+  if (!gathers(rule) || !target.handler.empty()) {  // what goes to one handler only is not gathered with what goes to all
+    return start_all(routed, event, rule, target.handler, target.without, key, now);
+  }
+  const auto terms = rule.batch ? Debounce::Terms{rule.batch->within, rule.batch->within, rule.batch->max}
+                                : Debounce::Terms{rule.debounce, rule.debounce_max, limits::kDebounceEvents};
+  const auto& held = debounce_.hold({rule.source, key.value_or("")}, event, terms, now.steady, target.without);
+  auto reason = whose;
+  if (rule.batch) {
+    reason += "gathered: " + std::to_string(held.size()) + " of " + std::to_string(rule.batch->max) + ", at most " + to_string(rule.batch->within) + " after the first";
   } else {
-    reason = "waits for " + to_string(rule->debounce) + " of quiet";
-    if (rule->debounce_max) reason += ", at most " + to_string(*rule->debounce_max) + " after the first";
+    reason += "waits for " + to_string(rule.debounce) + " of quiet";
+    if (rule.debounce_max) reason += ", at most " + to_string(*rule.debounce_max) + " after the first";
   }
   if (held.size() > 1) {
     const auto& before = held[held.size() - 2];
     reason += "; " + to_string(to_milliseconds(now.steady - before.came)) + " after event " + before.event->id;
   }
   routed.decisions.push_back(decision(*event, now, Stage::debounce, Verdict::held, reason + told(key)));
-  routed.held = true;
-  return routed;
+  routed.gathering.push_back(rule.source);
 }
 
 std::vector<Router::Fired> Router::fire(SteadyTime now) {
@@ -168,6 +194,7 @@ std::vector<Router::Fired> Router::fire(SteadyTime now) {
     auto merged = batch.events.size() > 1 ? merge_file_changes(batch.events) : std::nullopt;
     if (!merged && rule != nullptr && rule->batch && batch.events.front().event->type != "file_change") merged = merge_batch(batch.events);
     if (merged) {
+      merged->source = batch.key.first;  // what was published is the source's own from here on
       merged->members = static_cast<int>(batch.events.size());
       // One that came from outside makes all of it so.
       merged->hops = batch.events.front().event->hops;
@@ -199,7 +226,7 @@ Router::Routed Router::release(const Fired& fired, const EventPtr& chosen, Now n
     }
   }
   if (rule == nullptr) {
-    routed.decisions.push_back(decision(*chosen, now, Stage::match, Verdict::dropped, "no source of the configuration is named '" + chosen->source + "' any more"));
+    routed.decisions.push_back(decision(*chosen, now, Stage::match, Verdict::dropped, "no source of the configuration is named '" + fired.batch.key.first + "' any more"));
     return routed;
   }
   if (fired.merged) {

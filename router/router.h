@@ -33,21 +33,26 @@ class Router {
     std::optional<std::string> key;
     std::optional<WallTime> not_before{};  // perhaps a circle
     bool direct = false;                   // sent to the handler by name: by a person, or as its on_failure
+    std::string source{};                  // whose rule says so: the event's own, or one that takes it from the bus
   };
 
   struct Routed {
     std::vector<Decision> decisions;  // time and event_sequence filled in
     std::vector<Start> starts;
-    bool held = false;                // it waits in a debounce or a batch: not routed to its end yet
+    std::vector<std::string> gathering{};  // sources whose debounce or batch it waits in: it is not routed to its end yet
   };
   // To whom: as the rules say, to one of the handlers that they name, or to that one whatever they say (a person's trigger).
   struct Target {
-    std::string handler;  // empty: all that the rules name
+    std::string handler{};  // empty: all that the rules name
     bool direct = false;
     std::vector<std::string> without{};  // handlers whose own runs made it
+    std::vector<std::string> only{};     // of sources: those whose rules are not through with it yet; none: all
+    std::vector<std::string> except{};   // of sources: those for which it is a duplicate
   };
   // `event` is journaled (has its sequence).
   Routed route(const EventPtr& event, const Target& target, Now now);
+  // Whose events it is one of: of its own source, or of those that take it from the bus.
+  std::vector<const Rule*> rules_for(const Event& event) const;
 
   // What was held and may go. Where one event is to stand for several, `merged` is that one: the engine gives it an id, journals it, and
   // then asks for the starts of it.
@@ -64,11 +69,12 @@ class Router {
   std::size_t held() const { return debounce_.held(); }
   void forget_held() { debounce_.clear(); }  // they are about to be routed again from the journal
 
-  const Rule* rule(const std::string& source) const;
+  const Rule* rule(const std::string& source) const;  // of this name; null: there is none
   // Whose order is kept: what its source's rule makes of the event. nullopt: the rule says nothing of a key.
   std::optional<std::string> key(const Event& event) const;
 
  private:
+  void route_by(const Rule& rule, Routed& routed, const EventPtr& event, const Target& target, Now now);
   void start_all(Routed& routed, const EventPtr& event, const Rule& rule, const std::string& only, const std::vector<std::string>& without,
                  const std::optional<std::string>& key, Now now);
 

@@ -5,6 +5,7 @@
 #include <string>
 #include <vector>
 
+#include "core/event_pattern.h"
 #include "core/filter.h"
 #include "core/rate.h"
 #include "core/template.h"
@@ -15,6 +16,7 @@ namespace hark {
 struct Rule {
   std::string source;                  // unique
   std::vector<std::string> handlers;
+  std::optional<EventPattern> published;  // the source is these events of the bus; else only what is offered under its name
   Filter where;
   Duration debounce{};                 // trailing: fires after this much quiet; 0: at once
   std::optional<Duration> debounce_max;  // ... but no later than this after the first

@@ -49,12 +49,29 @@ struct Retention {
   std::uint64_t keep = 0;
   WallTime dead_before{};
   ThrottledSince throttled{};
+  WallTime now{};  // what has expired by then goes whatever its age
+  struct OfTopic {
+    std::string topic;
+    WallTime before{};
+    std::uint64_t keep = 0;  // of this topic
+  };
+  std::vector<OfTopic> topics{};  // whose events have a retention of their own
 };
 
 struct EventQuery {
   std::size_t limit = 20;
   std::optional<std::uint64_t> before{};  // sequence: the page before
+  std::optional<std::uint64_t> after{};   // sequence: what is newer (oldest first)
+  std::optional<WallTime> now{};          // without those that have expired by then
   Filter filter{};
+  std::function<bool(const Event&)> wanted{};  // beside the filter; empty: all
+};
+
+// A program that reads along under a name, and goes on where it was.
+struct Subscriber {
+  std::string name;
+  std::uint64_t position = 0;  // it has acknowledged the events up to this number
+  WallTime used{};             // when it asked last
 };
 
 // Any thread may have one of its own; short transactions, so that the writer's checkpoints are not held up.
@@ -64,7 +81,13 @@ class JournalReader {
   virtual Result<std::vector<Run>> runs(const RunQuery& query) = 0;            // newest first (with `after`: oldest first), without steps
   virtual Result<std::optional<Run>> run(std::string_view id_or_prefix) = 0;   // with steps and earlier attempts
   virtual Result<std::optional<Event>> event(std::string_view id_or_prefix) = 0;
-  virtual Result<std::vector<Event>> events(const EventQuery& query) = 0;            // newest first
+  virtual Result<std::vector<Event>> events(const EventQuery& query) = 0;            // newest first (with `after`: oldest first)
+  // The whole of one story: its events in order, and the runs that came of them. A list that is full may lack the rest.
+  struct Session {
+    std::vector<Event> events;
+    std::vector<Run> runs;  // with steps
+  };
+  virtual Result<Session> session(std::string_view correlation_id, std::size_t limit) = 0;
   virtual Result<std::vector<Decision>> decisions(std::uint64_t event_sequence) = 0;  // in the order they were made
   virtual Result<std::uint64_t> dead_letters() = 0;                                  // how many there are
   virtual Result<std::vector<std::string>> handlers() = 0;                           // that have runs, by name
@@ -83,6 +106,10 @@ class Journal : public JournalReader {
   // Stores the event under a new sequence and returns it. It counts as unrouted until set_routed(): after a crash it is routed again.
   virtual Result<std::uint64_t> add_event(const Event& event) = 0;
   virtual Status set_routed(std::uint64_t event_sequence) = 0;
+  // A published event is routed but for what these sources gather: their rules alone take it up after a crash. set_gathered() says that one
+  // of them has let it go; with the last it is routed.
+  virtual Status set_gathering(std::uint64_t event_sequence, const std::vector<std::string>& sources) = 0;
+  virtual Status set_gathered(std::uint64_t event_sequence, const std::string& source) = 0;
   virtual Status add_decision(const Decision& decision) = 0;
   virtual Result<std::uint64_t> add_run(const Run& run, const Owner& owner) = 0;  // returns its sequence
   virtual Status update_run(const Run& run, const Owner& owner) = 0;  // all that can change: state, attempt, times, exit code, error, ...
@@ -108,6 +135,7 @@ class Journal : public JournalReader {
     int priority = 0;
     std::optional<std::string> key{};
     std::optional<WallTime> not_before{};
+    std::string source{};              // of a start: whose rule says so
   };
   virtual Result<std::uint64_t> add_held(const Held& held, const Owner& owner) = 0;  // returns its id
   virtual Status remove_held(std::uint64_t id) = 0;
@@ -130,6 +158,17 @@ class Journal : public JournalReader {
   // In order, until `take` says false.
   virtual Status each_event_after(std::uint64_t sequence,
                                   const std::function<bool(std::uint64_t sequence, std::string_view type, std::string_view topic)>& take) = 0;
+  virtual Result<std::uint64_t> newest_event() = 0;  // the highest number given so far, whether that event is there or not
+  // The highest number that retention has deleted: of topics with one of their own by their names, of all others by "".
+  virtual Result<std::map<std::string, std::uint64_t>> forgotten() = 0;
+
+  // Who reads along under a name. Those that did not ask since `before` are forgotten.
+  virtual Result<std::optional<Subscriber>> subscriber(const std::string& name) = 0;
+  virtual Result<std::vector<Subscriber>> subscribers() = 0;  // by name
+  virtual Status set_subscriber(const Subscriber& subscriber) = 0;
+  virtual Status delete_subscriber(const std::string& name) = 0;
+  virtual Status forget_subscribers(WallTime before) = 0;
+
   // Whether another process has written since this was asked last.
   virtual Result<bool> written_elsewhere() = 0;
 
@@ -161,7 +200,11 @@ class Journal : public JournalReader {
   virtual Status remember(std::string_view key, const Seen& seen, WallTime until) = 0;
 
   // After a start: what a dead process left.
-  virtual Result<std::vector<EventPtr>> unrouted_events() = 0;  // in order; not those that a hook holds
+  struct Unrouted {
+    EventPtr event;
+    std::vector<std::string> gathering;  // the sources of set_gathering() that have not let it go; none: nothing has routed it
+  };
+  virtual Result<std::vector<Unrouted>> unrouted_events() = 0;  // in order; not those that a hook holds
   virtual Result<std::vector<std::pair<Run, Owner>>> running_runs() = 0;  // in order
   // In order. One that was queued after `now` was queued by a clock that has been set back since: its not_before goes back with it, so that
   // it does not wait for years.

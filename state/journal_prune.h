@@ -19,7 +19,10 @@ class JournalPrune {
   Result<Journal::Pruned> run(const Retention& retention, std::size_t batch, WallTime now);
 
  private:
-  Result<std::vector<std::uint64_t>> candidates(const Retention& retention, std::size_t batch);
+  using Sequences = std::vector<std::uint64_t>;
+  Result<Sequences> candidates(const Retention& retention, std::size_t batch);
+  Result<Sequences> expired(const Retention& retention, std::size_t batch);
+  Result<Sequences> of_topic(const Retention& retention, const Retention::OfTopic& topic, std::size_t batch);
   Status remove(std::uint64_t event_sequence);
   Result<Journal::Pruned> remove_batch(const Retention& retention, std::size_t batch, WallTime now);
   Result<bool> give_back();  // whether something was
@@ -27,7 +30,11 @@ class JournalPrune {
   sqlite::Connection& connection_;
   std::uint64_t looked_at_ = 0;  // events up to here were kept because they are not finished; starts over when the end is reached
   sqlite::Statement scan_;
+  sqlite::Statement scan_expired_;
+  sqlite::Statement scan_topic_;
+  sqlite::Statement topic_beyond_;
   sqlite::Statement newest_;
+  sqlite::Statement forget_;
   sqlite::Statement note_;
   sqlite::Statement steps_;
   sqlite::Statement attempts_;

@@ -17,7 +17,7 @@ using sqlite::Statement;
 
 constexpr const char* kEventColumns =
     "seq, id, type, source, subject, time, topic, correlation_id, causation_id, traceparent, dedupe_key, priority, ttl, data, hops, "
-    "replay_of, members, context";
+    "replay_of, members, context, expires";
 constexpr const char* kRuns =
     "SELECT r.seq, r.id, r.handler, r.event_seq, r.state, r.attempt, r.priority, r.queued, r.started, r.finished, r.exit_code, "
     "r.error, e.id, e.type, r.source, e.correlation_id, r.owner_boot, r.owner_pid, r.owner_start, r.key, "
@@ -92,8 +92,11 @@ Result<Event> read_event(const Rows& rows) {
     if (!context) return damaged("event", event.sequence, context.error().message);
     event.context = std::move(context).value();
   }
+  event.expires = optional_time(rows, 18);
   return event;
 }
+
+Result<Subscriber> read_subscriber(const Rows& rows) { return Subscriber{string_at(rows, 0), unsigned_at(rows, 1), time_at(rows, 2)}; }
 
 Result<Run> read_run(const Rows& rows) {
   Run run;
@@ -365,17 +368,21 @@ Result<std::optional<Event>> JournalQueries::event_at(std::uint64_t sequence) { 
 Result<std::vector<Event>> JournalQueries::events(const EventQuery& query) {
   const auto types = query.filter.required("type");
   const auto sources = query.filter.required("source");
-  Statement statement(connection_, std::string("SELECT ") + kEventColumns + " FROM events WHERE seq < ?1" + one_of("type", "?3", types) +
-                                       one_of("source", "?4", sources) + " ORDER BY seq DESC LIMIT ?2");
+  const auto topics = query.filter.required("topic");
+  Statement statement(connection_, std::string("SELECT ") + kEventColumns + " FROM events WHERE seq > ?1 AND seq < ?2" + one_of("type", "?4", types) +
+                                       one_of("source", "?5", sources) + one_of("topic", "?6", topics) +
+                                       (query.after ? " ORDER BY seq ASC LIMIT ?3" : " ORDER BY seq DESC LIMIT ?3"));
+  auto after = clamped(query.after.value_or(0));
   auto before = clamped(query.before.value_or(std::numeric_limits<std::uint64_t>::max()));
   std::vector<Event> found;
   while (found.size() < query.limit) {
-    const auto page = query.filter.empty() ? std::min(query.limit - found.size(), limits::kFilterPage) : limits::kFilterPage;
-    auto events = collect<Event>(statement.query(before, clamped(page), list(types), list(sources)), read_event);
+    const auto page = query.filter.empty() && !query.wanted ? std::min(query.limit - found.size(), limits::kFilterPage) : limits::kFilterPage;
+    auto events = collect<Event>(statement.query(after, before, clamped(page), list(types), list(sources), list(topics)), read_event);
     if (!events) return events;
     for (auto& event : *events) {
-      before = clamped(event.sequence);
-      if (found.size() < query.limit && query.filter.evaluate(event).matches) found.push_back(std::move(event));
+      (query.after ? after : before) = clamped(event.sequence);
+      if (found.size() >= query.limit || (query.now && has_expired(event, *query.now)) || (query.wanted && !query.wanted(event))) continue;
+      if (query.filter.evaluate(event).matches) found.push_back(std::move(event));
     }
     if (events->size() < page) break;
   }
@@ -403,13 +410,63 @@ Result<std::vector<Decision>> JournalQueries::decisions(std::uint64_t event_sequ
   return collect<Decision>(decisions_.query(sequence), [&](const Rows& row) { return read_decision(row, event_sequence); });
 }
 
-Result<std::vector<EventPtr>> JournalQueries::unrouted_events() {
-  Statement statement(connection_,
-                      std::string("SELECT ") + kEventColumns + " FROM events JOIN unrouted USING (seq) WHERE seq NOT IN (SELECT event_seq FROM held WHERE NOT start) ORDER BY seq");
-  return collect<EventPtr>(statement.query(), [](const Rows& row) -> Result<EventPtr> {
+Result<JournalReader::Session> JournalQueries::session(std::string_view correlation_id, std::size_t limit) {
+  JournalReader::Session session;
+  Statement events(connection_, std::string("SELECT ") + kEventColumns + " FROM events WHERE id = ?1 AND correlation_id = ?1 UNION ALL SELECT " + kEventColumns +
+                                    " FROM events WHERE correlation_id = ?1 AND correlation_id <> id ORDER BY seq LIMIT ?2");
+  auto found = collect<Event>(events.query(correlation_id, clamped(limit)), read_event);
+  if (!found) return found.error();
+  session.events = std::move(*found);
+  Statement runs(connection_, std::string(kRuns) + "WHERE r.event_seq = ?1 ORDER BY r.seq LIMIT ?2");
+  for (const auto& event : session.events) {
+    if (session.runs.size() >= limit) break;
+    auto its = collect<Run>(runs.query(event.sequence, clamped(limit - session.runs.size())), read_run);
+    if (!its) return its.error();
+    for (auto& run : *its) {
+      auto its_steps = steps(run.sequence, run.attempt);
+      if (!its_steps) return its_steps.error();
+      run.steps = std::move(*its_steps);
+      session.runs.push_back(std::move(run));
+    }
+  }
+  return session;
+}
+
+Result<std::uint64_t> JournalQueries::newest_event() {
+  Statement statement(connection_, "SELECT max(event_seq, coalesce((SELECT max(seq) FROM events), 0)) FROM pruned");
+  auto found = first<std::uint64_t>(statement.query(), [](const Rows& row) -> Result<std::uint64_t> { return unsigned_at(row, 0); });
+  if (!found) return found.error();
+  return found->value_or(0);
+}
+
+Result<std::map<std::string, std::uint64_t>> JournalQueries::forgotten() {
+  Statement statement(connection_, "SELECT topic, event_seq FROM forgotten");
+  using Of = std::pair<std::string, std::uint64_t>;
+  auto rows = collect<Of>(statement.query(), [](const Rows& row) -> Result<Of> { return Of(string_at(row, 0), unsigned_at(row, 1)); });
+  if (!rows) return rows.error();
+  return std::map<std::string, std::uint64_t>(rows->begin(), rows->end());
+}
+
+Result<std::optional<Subscriber>> JournalQueries::subscriber(const std::string& name) {
+  Statement statement(connection_, "SELECT name, position, used FROM subscribers WHERE name = ?1");
+  return first<Subscriber>(statement.query(name), read_subscriber);
+}
+
+Result<std::vector<Subscriber>> JournalQueries::subscribers() {
+  Statement statement(connection_, "SELECT name, position, used FROM subscribers ORDER BY name");
+  return collect<Subscriber>(statement.query(), read_subscriber);
+}
+
+Result<std::vector<Journal::Unrouted>> JournalQueries::unrouted_events() {
+  Statement statement(connection_, std::string("SELECT ") + kEventColumns +
+                                       ", (SELECT json_group_array(g.source) FROM gathering g WHERE g.event_seq = seq) FROM events JOIN unrouted USING (seq) "
+                                       "WHERE seq NOT IN (SELECT event_seq FROM held WHERE NOT start) ORDER BY seq");
+  return collect<Journal::Unrouted>(statement.query(), [](const Rows& row) -> Result<Journal::Unrouted> {
     auto event = read_event(row);
     if (!event) return event.error();
-    return EventPtr(std::make_shared<const Event>(std::move(event).value()));
+    auto gathering = texts_at(row, 19);
+    if (!gathering) return damaged("event", event->sequence, "what gathers it is no list of names");
+    return Journal::Unrouted{std::make_shared<const Event>(std::move(event).value()), std::move(*gathering)};
   });
 }
 
@@ -425,7 +482,7 @@ Result<std::vector<std::pair<Run, Owner>>> JournalQueries::running_runs() {
 
 Result<std::vector<std::pair<Journal::Held, Owner>>> JournalQueries::held() {
   Statement statement(connection_,
-                      "SELECT id, event_seq, start, handler, direct, without, priority, key, not_before, owner_boot, owner_pid, owner_start "
+                      "SELECT id, event_seq, start, handler, direct, without, priority, key, not_before, owner_boot, owner_pid, owner_start, source "
                       "FROM held ORDER BY id");
   using Owned = std::pair<Journal::Held, Owner>;
   return collect<Owned>(statement.query(), [](const Rows& row) -> Result<Owned> {
@@ -441,6 +498,7 @@ Result<std::vector<std::pair<Journal::Held, Owner>>> JournalQueries::held() {
     held.priority = static_cast<int>(row.integer(6));
     held.key = optional_text(row, 7);
     held.not_before = optional_time(row, 8);
+    held.source = string_at(row, 12);
     return Owned(std::move(held), read_owner(row, 9));
   });
 }

@@ -27,7 +27,8 @@ class JournalQueries {
   Result<std::vector<std::string>> handlers();
   Result<std::string> short_id(std::string_view id);
 
-  Result<std::vector<EventPtr>> unrouted_events();
+  Result<JournalReader::Session> session(std::string_view correlation_id, std::size_t limit);
+  Result<std::vector<Journal::Unrouted>> unrouted_events();
   Result<std::vector<std::pair<Run, Owner>>> running_runs();
   Result<std::vector<std::pair<Journal::Held, Owner>>> held();
   Status each_waiting_run(WallTime now, const std::function<void(const WaitingRun&, const Owner&)>& take);
@@ -39,6 +40,10 @@ class JournalQueries {
   Result<std::vector<Journal::KeptWait>> waits();
   Result<std::uint64_t> heard(std::uint64_t run_sequence);
   Status each_event_after(std::uint64_t sequence, const std::function<bool(std::uint64_t, std::string_view, std::string_view)>& take);
+  Result<std::uint64_t> newest_event();
+  Result<std::map<std::string, std::uint64_t>> forgotten();
+  Result<std::optional<Subscriber>> subscriber(const std::string& name);
+  Result<std::vector<Subscriber>> subscribers();
   Result<std::vector<Journal::KeptBreaker>> breakers();
   Result<std::uint64_t> dead_letters();
   Result<std::map<std::string, std::string>> marks(const std::string& source);

@@ -213,8 +213,36 @@ CREATE TABLE waits (
 );
 )sql";
 
+constexpr const char* kSchema11 = R"sql(
+ALTER TABLE events ADD COLUMN expires INTEGER;
+CREATE INDEX events_expires ON events(expires) WHERE expires IS NOT NULL;
+-- What belongs to a story that began elsewhere. Of most events it is their own id, and they never come into it.
+CREATE INDEX events_session ON events(correlation_id) WHERE correlation_id <> id;
+CREATE INDEX events_topic ON events(topic, seq) WHERE topic <> '';
+
+ALTER TABLE held ADD COLUMN source TEXT NOT NULL DEFAULT '';  -- of a start: whose rule says so
+
+-- Of an unrouted event that several sources took from the bus: those that still gather it.
+CREATE TABLE gathering (
+  event_seq INTEGER NOT NULL,
+  source    TEXT NOT NULL,
+  PRIMARY KEY (event_seq, source)
+) WITHOUT ROWID;
+
+-- The highest number that retention has deleted, of topics with one of their own and ('') of all others.
+CREATE TABLE forgotten (topic TEXT PRIMARY KEY, event_seq INTEGER NOT NULL) WITHOUT ROWID;
+INSERT INTO forgotten SELECT '', event_seq FROM pruned WHERE event_seq > 0;
+
+-- Who reads along under a name.
+CREATE TABLE subscribers (
+  name     TEXT PRIMARY KEY,
+  position INTEGER NOT NULL,  -- events up to this one are acknowledged
+  used     INTEGER NOT NULL
+) WITHOUT ROWID;
+)sql";
+
 // One a version, in order.
-constexpr std::array<const char*, kJournalSchema> kSchemas = {kSchema1, kSchema2, kSchema3, kSchema4, kSchema5, kSchema6, kSchema7, kSchema8, kSchema9, kSchema10};
+constexpr std::array<const char*, kJournalSchema> kSchemas = {kSchema1, kSchema2, kSchema3, kSchema4, kSchema5, kSchema6, kSchema7, kSchema8, kSchema9, kSchema10, kSchema11};
 
 }  // namespace
 

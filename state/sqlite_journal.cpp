@@ -57,6 +57,11 @@ class SqliteJournal final : public Journal {
   Status set_paused(const std::string& handler, bool paused) override;
   Status set_breaker(const KeptBreaker& breaker) override;
   Status set_mark(const std::string& source, const std::string& name, const std::string& value) override;
+  Status set_gathering(std::uint64_t event_sequence, const std::vector<std::string>& sources) override;
+  Status set_gathered(std::uint64_t event_sequence, const std::string& source) override;
+  Status set_subscriber(const Subscriber& subscriber) override;
+  Status delete_subscriber(const std::string& name) override;
+  Status forget_subscribers(WallTime before) override;
   Result<std::uint64_t> add_held(const Held& held, const Owner& owner) override;
   Status remove_held(std::uint64_t id) override;
   Status add_wait(std::uint64_t run_sequence, const Wait& wait) override;
@@ -76,7 +81,12 @@ class SqliteJournal final : public Journal {
   Result<std::vector<Decision>> decisions(std::uint64_t sequence) override { return queries_.decisions(sequence); }
   Result<std::vector<std::string>> handlers() override { return queries_.handlers(); }
   Result<std::string> short_id(std::string_view id) override { return queries_.short_id(id); }
-  Result<std::vector<EventPtr>> unrouted_events() override { return queries_.unrouted_events(); }
+  Result<Session> session(std::string_view correlation_id, std::size_t limit) override { return queries_.session(correlation_id, limit); }
+  Result<std::uint64_t> newest_event() override { return queries_.newest_event(); }
+  Result<std::map<std::string, std::uint64_t>> forgotten() override { return queries_.forgotten(); }
+  Result<std::optional<Subscriber>> subscriber(const std::string& name) override { return queries_.subscriber(name); }
+  Result<std::vector<Subscriber>> subscribers() override { return queries_.subscribers(); }
+  Result<std::vector<Unrouted>> unrouted_events() override { return queries_.unrouted_events(); }
   Result<std::vector<std::pair<Run, Owner>>> running_runs() override { return queries_.running_runs(); }
   Status each_waiting_run(WallTime now, const std::function<void(const WaitingRun&, const Owner&)>& take) override {
     return queries_.each_waiting_run(now, take);
@@ -143,10 +153,18 @@ class SqliteJournal final : public Journal {
   Statement add_event_{
       *connection_,
       "INSERT INTO events (seq, id, type, source, subject, time, topic, correlation_id, causation_id, traceparent, "
-      "dedupe_key, priority, ttl, data, hops, replay_of, members, context) "
-      "VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18)"};
+      "dedupe_key, priority, ttl, data, hops, replay_of, members, context, expires) "
+      "VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19)"};
   Statement add_unrouted_{*connection_, "INSERT INTO unrouted (seq) VALUES (?1)"};
   Statement remove_unrouted_{*connection_, "DELETE FROM unrouted WHERE seq = ?1"};
+  Statement add_gathering_{*connection_, "INSERT OR IGNORE INTO gathering (event_seq, source) VALUES (?1, ?2)"};
+  Statement forget_gathering_{*connection_, "DELETE FROM gathering WHERE event_seq = ?1"};
+  Statement count_gathering_{*connection_, "SELECT count(*) FROM gathering WHERE event_seq = ?1"};
+  Statement remove_gathering_{*connection_, "DELETE FROM gathering WHERE event_seq = ?1 AND source = ?2"};
+  Statement remove_gathered_{*connection_, "DELETE FROM unrouted WHERE seq = ?1 AND NOT EXISTS (SELECT 1 FROM gathering WHERE event_seq = ?1)"};
+  Statement set_subscriber_{*connection_, "INSERT OR REPLACE INTO subscribers (name, position, used) VALUES (?1, ?2, ?3)"};
+  Statement delete_subscriber_{*connection_, "DELETE FROM subscribers WHERE name = ?1"};
+  Statement forget_subscribers_{*connection_, "DELETE FROM subscribers WHERE used < ?1"};
   Statement add_decision_{*connection_,
                           "INSERT INTO decisions (event_seq, ord, time, stage, verdict, handler, reason) "
                           "VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)"};
@@ -180,7 +198,7 @@ class SqliteJournal final : public Journal {
                          "(state IN ('succeeded', 'skipped', 'tolerated') OR (part = 'gate' AND state IN ('failed', 'timed_out')))"};
   Statement add_held_{*connection_,
                       "INSERT INTO held (event_seq, start, handler, direct, without, priority, key, not_before, owner_boot, owner_pid, "
-                      "owner_start) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11) RETURNING id"};
+                      "owner_start, source) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12) RETURNING id"};
   Statement remove_held_{*connection_, "DELETE FROM held WHERE id = ?1"};
   Statement add_wait_{*connection_,
                       "INSERT INTO waits (run_seq, idx, step, part, iteration, since, types, topic, condition, until, tolerated) "
@@ -244,7 +262,7 @@ Result<std::uint64_t> SqliteJournal::add_event(const Event& event) {
   if (event.context) context = event.context->text();
   auto status = add_event_.execute(next_event_, event.id, event.type, event.source, event.subject, event.time, event.topic,
                                    event.correlation_id, event.causation_id, event.traceparent, event.dedupe_key, event.priority,
-                                   ttl, event.data.text(), event.hops, event.replay_of, event.members, context);
+                                   ttl, event.data.text(), event.hops, event.replay_of, event.members, context, event.expires);
   if (!status) {
     if (!connection_->constraint_failed()) return status.error();
     return Error{"an event with the id " + event.id + " is in the journal already", "leave the id out, and one is made"};
@@ -261,7 +279,45 @@ Status SqliteJournal::set_routed(std::uint64_t event_sequence) {
     event->routed = true;
     return {};
   }
+  if (auto status = forget_gathering_.execute(event_sequence); !status) return status;
   return remove_unrouted_.execute(event_sequence);
+}
+
+Status SqliteJournal::set_gathering(std::uint64_t event_sequence, const std::vector<std::string>& sources) {
+  if (auto status = wants_transaction(); !status) return status;
+  if (!fresh(event_sequence)) {
+    if (auto status = forget_gathering_.execute(event_sequence); !status) return status;
+  }
+  for (const auto& source : sources) {
+    if (auto status = add_gathering_.execute(event_sequence, source); !status) return status;
+  }
+  return {};
+}
+
+Status SqliteJournal::set_gathered(std::uint64_t event_sequence, const std::string& source) {
+  if (auto status = wants_transaction(); !status) return status;
+  if (auto status = remove_gathering_.execute(event_sequence, source); !status) return status;
+  if (!fresh(event_sequence)) return remove_gathered_.execute(event_sequence);
+  auto rows = count_gathering_.query(event_sequence);
+  const auto more = rows.next();
+  if (!more) return more.error();
+  fresh(event_sequence)->routed = rows.integer(0) == 0;
+  return {};
+}
+
+Status SqliteJournal::set_subscriber(const Subscriber& subscriber) {
+  if (auto status = wants_transaction(); !status) return status;
+  return set_subscriber_.execute(subscriber.name, subscriber.position, subscriber.used);
+}
+
+Status SqliteJournal::delete_subscriber(const std::string& name) {
+  if (auto status = wants_transaction(); !status) return status;
+  return delete_subscriber_.execute(name);
+}
+
+Status SqliteJournal::forget_subscribers(WallTime before) {
+  if (auto status = wants_transaction(); !status) return status;
+  return forget_subscribers_.execute(before);
 }
 
 Status SqliteJournal::add_decision(const Decision& decision) {
@@ -328,7 +384,7 @@ Result<std::uint64_t> SqliteJournal::add_held(const Held& held, const Owner& own
   if (auto status = wants_transaction(); !status) return status.error();
   const auto without = nlohmann::json(held.without).dump();
   auto rows = add_held_.query(held.event_sequence, held.start ? 1 : 0, held.handler, held.direct ? 1 : 0, without, held.priority,
-                              held.key, held.not_before, owner.boot_id, owner.pid, owner.start_time);
+                              held.key, held.not_before, owner.boot_id, owner.pid, owner.start_time, held.source);
   const auto more = rows.next();
   if (!more) return more.error();
   return static_cast<std::uint64_t>(rows.integer(0));
@@ -414,6 +470,7 @@ class SqliteJournalReader final : public JournalReader {
   Result<std::vector<std::string>> handlers() override { return queries_.handlers(); }
   Result<std::string> short_id(std::string_view id) override { return queries_.short_id(id); }
   Result<std::uint64_t> dead_letters() override { return queries_.dead_letters(); }
+  Result<Session> session(std::string_view correlation_id, std::size_t limit) override { return queries_.session(correlation_id, limit); }
 
  private:
   std::unique_ptr<Connection> connection_;

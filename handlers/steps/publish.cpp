@@ -52,7 +52,7 @@ StepResult attempt(const PublishStepOptions& options, const StepCall& call) {
     event->data = Payload(mask.strings(event->data.json()));
   }
   event->id = derived_id(call.context.run.id, idempotency_key(call));
-  if (event->source.empty()) event->source = std::string(kPublishedBy) + call.handler.name;
+  if (event->source.empty()) event->source = std::string(kPublishingHandler) + call.handler.name;
   event->time = call.tools.clock.now().wall;
   event->correlation_id = call.context.run.correlation_id;
   event->causation_id = call.context.run.id;

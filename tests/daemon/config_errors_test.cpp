@@ -125,7 +125,7 @@ TEST_CASE("config errors: hooks") {
       {"no URL", hook("on = \"run:*\"\nhttp = {}\n"), {{"4:8", {"needs `url`"}}}},
       {"another URL", hook("on = \"run:*\"\nhttp = { url = \"ftp://x\" }\n"), {{"4:16", {"begins with http://"}}}},
       {"no header", hook("on = \"run:*\"\nhttp = { url = \"http://h/\", headers = { \"a b\" = \"c\" } }\n"), {{"4:41", {"the name of a header"}}}},
-      {"an event for nobody", hook("on = \"run:*\"\npublish = \"told\"\n"), {{"2:1", {"`publish` needs `source`", "exactly one"}}}},
+      {"an event for the bus", hook("on = \"run:*\"\npublish = \"told\"\n"), {}},
       {"an event for a stranger", source("name = \"web\"\ntype = \"manual\"\n[[hooks]]\non = \"run:*\"\npublish = \"told\"\nsource = \"wbe\"\n"), {{"9:10", {"there is no source \"wbe\"", "`web`"}}}},
       {"keys of another action", hook("on = \"event:received\"\naction = \"skip\"\ntimeout = \"1s\"\ntopic = \"t\"\n"), {{"5:1", {"a hook with `run` or `http`"}}, {"6:1", {"a hook with `publish`"}}}},
       {"a name twice", hook("name = \"x\"\non = \"run:*\"\nrun = \"x\"\n[[hooks]]\nname = \"x\"\non = \"run:*\"\nrun = \"x\"\n"), {{"6:1", {"a second hook is named 'x'", "hark.toml:3"}}}},
@@ -135,11 +135,13 @@ TEST_CASE("config errors: hooks") {
 
 TEST_CASE("config errors: names and handlers of sources") {
   check_all({
-      {"no type", source("name = \"x\"\n"), {{"2:1", {"sources.x: needs `type`: file_change, git_push, git_pr, webhook, schedule or manual"}}}},
+      {"no type", source("name = \"x\"\n"), {{"2:1", {"sources.x: needs `type`: file_change, git_push, git_pr, webhook, schedule, topic or manual"}}}},
       {"a misspelt type", source("type = \"file_chnage\"\n"), {{"4:8", {"did you mean \"file_change\"?"}}}},
-      {"a type of later versions",
-       source("type = \"topic\"\n"),
-       {{"4:8", {"`type = \"topic\"` is not supported by this version"}}}},
+      {"a topic that is no glob", source("type = \"topic\"\ntopic = \"[a\"\n"), {{"5:9", {"["}}}},
+      {"no topics", source("type = \"topic\"\ntopic = []\n"), {{"5:9", {"at least one"}}}},
+      {"topics of a source that has none", source("type = \"manual\"\ntopic = \"x\"\n"), {{"5:1", {"`topic` sources"}}}},
+      {"a topic's name", "[topics.\"a b\"]\nretention = \"1h\"\n", {{"1:9", {"a topic is letters, digits"}}}},
+      {"a topic kept in no way", "[topics.a]\nretention = \"1x\"\nretention_events = 0\n", {{"2:13", {"duration"}}, {"3:20", {"1"}}}},
       {"a bad name", schedule("name = \"a b\"\n"), {{"6:8", {"sources.\"a b\".name: expected a name"}}}},
       {"a name of another type", schedule("name = 7\n"), {{"6:8", {"sources #1.name: expected a string"}}}},
       {"a name twice",

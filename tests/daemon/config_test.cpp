@@ -379,7 +379,7 @@ publish = "alarm"
   CHECK(hooks[2].on.size() == lifecycle::names().size());
   CHECK(hooks[2].timeout == 5s);
   CHECK(std::get<Hook::Request>(hooks[2].action) == Hook::Request{"http://h/k$", {{"X-Key", "k$"}}});
-  CHECK(std::get<Hook::Publish>(hooks[3].action) == Hook::Publish{"alarm", "", "by-hand"});
+  CHECK(std::get<Hook::Publish>(hooks[3].action) == Hook::Publish{"alarm", "", ""});
   REQUIRE(loaded.warnings.size() == 1);
   CHECK(loaded.warnings[0].find("'{payload.x}' stands as it is") != std::string::npos);
 }

@@ -48,7 +48,7 @@ TEST_CASE("router: an event starts every handler its source names, and says why"
   CHECK(routed.decisions[0].event_sequence == 7);
   CHECK(routed.decisions[0].stage == Stage::match);
   CHECK(routed.decisions[0].handler == "a");
-  CHECK(!routed.held);
+  CHECK(routed.gathering.empty());
 }
 
 TEST_CASE("router: what nobody wants is a decision, not silence") {
@@ -77,7 +77,7 @@ TEST_CASE("router: a filter that does not match drops the event with the decidin
 
 TEST_CASE("router: what is held of a source that has gone is let go as it was meant to be") {
   Router router({rule("hook", {"a"}, "", 1s), rule("other", {"b"}, "", 1s)});
-  REQUIRE(router.route(event(1, "hook"), {}, t0).held);
+  REQUIRE(!router.route(event(1, "hook"), {}, t0).gathering.empty());
   router.set_rules({rule("new", {"a"})});
   router.set_rules({rule("new", {"a"})});
   const auto fired = router.fire(after(1s).steady);
@@ -91,8 +91,8 @@ TEST_CASE("router: what is held of a source that has gone is let go as it was me
 
 TEST_CASE("router: of debounced events the last one runs, and the others say so") {
   Router router({rule("hook", {"a"}, "", 1s)});
-  CHECK(router.route(event(1, "hook"), {}, t0).held);
-  CHECK(router.route(event(2, "hook"), {}, after(500ms)).held);
+  CHECK(!router.route(event(1, "hook"), {}, t0).gathering.empty());
+  CHECK(!router.route(event(2, "hook"), {}, after(500ms)).gathering.empty());
   CHECK(router.fire(after(1400ms).steady).empty());
   const auto fired = router.fire(after(1500ms).steady);
   REQUIRE(fired.size() == 1);

@@ -332,13 +332,13 @@ TEST_CASE("journal: one that a newer hark wrote is refused, by daemon and reader
   const TemporaryFolder folder;
   const auto file = folder / "journal.db";
   stored(*opened(file), make_event("event-1"));
-  execute(file, "PRAGMA user_version = 11");
+  execute(file, "PRAGMA user_version = 12");
   const auto journal = open_journal(file);
   REQUIRE_FALSE(journal.ok());
-  CHECK(journal.error().message == file.string() + " was written by a newer hark (schema 11, this one knows 10)");
+  CHECK(journal.error().message == file.string() + " was written by a newer hark (schema 12, this one knows 11)");
   CHECK_FALSE(journal.error().cure.empty());
   CHECK_FALSE(open_journal_reader(file).ok());
-  execute(file, "PRAGMA user_version = 10");
+  execute(file, "PRAGMA user_version = 11");
   CHECK(opened(file)->event("event-1")->has_value());
 }
 

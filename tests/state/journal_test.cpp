@@ -258,8 +258,8 @@ TEST_CASE("journal: what a filter matches is found in pages of any size, in the 
   CHECK(found("state:nonsense", 10).empty());
   CHECK(found("attempt:1", 2) == Ids{"run-" + std::to_string(many), "run-" + std::to_string(many - 1)});
   CHECK(found("attempt:1", 5000).size() == many);
-  CHECK(journal->events({5000, {}, *Filter::parse("type:odd")}).value().size() == many / 2);
-  const auto one = journal->events({5, {}, *Filter::parse("id:event-1,source:" + make_event("e").source)}).value();
+  CHECK(journal->events({.limit = 5000, .filter = *Filter::parse("type:odd")}).value().size() == many / 2);
+  const auto one = journal->events({.limit = 5, .filter = *Filter::parse("id:event-1,source:" + make_event("e").source)}).value();
   REQUIRE(one.size() == 1);
   CHECK(one[0].id == "event-1");
 }
@@ -280,12 +280,12 @@ TEST_CASE("journal: an event counts as unrouted until it is said to be routed, a
   auto unrouted = journal->unrouted_events();
   REQUIRE(unrouted.ok());
   REQUIRE(unrouted->size() == 2);
-  CHECK((*unrouted)[0]->id == "event-2");
-  CHECK((*unrouted)[1]->id == "event-3");
+  CHECK((*unrouted)[0].event->id == "event-2");
+  CHECK((*unrouted)[1].event->id == "event-3");
   in_transaction(*journal, [&] { REQUIRE(journal->set_routed(second).ok()); });
   unrouted = journal->unrouted_events();
   REQUIRE(unrouted->size() == 1);
-  CHECK((*unrouted)[0]->sequence == 3);
+  CHECK((*unrouted)[0].event->sequence == 3);
 }
 
 TEST_CASE("journal: decisions come back in the order they were made, over several transactions") {
@@ -528,7 +528,7 @@ TEST_CASE("journal: many that open a new journal at once all get it, and write s
     for (auto& writer : writers) CHECK(writer.get() == "");
     const auto events = opened(folder / "journal.db")->unrouted_events();
     REQUIRE(events->size() == 20);
-    CHECK(events->back()->sequence == 20);
+    CHECK(events->back().event->sequence == 20);
   }
 }
 

@@ -100,7 +100,7 @@ std::string fault_of(const PowerCutDisk::Image& image) {
     if (!journal) return "it does not open: " + journal.error().text();
     const auto events = (*journal)->unrouted_events();
     if (!events) return "it cannot be read: " + events.error().text();
-    for (const auto& event : *events) {
+    for (const auto& [event, gathering] : *events) {
       if (event->data.text().find("\"id\":\"" + event->id + "\"") == std::string::npos) return event->id + " has other data";
       found.insert(event->id);
     }
@@ -228,7 +228,7 @@ TEST_CASE("journal: on a full disk a transaction fails, is rolled back whole, an
     std::set<std::string> found;
     const auto events = journal->unrouted_events();
     REQUIRE(events.ok());
-    for (const auto& event : *events) {
+    for (const auto& [event, gathering] : *events) {
       found.insert(event->id);
       CHECK(journal->decisions(event->sequence)->size() == 1);
     }

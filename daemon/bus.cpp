@@ -1,0 +1,203 @@
+#include "daemon/bus.h"
+
+#include <algorithm>
+#include <utility>
+
+#include <nlohmann/json.hpp>
+
+#include "core/lifecycle_json.h"
+#include "core/limits.h"
+#include "core/payload.h"
+#include "platform/clock.h"
+#include "platform/loop.h"
+#include "state/journal.h"
+
+namespace hark {
+
+Bus::Bus(Loop& loop, const Clock& clock, Journal& journal) : loop_(loop), clock_(clock), journal_(journal), timer_(loop.timer()) {}
+Bus::~Bus() { *alive_ = false; }
+
+Status Bus::begin() {
+  const auto newest = journal_.newest_event();
+  if (!newest) return newest.error();
+  head_ = *newest;
+  return {};
+}
+
+Status Bus::join(std::shared_ptr<BusReader> reader, Wish wish) {
+  if (wish.after && *wish.after > head_) {
+    return Error{"there is no position " + std::to_string(*wish.after) + " yet, the newest is " + std::to_string(head_) + ": it is of another journal",
+                 "begin with 0, or with no position for what comes from now on"};
+  }
+  const auto* key = reader.get();
+  auto entry = std::make_shared<Entry>(Entry{std::move(reader), std::move(wish), 0, 0, Entry::State::live});
+  entry->position = entry->wish.after.value_or(head_);
+  readers_[key] = entry;
+  if (entry->wish.until) {
+    times_.emplace(*entry->wish.until, entry);
+    arm_timer();
+  }
+  lifecycle_readers_ += entry->wish.lifecycle ? 1 : 0;
+  if (entry->position < head_) fall_behind(*entry);
+  return {};
+}
+
+void Bus::leave(const BusReader& reader) {
+  const auto left = readers_.extract(&reader);
+  if (!left.empty() && left.mapped()->wish.lifecycle) --lifecycle_readers_;
+}
+
+void Bus::end() {
+  for (const auto& [key, entry] : std::map(readers_)) {
+    entry->reader->looked_at(position_of(*entry));
+    if (readers_.contains(key)) entry->reader->time_over();
+  }
+}
+
+std::uint64_t Bus::position_of(const Entry& entry) const { return entry.state == Entry::State::live ? head_ : entry.position; }
+
+void Bus::resume(const BusReader& reader) {
+  const auto found = readers_.find(&reader);
+  if (found == readers_.end() || found->second->state != Entry::State::full) return;
+  auto& entry = *found->second;
+  entry.state = Entry::State::live;
+  if (entry.position < head_) fall_behind(entry);
+}
+
+// What stands for several others has not arrived itself.
+bool Bus::wants(const Entry& entry, const Event& event, WallTime now) const {
+  return event.members == 0 && !has_expired(event, now) && (!entry.wish.allowed || entry.wish.allowed(event)) && entry.wish.pattern.matches(event);
+}
+
+void Bus::durable(const std::vector<EventPtr>& events) {
+  const auto before = std::exchange(head_, events.back()->sequence);
+  const bool gap = events.front()->sequence != before + 1;  // another process has written between
+  const auto now = clock_.now().wall;
+  // First who, then the calls: a reader may leave in them.
+  std::vector<std::shared_ptr<Entry>> who;
+  for (const auto& [key, entry] : readers_) {
+    if (entry->state != Entry::State::live) continue;
+    if (gap) {
+      entry->position = before;
+      fall_behind(*entry);
+    } else if (std::any_of(events.begin(), events.end(), [&](const EventPtr& event) { return wants(*entry, *event, now); })) {
+      who.push_back(entry);
+    }
+  }
+  for (const auto& entry : who) {
+    for (const auto& event : events) {
+      if (!wants(*entry, *event, now) || entry->reader->take(event)) continue;
+      entry->state = Entry::State::full;
+      entry->position = event->sequence;
+      break;
+    }
+    entry->reader->looked_at(position_of(*entry));
+  }
+}
+
+void Bus::tell(const lifecycle::Any& event) {
+  if (lifecycle_readers_ == 0) return;
+  std::vector<std::shared_ptr<Entry>> who;
+  for (const auto& [key, entry] : readers_) {
+    if (entry->wish.lifecycle && entry->wish.lifecycle(event)) who.push_back(entry);
+  }
+  if (who.empty()) return;
+  const auto text = write_json(to_json(event, clock_.now().wall));
+  for (const auto& entry : who) entry->reader->told(lifecycle::name(event), text);
+}
+
+void Bus::fall_behind(Entry& entry) {
+  entry.state = Entry::State::behind;
+  schedule_reading();
+}
+
+// Posted: who reads the past must not hold up the present.
+void Bus::schedule_reading() {
+  if (std::exchange(reading_scheduled_, true)) return;
+  loop_.post([this, alive = alive_] {
+    if (!*alive) return;
+    reading_scheduled_ = false;
+    read_on();
+  });
+}
+
+// A piece for the next of those that are behind.
+void Bus::read_on() {
+  const auto behind = [](const auto& each) { return each.second->state == Entry::State::behind; };
+  auto next = std::find_if(readers_.upper_bound(last_read_), readers_.end(), behind);
+  if (next == readers_.end()) next = std::find_if(readers_.begin(), readers_.end(), behind);
+  if (next == readers_.end()) return;
+  last_read_ = next->first;
+  const auto entry = next->second;
+  if (const auto brought = read_piece(*entry); !brought) {
+    leave(*entry->reader);
+    entry->reader->broken(brought.error());
+  } else if (*brought) {
+    entry->reader->looked_at(position_of(*entry));
+  }
+  if (std::any_of(readers_.begin(), readers_.end(), behind)) schedule_reading();
+}
+
+// Whether it brought something.
+Result<bool> Bus::read_piece(Entry& entry) {
+  const auto forgotten = journal_.forgotten();
+  if (!forgotten) return forgotten.error();
+  std::uint64_t gone = 0;
+  for (const auto& [topic, sequence] : *forgotten) {
+    if (topic.empty() || entry.wish.pattern.wants_topic(topic)) gone = std::max(gone, sequence);
+  }
+  if (gone > std::max(entry.position, entry.told_missed)) {
+    entry.told_missed = gone;
+    entry.reader->missed(entry.position);
+  }
+
+  std::vector<std::uint64_t> chosen;
+  std::size_t rows = 0;
+  auto looked = entry.position;
+  bool all = true;
+  const auto look = [&](std::uint64_t sequence, std::string_view type, std::string_view topic) {
+    if (sequence > head_) return false;  // not durable yet
+    if (rows++ == limits::kBusRows || chosen.size() == limits::kBusPiece) return all = false;
+    looked = sequence;
+    if (entry.wish.pattern.may_match(type, topic)) chosen.push_back(sequence);
+    return true;
+  };
+  if (auto done = journal_.each_event_after(entry.position, look); !done) return done.error();
+
+  bool brought = false;
+  const auto now = clock_.now().wall;
+  for (const auto sequence : chosen) {
+    auto found = journal_.event_at(sequence);
+    if (!found) return found.error();
+    entry.position = sequence;
+    if (!*found || !wants(entry, **found, now)) continue;
+    brought = true;
+    if (entry.reader->take(std::make_shared<const Event>(std::move(**found)))) continue;
+    entry.state = Entry::State::full;
+    return brought;
+  }
+  entry.position = all ? head_ : looked;
+  if (all) entry.state = Entry::State::live;
+  return brought;
+}
+
+void Bus::arm_timer() {
+  while (!times_.empty() && times_.begin()->second.expired()) times_.erase(times_.begin());
+  if (times_.empty()) return timer_->cancel();
+  timer_->at(times_.begin()->first, [this] { end_times(); });
+}
+
+void Bus::end_times() {
+  const auto now = clock_.now().steady;
+  while (!times_.empty() && times_.begin()->first <= now) {
+    const auto entry = times_.begin()->second.lock();
+    times_.erase(times_.begin());
+    if (!entry) continue;
+    entry->reader->looked_at(position_of(*entry));
+    const auto still = readers_.find(entry->reader.get());
+    if (still != readers_.end() && still->second == entry) entry->reader->time_over();
+  }
+  arm_timer();
+}
+
+}  // namespace hark
