@@ -29,7 +29,7 @@ class SessionTable {
   void event(const json& event, std::size_t depth) {
     auto what = event["type"].get<std::string>();
     if (event.contains("topic")) what += " (" + event["topic"].get<std::string>() + ")";
-    add(depth, what, event["source"].get<std::string>(), event["time"].get<std::string>(), "event", {}, shown_(event["id"].get<std::string>()));
+    add(depth, what, {}, event["time"].get<std::string>(), event["source"].get<std::string>(), {}, shown_(event["id"].get<std::string>()));
     for (const auto& each : event["runs"]) run(each, depth + 1);
   }
 
@@ -83,7 +83,7 @@ int session_command(const CommonOptions& common, const std::string& id) {
                      milliseconds_text(shown.value("duration_ms", std::int64_t{0})));
   SessionTable table((*session)->events.front().time, shown_ids(*journal));
   for (const auto& event : shown["events"]) table.event(event, 0);
-  output::print_table({{"AT", true}, {"WHAT"}, {"RESULT", true}, {"TOOK", true, 1}, {"ID", true, 2}, {"NOTE", false, 0, output::Overflow::wrap}}, table.rows);
+  output::print_table({{"AT", true}, {"WHAT"}, {"FROM, RESULT", true}, {"TOOK", true, 1}, {"ID", true, 2}, {"NOTE", false, 0, output::Overflow::wrap}}, table.rows);
   if ((*session)->cut) output::complain("there is more of it than is shown");
   return exit_code::kOk;
 }

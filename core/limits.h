@@ -40,6 +40,9 @@ inline constexpr std::size_t kPatternWords = 64;
 inline constexpr std::size_t kStreamBuffer = 256 * 1024;
 // A stream that has nothing to say says so this often, which keeps proxies from closing it.
 inline constexpr auto kStreamBeat = 15s;
+// Subscriptions of one socket, and events that it publishes without waiting for answers.
+inline constexpr std::size_t kSocketSubscriptions = 32;
+inline constexpr std::size_t kSocketPublishes = 256;
 // A published event.
 inline constexpr std::int64_t kPriorityMost = 1000;
 inline constexpr std::int64_t kTtlMost = 60 * 60 * 24 * 366;  // seconds

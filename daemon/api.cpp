@@ -17,6 +17,7 @@
 #include "daemon/api_bus.h"
 #include "daemon/api_pushes.h"
 #include "daemon/api_routes.h"
+#include "daemon/bus.h"
 #include "daemon/containment.h"
 #include "daemon/engine.h"
 #include "daemon/places.h"
@@ -352,6 +353,7 @@ json status_json(const ApiParts& parts) {
                  {"handlers", handlers_json(parts)},
                  {"dead_letters", dead_letters(parts)},
                  {"queue", {{"waiting", queue.size()}, {"for_events", parts.engine.waiting()}, {"held", parts.engine.router().held() + parts.engine.held_by_hooks()}, {"running", parts.engine.executor().active()}}}};
+  status["bus"] = {{"position", parts.bus.position()}, {"readers", parts.bus.readers()}};
   if (parts.settings.listen) status["listener"] = listener_json(parts);
   if (const auto fault = parts.engine.journal_fault()) status["journal_fault"] = *fault;
   if (auto starved = parts.processes.starved(); !starved.empty()) status["starved"] = std::move(starved);
@@ -395,6 +397,7 @@ void add_api_routes(const ApiParts& parts) {
 
   add_event_routes(parts);
   add_wait_routes(parts);
+  add_stream_routes(parts);
 
   const auto plain = [&](const char* path, auto handle) {
     HttpRoute route;

@@ -1,9 +1,13 @@
 // The routes of the bus: publish, read what is kept, wait, read along under a name, see a whole story.
 #pragma once
 
+#include <cstdint>
+#include <functional>
+#include <optional>
 #include <string>
 #include <vector>
 
+#include "core/event.h"
 #include "core/event_pattern.h"
 #include "core/result.h"
 #include "platform/http.h"
@@ -14,8 +18,20 @@ struct ApiParts;
 
 // Which events are asked for: `types` and those of the query (type, topic, filter), lists and globs. None: all.
 Result<EventPattern> read_pattern(const HttpRequest& request, std::vector<std::string> types);
+
+// One more cannot be let in.
+std::optional<HttpResponse> too_many_readers(const ApiParts& parts);
+
+// Where one begins who reads along under `name` (empty: none): after where it has acknowledged to, and what it asks for after is that.
+// `begin` is called at once, or when the name is there to stay; with the answer to give where it may not begin.
+using BeginReading = std::function<void(std::optional<HttpResponse> refusal, std::optional<std::uint64_t> after)>;
+void begin_reading(const ApiParts& parts, const std::string& name, std::optional<std::uint64_t> after, const BeginReading& begin);
+void acknowledge(const ApiParts& parts, const std::string& name, std::uint64_t cursor, const std::function<void(HttpResponse)>& respond);
+
 // Who publishes, where nobody has to say.
 std::string publisher_of(const std::string& name);
+// What a run causes goes on with its story, and counts against circles.
+Status link_to_cause(const ApiParts& parts, Event& event);
 
 // As add_api_routes(), which calls it.
 void add_event_routes(const ApiParts& parts);  // publish, list, show, sessions

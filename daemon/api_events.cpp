@@ -34,7 +34,8 @@ HttpResponse bad_event(const Error& error) { return problem(400, "not an event",
 
 HttpResponse unreadable(const Error& error) { return problem(503, "the journal cannot be read", error.message); }
 
-// What a run causes goes on with its story, and counts against circles.
+}  // namespace
+
 Status link_to_cause(const ApiParts& parts, Event& event) {
   if (event.causation_id.empty()) return {};
   const auto run = parts.journal.run(event.causation_id);
@@ -45,6 +46,8 @@ Status link_to_cause(const ApiParts& parts, Event& event) {
   if (*cause) event.hops = (*cause)->hops + 1;
   return {};
 }
+
+namespace {
 
 void publish(const ApiParts& parts, const HttpRequest& request, HttpResponder respond) {
   const auto type = path_parameter("/api/events/{type}", request.path, "type");

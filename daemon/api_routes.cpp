@@ -13,17 +13,11 @@
 
 namespace hark {
 
-namespace {
-
-// The answer without secrets: still the JSON that it was, whatever a secret looks like.
-HttpResponse masked(HttpResponse response, const Mask& mask) {
-  if (mask.empty() || mask.text(response.body) == response.body) return response;
-  const auto body = nlohmann::json::parse(response.body, nullptr, false);
-  response.body = body.is_discarded() ? mask.text(std::move(response.body)) : write_json(mask.strings(body)) + "\n";
-  return response;
+std::string masked_json(std::string text, const Mask& mask) {
+  if (mask.empty() || mask.text(text) == text) return text;
+  const auto parsed = nlohmann::json::parse(text, nullptr, false);
+  return parsed.is_discarded() ? mask.text(std::move(text)) : write_json(mask.strings(parsed)) + (text.ends_with('\n') ? "\n" : "");
 }
-
-}  // namespace
 
 void add_api_route(const ApiParts& parts, const char* method, const char* path, ApiHandler handle, std::uint64_t max_body) {
   HttpRoute route;
@@ -31,7 +25,10 @@ void add_api_route(const ApiParts& parts, const char* method, const char* path, 
   route.path = path;
   route.max_body = max_body;
   route.handle = [&parts, handle = std::move(handle)](const HttpRequest& request, HttpResponder answer) {
-    HttpResponder respond = [&secrets = parts.secrets, answer = std::move(answer)](HttpResponse response) { answer(masked(std::move(response), secrets.mask())); };
+    HttpResponder respond = [&secrets = parts.secrets, answer = std::move(answer)](HttpResponse response) { 
+      response.body = masked_json(std::move(response.body), secrets.mask());
+      answer(std::move(response));
+    };
     // The peer as well: a connection may be older than the listener, which a reload can move to loopback.
     // What a proxy on this machine hands on comes from who knows where.
     const bool handed_on = request.headers.count("X-Forwarded-For") + request.headers.count("Forwarded") + request.headers.count("X-Real-IP") > 0;

@@ -6,9 +6,7 @@
 #include <nlohmann/json.hpp>
 
 #include "core/event_json.h"
-#include "core/event_name.h"
 #include "core/limits.h"
-#include "core/printable.h"
 #include "daemon/api.h"
 #include "daemon/api_answers.h"
 #include "daemon/api_bus.h"
@@ -81,49 +79,25 @@ Result<Question> read_question(const HttpRequest& request) {
   Question question{std::move(*pattern), limits::kPollDefault, limits::kPollEvents, *after, form_value(request.query, "subscriber").value_or("")};
   if (*timeout) question.timeout = std::min<Duration>(std::chrono::milliseconds(std::min<std::uint64_t>(**timeout, std::uint64_t(limits::kPollLongest / std::chrono::milliseconds(1)))), limits::kPollLongest);
   if (*limit) question.limit = std::clamp<std::size_t>(**limit, 1, limits::kPollEventsMost);
-  if (!question.subscriber.empty()) {
-    if (auto done = check_topic(question.subscriber); !done) return Error{"a subscriber's name is made as a topic's: " + done.error().message, ""};
-  }
   return question;
 }
 
 void begin_poll(const ApiParts& parts, Question question, HttpResponder respond) {
-  if (parts.bus.readers() >= limits::kBusReaders) {
-    auto busy = problem(503, "too many wait", "no more than " + std::to_string(limits::kBusReaders) + " may at a time");
-    busy.headers.add("Retry-After", "1");
-    return respond(std::move(busy));
-  }
+  if (auto full = too_many_readers(parts)) return respond(std::move(*full));
   auto poll = std::make_shared<Poll>(parts.bus, question.limit, respond);
   Bus::Wish wish{std::move(question.pattern), {}, {}, question.after, parts.clock.now().steady + question.timeout};
   if (auto joined = parts.bus.join(std::move(poll), std::move(wish)); !joined) respond(problem(409, "no such position", joined.error().text()));
 }
 
-// With a name: what is asked for after is acknowledged up to there, and without that it goes on where it has acknowledged to.
 void wait(const ApiParts& parts, const HttpRequest& request, HttpResponder respond) {
   auto question = read_question(request);
   if (!question) return respond(problem(400, "bad query", question.error().text()));
-  if (question->subscriber.empty()) return begin_poll(parts, std::move(*question), std::move(respond));
-  const auto known = parts.journal.subscriber(question->subscriber);
-  if (!known) return respond(problem(503, "the journal cannot be read", known.error().message));
-  const auto now = parts.clock.now().wall;
-  if (!*known) {
-    const auto others = parts.journal.subscribers();
-    if (!others) return respond(problem(503, "the journal cannot be read", others.error().message));
-    if (others->size() >= limits::kSubscribers) {
-      return respond(problem(409, "too many subscribers", std::to_string(others->size()) + " names are known: DELETE /api/subscribers/NAME forgets one"));
-    }
-  }
-  const auto kept = *known ? (*known)->position : question->after.value_or(parts.bus.position());
-  const auto position = std::max(kept, question->after.value_or(0));
-  if (position > parts.bus.position()) return respond(problem(409, "no such position", "the newest is " + std::to_string(parts.bus.position())));
-  if (!question->after || *known) question->after = position;
-  const bool as_before = *known && (*known)->position == position && now - (*known)->used < limits::kSubscriberNoted;
-  if (as_before) return begin_poll(parts, std::move(*question), std::move(respond));
-  // A name that is new counts from here on, so it is there to stay before the poll begins.
-  const auto name = question->subscriber;
-  parts.engine.keep_subscriber({name, position, now}, [&parts, question = std::move(*question), respond = std::move(respond)](const Status& done) mutable {
-    if (!done) return respond(problem(503, "not done", done.error().text()));
-    begin_poll(parts, std::move(question), std::move(respond));
+  const auto subscriber = question->subscriber;
+  const auto after = question->after;
+  begin_reading(parts, subscriber, after, [&parts, question = std::move(*question), respond = std::move(respond)](std::optional<HttpResponse> refusal, std::optional<std::uint64_t> from) mutable {
+    if (refusal) return respond(std::move(*refusal));
+    question.after = from;
+    begin_poll(parts, std::move(question), respond);
   });
 }
 
@@ -135,18 +109,10 @@ void list_subscribers(const ApiParts& parts, const HttpRequest&, const HttpRespo
   respond(json_response(body));
 }
 
-void acknowledge(const ApiParts& parts, const HttpRequest& request, const HttpResponder& respond) {
-  const auto name = path_parameter("/api/subscribers/{name}/ack", request.path, "name");
+void acknowledge_by_request(const ApiParts& parts, const HttpRequest& request, const HttpResponder& respond) {
   const auto cursor = query_number(request, "cursor");
   if (!cursor || !*cursor) return respond(problem(400, "bad query", cursor ? "`cursor` says up to where: the cursor of an answer, or the sequence of an event" : cursor.error().message));
-  const auto known = parts.journal.subscriber(name);
-  if (!known) return respond(problem(503, "the journal cannot be read", known.error().message));
-  if (!*known) return respond(problem(404, "no such subscriber", "GET /api/events/wait/TYPE?subscriber=NAME makes one"));
-  if (**cursor > parts.bus.position()) return respond(problem(409, "no such position", "the newest is " + std::to_string(parts.bus.position())));
-  const auto position = std::max((*known)->position, **cursor);
-  parts.engine.keep_subscriber({name, position, parts.clock.now().wall}, [respond, name, position](const Status& done) {
-    respond(done ? json_response({{"subscriber", name}, {"position", position}}) : problem(503, "not done", done.error().text()));
-  });
+  acknowledge(parts, path_parameter("/api/subscribers/{name}/ack", request.path, "name"), **cursor, respond);
 }
 
 void forget_subscriber(const ApiParts& parts, const HttpRequest& request, const HttpResponder& respond) {
@@ -175,7 +141,7 @@ std::string publisher_of(const std::string& name) { return name.empty() ? "local
 void add_wait_routes(const ApiParts& parts) {
   add_api_route(parts, "GET", "/api/events/wait/{type}", wait);
   add_api_route(parts, "GET", "/api/subscribers", list_subscribers);
-  add_api_route(parts, "POST", "/api/subscribers/{name}/ack", acknowledge);
+  add_api_route(parts, "POST", "/api/subscribers/{name}/ack", acknowledge_by_request);
   add_api_route(parts, "DELETE", "/api/subscribers/{name}", forget_subscriber);
 }
 

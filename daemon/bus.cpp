@@ -54,6 +54,11 @@ void Bus::end() {
   }
 }
 
+std::uint64_t Bus::position_of(const BusReader& reader) const {
+  const auto found = readers_.find(&reader);
+  return found == readers_.end() ? head_ : position_of(*found->second);
+}
+
 std::uint64_t Bus::position_of(const Entry& entry) const { return entry.state == Entry::State::live ? head_ : entry.position; }
 
 void Bus::resume(const BusReader& reader) {

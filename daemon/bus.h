@@ -75,6 +75,7 @@ class Bus {
   void end();
 
   std::uint64_t position() const { return head_; }  // everything up to here was handed on
+  std::uint64_t position_of(const BusReader& reader) const;  // of one that has joined
   std::size_t readers() const { return readers_.size(); }
 
  private:
