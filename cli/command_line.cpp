@@ -98,6 +98,9 @@ void add_daemon(CLI::App& app, Parsed& p) {
   stop.alias("drain");
   stop.callback([&p] { p.run = [&p] { return stop_command(p.common); }; });
 
+  auto& emergency = control(daemon, p, "emergency-stop", "End all that runs at once and take nothing in, until `hark daemon resume`; what was ended goes on then", "hark daemon emergency-stop");
+  emergency.callback([&p] { p.run = [&p] { return emergency_stop_command(p.common); }; });
+
   auto& cancel = control(daemon, p, "cancel", "End a run that is under way, or that waits", "hark daemon cancel 01KAJ4X0Z7C1");
   cancel.add_option("run", p.cancelled, "Its id, or the beginning of it")->option_text("RUN")->required();
   cancel.callback([&p] { p.run = [&p] { return cancel_command(p.common, p.cancelled); }; });

@@ -29,6 +29,7 @@ int daemon_command(const DaemonCommand& command);
 
 int status_command(const CommonOptions& common);
 int stop_command(const CommonOptions& common);
+int emergency_stop_command(const CommonOptions& common);
 int reload_command(const CommonOptions& common);
 
 struct PauseCommand {

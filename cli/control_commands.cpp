@@ -141,6 +141,17 @@ int stop_command(const CommonOptions& common) {
   return exit_code::kOk;
 }
 
+int emergency_stop_command(const CommonOptions& common) {
+  json answer;
+  if (const auto ended = ask_daemon_json(common, "POST", "/api/control/emergency-stop", {}, kPatience, answer)) return *ended;
+  if (common.json) {
+    output::print_json(answer);
+  } else {
+    output::complain("stopped: what ran is ended, and nothing is taken in or begins until `hark daemon resume`");
+  }
+  return exit_code::kOk;
+}
+
 int cancel_command(const CommonOptions& common, const std::string& run) {
   if (!may_be_id(run)) {
     output::complain(Error{"'" + run + "' is no run's id", "`hark daemon status --json` has those of the runs under way, `hark history --filter state:queued` those that wait"});

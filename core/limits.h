@@ -46,6 +46,10 @@ inline constexpr std::size_t kSocketPublishes = 256;
 // A published event.
 inline constexpr std::int64_t kPriorityMost = 1000;
 inline constexpr std::int64_t kTtlMost = 60 * 60 * 24 * 366;  // seconds
+// Sessions that a signal has paused.
+inline constexpr std::size_t kPausedSessions = 1000;
+// Between SIGTERM and SIGKILL at an emergency stop, which is to be over within a second.
+inline constexpr auto kEmergencyGrace = 250ms;
 // A whole story, as it is shown.
 inline constexpr std::size_t kSessionEvents = 1000;
 // The data of an event that a run publishes.

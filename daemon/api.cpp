@@ -334,7 +334,7 @@ Gauges gauges(const ApiParts& parts) {
   return now;
 }
 
-bool ready(const ApiParts& parts) { return !parts.engine.draining() && !parts.engine.journal_fault(); }
+bool ready(const ApiParts& parts) { return !parts.engine.draining() && !parts.engine.halted() && !parts.engine.journal_fault(); }
 
 }  // namespace
 
@@ -343,7 +343,7 @@ json status_json(const ApiParts& parts) {
   const auto& queue = parts.engine.queue();
   json status = {{"version", version()},
                  {"pid", getpid()},
-                 {"state", parts.engine.draining() ? "draining" : queue.paused("") ? "paused" : "running"},
+                 {"state", parts.engine.draining() ? "draining" : parts.engine.halted() ? "halted" : queue.paused("") ? "paused" : "running"},
                  {"started", to_rfc3339(parts.started.wall)},
                  {"uptime_s", std::chrono::duration_cast<std::chrono::seconds>(now.steady - parts.started.steady).count()},
                  {"config", parts.settings.file.string()},
@@ -352,7 +352,7 @@ json status_json(const ApiParts& parts) {
                  {"sources", sources_json(parts)},
                  {"handlers", handlers_json(parts)},
                  {"dead_letters", dead_letters(parts)},
-                 {"queue", {{"waiting", queue.size()}, {"for_events", parts.engine.waiting()}, {"held", parts.engine.router().held() + parts.engine.held_by_hooks()}, {"running", parts.engine.executor().active()}}}};
+                 {"queue", {{"waiting", queue.size() + parts.engine.set_aside()}, {"for_events", parts.engine.waiting()}, {"held", parts.engine.router().held() + parts.engine.held_by_hooks()}, {"running", parts.engine.executor().active()}}}};
   status["bus"] = {{"position", parts.bus.position()}, {"readers", parts.bus.readers()}};
   if (parts.settings.listen) status["listener"] = listener_json(parts);
   if (const auto fault = parts.engine.journal_fault()) status["journal_fault"] = *fault;
@@ -389,6 +389,9 @@ void add_api_routes(const ApiParts& parts) {
   api("POST", "/api/git/pushes", [](const ApiParts& p, const HttpRequest& request, const HttpResponder& respond) { respond(take_pushes(p.pushes, request.body)); });
   api("POST", "/api/control/pause", [](const ApiParts& p, const HttpRequest& r, const HttpResponder& respond) { pause_or_resume(p, r, true, respond); });
   api("POST", "/api/control/resume", [](const ApiParts& p, const HttpRequest& r, const HttpResponder& respond) { pause_or_resume(p, r, false, respond); });
+  api("POST", "/api/control/emergency-stop", [](const ApiParts& p, const HttpRequest&, const HttpResponder& respond) {
+    p.engine.emergency_stop([respond](const Status& status) { respond(status ? json_response({{"halted", true}}) : problem(503, "not done", status.error().text())); });
+  });
   api("POST", "/api/control/reload", reload);
   api("POST", "/api/control/drain", [](const ApiParts& p, const HttpRequest&, const HttpResponder& respond) {
     respond(json_response({{"draining", true}}, 202));

@@ -46,6 +46,7 @@ constexpr Key kKeys[] = {
     {"log_file", same<&Settings::log_file>, kLog},
     {"reload", same<&Settings::reload_automatically>},
     {"secrets", same<&Settings::secrets>},
+    {"signals", same<&Settings::signals>},
     {"topics", same<&Settings::topics>},
     {"providers", same<&Settings::providers>},
 };
@@ -54,7 +55,7 @@ constexpr Key kKeys[] = {
 [[maybe_unused]] void every_member_is_known(const Settings& settings) {
   [[maybe_unused]] const auto& [mode, max_concurrent_handlers, queue_limit, queue_overflow, state_file, journal_file, persist_last_run, retention,
                                 retention_events, dead_letter_retention, webhook_host, webhook_port, webhook_tls, trusted_proxies, listen, drain_timeout, log_level, log_format,
-                                log_file, reload_automatically, secrets, sources, topics, providers, handlers, hooks, file] = settings;
+                                log_file, reload_automatically, secrets, sources, topics, signals, providers, handlers, hooks, file] = settings;
 }
 
 template <class Item>

@@ -41,7 +41,7 @@ constexpr std::array kAlternatives = {
 };
 
 // Keys of these tables are the user's own words.
-constexpr auto kFreeTables = std::to_array<std::string_view>({"environment", "headers", "json", "form", "data", "set", "with", "handlers", "providers", "topics"});
+constexpr auto kFreeTables = std::to_array<std::string_view>({"environment", "headers", "json", "form", "data", "set", "with", "handlers", "providers", "topics", "signals"});
 
 bool holds(const auto& keys, std::string_view key) { return std::find(keys.begin(), keys.end(), key) != keys.end(); }
 

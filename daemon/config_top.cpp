@@ -126,12 +126,12 @@ Settings map_settings(const ConfigNode& root, const ConfigFile& file, const Conf
   Settings settings;
   settings.file = file.path;
   TableReader reader(root, "", "", report);
-  reader.not_yet({"signals"});
   const ConfigNode* handlers = reader.table("handlers");
   std::vector<std::filesystem::path> recipes;
   MappingContext context{request, file.base, keys_of(handlers), settings, report, files, recipes};
   read_top(reader, context);
   if (const ConfigNode* providers = reader.table("providers")) read_providers(*providers, context);
+  if (const ConfigNode* signals = reader.table("signals")) read_signals(*signals, context);
   if (const ConfigNode* topics = reader.table("topics")) read_topics(*topics, context);
   const std::vector<const ConfigNode*> sources = reader.tables("sources");
   if (sources.size() > limits::kSources) {

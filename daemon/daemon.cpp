@@ -90,7 +90,8 @@ class Daemon {
                     [this](std::uint64_t count) {
                       log_->report(lifecycle::Note{"warn", std::to_string(count) + " lines of the log were left out: it does not keep up"});
                     }),
-        engine_(settings_, {loop_, clock_, *journal_, files_, background_, emitter_, [this] { return activity_.any(); }, &hook_desk_, [this](const std::vector<EventPtr>& events) { bus_.durable(events); }}, std::move(last_run), random_seed()),
+        engine_(settings_, {loop_, clock_, *journal_, files_, background_, emitter_, [this] { return activity_.any(); }, &hook_desk_, [this](const std::vector<EventPtr>& events) { bus_.durable(events); },
+                 [this](bool hurry) { processes_.set_grace(hurry ? Duration(limits::kEmergencyGrace) : Duration(limits::kTerminationGrace)); }}, std::move(last_run), random_seed()),
         runner_(loop_, std::size_t(settings_.max_concurrent_handlers), PipelineTools{processes_, http_client_, clock_, output_folder(settings_), workspaces_folder(settings_), &secrets_},
                 engine_.reports()),
         server_(loop_),

@@ -22,6 +22,7 @@ Engine::Engine(Settings settings, EngineParts parts, LastRun last_run, std::uint
       queue_(settings_.max_concurrent_handlers, settings_.queue_limit),
       executor_(queue_, parts_.journal, owner_),
       last_run_(std::move(last_run)),
+      signals_(signals_of(settings_)),
       hooks_(hooks_of(settings_)),
       timer_(parts_.loop.timer()),
       prune_timer_(parts_.loop.timer()),
@@ -50,6 +51,7 @@ void Engine::reconfigure(Settings settings) {
   router_.set_rules(rules_of(settings_));
   watching_ = watching_of(settings_);
   restarting_ = restarting_of(settings_);
+  signals_ = signals_of(settings_);
   hooks_ = hooks_of(settings_);
   hook_faults_.clear();
   executor_.set_handlers(handlers_of(settings_));
@@ -156,8 +158,9 @@ Status Engine::transact(Turn& turn) {
   auto plan = executor_.plan(turn.now, [this](const std::string& handler) -> std::optional<WallTime> {
     const auto known = last_run_.handlers.find(handler);
     return known == last_run_.handlers.end() ? std::nullopt : known->second.last_success;
-  });
+  }, [this](const Run& run) { return !run.direct && paused_sessions_.contains(run.correlation_id); });
   if (!plan) return plan.error();
+  if (auto done = put_aside(turn, std::move(plan->kept_back)); !done) return done;
   if (auto done = make_way(turn); !done) return done;
   turn.launches = std::move(plan->start);
   if (!plan->failed.empty()) schedule_turn();  // the next of their keys may go
@@ -287,6 +290,11 @@ void Engine::committed(Turn& turn) {
   executor_.launch(std::move(turn.launches), *runner_);
   queue_.began(parts_.clock.now().steady);
   for (auto& [run, why] : turn.ends) executor_.cancel(run, std::move(why));
+  if (turn.halts) {
+    if (parts_.hurry) parts_.hurry(true);
+    for (const auto& run : executor_.running()) cut_short_.insert(run.id);
+    executor_.cut_off();
+  }
   if (!watched && own_changes_.any_under_way()) watch_activity();
 
   if (journal_fault_) {

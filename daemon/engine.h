@@ -51,10 +51,15 @@ struct EngineParts {
   std::function<bool()> runs_did_anything{};  // their processes, since it was asked last? Empty: not known, perhaps
   HookDesk* hooks = nullptr;                  // where the hooks of the settings are asked; null: there are none that could be
   std::function<void(const std::vector<EventPtr>&)> durable{};  // told of events that arrived, in order, once they survive a power loss
+  std::function<void(bool)> hurry{};          // processes that are ended are to be gone at once, or have their time again
 };
+
+// Among the handlers that are paused: hark as a whole, by an emergency stop. No handler has such a name.
+inline constexpr std::string_view kHalted = "!halted";
 
 class Engine final : public EventSink, public Marks {
   struct Turn;
+  class Steering;
 
  public:
   // `seed`: of the ids.
@@ -70,6 +75,9 @@ class Engine final : public EventSink, public Marks {
 
   // Last runs that state.json lacks (cut off, or put aside) are read from the journal. recover() does so, too.
   Status learn_last_runs();
+
+  // Beside those of the settings, until reconfigure().
+  void use_signal(std::string type, std::shared_ptr<const Signal> signal) { signals_[std::move(type)] = std::move(signal); }
 
   // Takes up what an earlier process left: waiting events and runs, and runs that were cut off. `end_leftovers` ends processes of a run
   // that was cut off.
@@ -104,6 +112,10 @@ class Engine final : public EventSink, public Marks {
   void retry(const std::string& run_id, Done done);    // a run that has ended: another attempt, with as many more as its handler grants
   void discard(const std::string& run_id, Done done);  // takes it out of the dead letters
   void cancel(const std::string& run_id, Done done);   // running or waiting
+  // All that runs is ended, to go on later, and nothing is taken in or begins before resume() of all handlers; over restarts.
+  void emergency_stop(Done done);
+  bool halted() const { return halted_; }
+  std::size_t set_aside() const;  // runs of sessions that a signal has paused
 
   // Of who reads along under a name: up to where it has acknowledged. `done` once that is durable; null: nobody asks.
   void keep_subscriber(Subscriber subscriber, Done done);
@@ -240,6 +252,15 @@ class Engine final : public EventSink, public Marks {
   std::optional<std::string> reason_to_refuse(Now now) const;
   void run_ended(Turn& turn, Run run);
   void attempt_ended(Turn& turn, const RunPtr& run);
+  Status take_up_again(Turn& turn, const std::string& run_id);
+  Status begin_again(Turn& turn, Run run, const std::string& why);
+  Status take_signal(Turn& turn, const EventPtr& event);
+  Status dead_letter_of(Turn& turn, const EventPtr& event, const std::string& why);
+  Status halt(Turn& turn);
+  Status end_halt(Turn& turn);
+  void let_go(Turn& turn, const std::string& session);
+  Status put_aside(Turn& turn, std::vector<RunQueue::Waiting> waiting);
+  bool take_from_aside(const Run& run);
   Status reload_waiting(Now now);
   Status refill_queue(Now now, const std::deque<Report>& reports);
   Status recall_starts(Now now);
@@ -281,6 +302,12 @@ class Engine final : public EventSink, public Marks {
   std::deque<Asked> asked_;
   std::map<std::string, Breaker> breakers_;  // by handler, those that have one and failed since they last succeeded
   std::map<std::uint64_t, Waiting> waits_;   // by the number of the run
+  std::map<std::string, std::shared_ptr<const Signal>> signals_;            // by the type of event
+  std::set<std::string> paused_sessions_;
+  std::map<std::string, std::vector<RunQueue::Waiting>> set_aside_;         // by session
+  std::set<std::string> again_when_ended_;                                  // runs that a signal ends, to be tried again
+  std::set<std::string> cut_short_;                                         // runs that an emergency stop ends, to go on afterwards
+  bool halted_ = false;
   bool recovered_ = false;                   // what processes that ended have left is taken up
   bool waits_stale_ = false;                 // the journal may have others
   std::vector<HookPtr> hooks_;

@@ -21,6 +21,8 @@ std::string Engine::why_waiting(const Run& run) const {
   const auto cap = slots.handler_cap(run.handler);
   if (draining_) return "hark is stopping: it begins at the next start";
   if (journal_fault_) return "the journal cannot be written: " + *journal_fault_;
+  if (halted_) return "an emergency stop: nothing begins until `hark daemon resume`";
+  if (paused_sessions_.contains(run.correlation_id) && !run.direct) return "session " + run.correlation_id + " is paused by a signal";
   if (queue_.paused("")) return "all handlers are paused (`hark daemon resume`)";
   if (queue_.paused(run.handler)) return "handler '" + run.handler + "' is paused (`hark daemon resume --handler " + run.handler + "`)";
   if (const auto breaker = breakers_.find(run.handler); breaker != breakers_.end() && breaker->second.state() != Breaker::State::closed) {
@@ -77,14 +79,15 @@ void Engine::pause(const std::string& name, Done done) {
 
 void Engine::resume(const std::string& name, Done done) {
   ask(
-      [this, name](Turn&, Status&) {
+      [this, name](Turn& turn, Status&) {
         queue_.resume(name);
         // Whoever names a handler wants it to run: its breaker begins anew.
         if (breakers_.erase(name) > 0) {
           queue_.set_flow(name, RunQueue::Flow::open);
           if (auto written = parts_.journal.set_breaker({name, 0, {}}); !written) return written;
         }
-        return parts_.journal.set_paused(name, false);
+        if (auto written = parts_.journal.set_paused(name, false); !written || !name.empty() || !halted_) return written;
+        return end_halt(turn);
       },
       std::move(done));
 }
@@ -101,24 +104,28 @@ void Engine::retry(const std::string& run_id, Done done) {
           outcome = Error{"handler '" + run.handler + "' is not in the configuration", {}};
           return {};
         }
-        if (auto written = parts_.journal.add_attempt(run.sequence, attempt_of(run)); !written) return written;
-        if (auto written = decide(run, turn.now.wall, Verdict::passed, "attempt " + std::to_string(run.attempt) + " ended as " + std::string(to_string(run.state)) +
-                                                                           "; a person asked for another one"); !written) {
-          return written;
-        }
-        begin_next_attempt(run);
-        run.failures = 0;
-        run.interruptions = 0;
-        run.dead_since.reset();
-        run.error.clear();
-        if (auto written = parts_.journal.update_run(run, owner_); !written) return written;
-        auto event = parts_.journal.event_at(run.event_sequence);
-        if (!event) return event.error();
-        turn.notices.emplace_back(lifecycle::RunRetry{std::make_shared<const Run>(run)});
-        queue_.push({std::move(run), *event ? std::make_shared<const Event>(std::move(**event)) : nullptr}, turn.now);
-        return {};
+        return begin_again(turn, std::move(run), "a person asked for another one");
       },
       std::move(done));
+}
+
+// A run that has ended: another attempt, with as many more as its handler grants.
+Status Engine::begin_again(Turn& turn, Run run, const std::string& why) {
+  if (auto written = parts_.journal.add_attempt(run.sequence, attempt_of(run)); !written) return written;
+  if (auto written = decide(run, turn.now.wall, Verdict::passed, "attempt " + std::to_string(run.attempt) + " ended as " + std::string(to_string(run.state)) + "; " + why); !written) {
+    return written;
+  }
+  begin_next_attempt(run);
+  run.failures = 0;
+  run.interruptions = 0;
+  run.dead_since.reset();
+  run.error.clear();
+  if (auto written = parts_.journal.update_run(run, owner_); !written) return written;
+  auto event = parts_.journal.event_at(run.event_sequence);
+  if (!event) return event.error();
+  turn.notices.emplace_back(lifecycle::RunRetry{std::make_shared<const Run>(run)});
+  queue_.push({std::move(run), *event ? std::make_shared<const Event>(std::move(**event)) : nullptr}, turn.now);
+  return {};
 }
 
 void Engine::discard(const std::string& run_id, Done done) {
@@ -142,7 +149,7 @@ void Engine::cancel(const std::string& run_id, Done done) {
       [this](Turn& turn, Run& run, Status& outcome) -> Status {
         if (executor_.cancel(run.id)) return {};
         if (waits_.contains(run.sequence)) return end_wait(turn, run.sequence, "a person cancelled it while it waited");
-        if (!queue_.remove(run)) {
+        if (!queue_.remove(run) && !take_from_aside(run)) {
           outcome = Error{"run " + run.id + " is not under way: it is " + std::string(to_string(run.state)), {}};
           return {};
         }

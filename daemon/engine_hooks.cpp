@@ -59,6 +59,7 @@ Status Engine::skip(Turn& turn, const EventPtr& event, const std::string& handle
 
 // An event that has just been written. What routes it otherwise is Router::route().
 Status Engine::take_in(Turn& turn, const EventPtr& event, const Router::Target& target) {
+  if (auto done = take_signal(turn, event); !done) return done;
   const lifecycle::EventReceived about{event};
   if (const auto hook = skipped_by(hooks_, about)) {
     if (auto done = skip(turn, event, {}, *hook, hook->where.empty() ? "" : "where: " + hook->where.text()); !done) return done;

@@ -22,6 +22,7 @@ void Engine::offer_to(Router::Target target, Event event, Answer answer) {
 
 std::optional<std::string> Engine::reason_to_refuse(Now now) const {
   if (draining_) return "hark is shutting down";
+  if (halted_) return "an emergency stop: nothing is taken in until `hark daemon resume`";
   if (journal_fault_ && now.steady < journal_retry_) return "the journal cannot be written: " + *journal_fault_;
   return std::nullopt;
 }

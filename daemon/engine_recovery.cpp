@@ -107,6 +107,10 @@ Status Engine::reload_waiting(Now now) {
   auto paused = parts_.journal.paused();
   if (!paused) return paused.error();
   queue_.set_paused({paused->begin(), paused->end()});
+  halted_ = queue_.paused_by_name().contains(std::string(kHalted));
+  const auto sessions = parts_.journal.paused_sessions();
+  if (!sessions) return sessions.error();
+  paused_sessions_ = {sessions->begin(), sessions->end()};
   router_.forget_held();
   waits_.clear();
   if (auto read = read_waits(); !read) return read;  // before the queue: they keep their keys
@@ -121,6 +125,7 @@ Status Engine::reload_waiting(Now now) {
 // `reports`: of attempts whose end is not written yet. They keep their keys, as those do that are under way.
 Status Engine::refill_queue(Now now, const std::deque<Report>& reports) {
   queue_.clear();
+  set_aside_.clear();  // they come to their turn again
   if (auto done = recall_starts(now); !done) return done;
   for (const auto& run : executor_.running()) queue_.keep_key(run.handler, run.key);
   for (const auto& [sequence, waiting] : waits_) queue_.keep_key(waiting.kept.handler, waiting.kept.key);

@@ -55,6 +55,12 @@ Status Engine::take_report(Turn& turn, RunReport& report) {
   if (auto done = keep_breaker(report.run.handler, turn.now); !done) return done;
   auto run = report.run;
   if (run.state == RunState::waiting) return park(turn, std::move(run), *report.ended);
+  const bool halted = cut_short_.erase(run.id) > 0, again = again_when_ended_.erase(run.id) > 0;
+  if (run.state == RunState::cancelled && halted && !cut_off_) {
+    const auto id = run.id;
+    if (auto done = interrupt(turn, std::move(run), report.ended->handler.get(), "ended by an emergency stop"); !done) return done;
+    return halted_ ? Status() : take_up_again(turn, id);  // else with all others
+  }
   if (run.state == RunState::cancelled && cut_off_) return interrupt(turn, std::move(run), report.ended->handler.get(), "cut off when hark stopped");
   // Who asked for its end while it failed by itself was told that it comes: there is no other attempt.
   if (report.ended->cancelled && has_failed(run.state)) run.state = RunState::cancelled;
@@ -62,7 +68,25 @@ Status Engine::take_report(Turn& turn, RunReport& report) {
     run.error = report.ended->why;
     if (auto done = decide(run, turn.now.wall, Verdict::dropped, run.error); !done) return done;
   }
+  if (again && run.state == RunState::cancelled) {
+    const auto id = run.id;
+    if (auto done = settle(turn, std::move(run), report.ended->handler.get(), report.ended->event); !done) return done;
+    auto ended = parts_.journal.run(id);
+    if (!ended) return ended.error();
+    (*ended)->steps.clear();
+    return begin_again(turn, std::move(**ended), "a signal asked for another one");
+  }
   return settle(turn, std::move(run), report.ended->handler.get(), report.ended->event);
+}
+
+// Interrupted, and hark goes on already: into the queue, if there is another attempt.
+Status Engine::take_up_again(Turn& turn, const std::string& run_id) {
+  auto run = parts_.journal.run(run_id);
+  if (!run) return run.error();
+  if (!*run || (*run)->state != RunState::queued) return {};
+  (*run)->steps.clear();
+  queue_.push_again({std::move(**run), nullptr}, turn.now);
+  return {};
 }
 
 // A run's attempt is over. `handler` and `event` as they were when it began; null: it could not begin.

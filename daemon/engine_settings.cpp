@@ -66,6 +66,12 @@ std::vector<HookPtr> hooks_of(const Settings& settings) {
   return hooks;
 }
 
+std::map<std::string, std::shared_ptr<const Signal>> signals_of(const Settings& settings) {
+  std::map<std::string, std::shared_ptr<const Signal>> signals;
+  for (const auto& options : settings.signals) signals.emplace(options.type, make_signal(options));
+  return signals;
+}
+
 std::set<std::string> restarting_of(const Settings& settings) {
   std::set<std::string> names;
   for (const auto& handler : settings.handlers) {

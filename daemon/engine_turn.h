@@ -27,6 +27,7 @@ struct Engine::Turn {
   std::vector<std::string> let_go;  // ids of events of which hooks hold less than before
   std::vector<std::pair<std::string, WallTime>> slots;  // of schedules that were accepted
   std::vector<EventPtr> stored;
+  bool halts = false;  // all that runs is to be ended
 };
 
 // What holds a throttled run: one sentence, for a decision and for whoever asks why it waits.

@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "core/time.h"
+#include "daemon/signal.h"
 #include "handlers/handler.h"
 #include "reporters/hook.h"
 #include "router/rule.h"
@@ -89,6 +90,7 @@ struct Settings {
 
   std::vector<SourceSettings> sources;
   std::vector<TopicSettings> topics;
+  std::vector<SignalOptions> signals;
   std::vector<ProviderSettings> providers;
   std::vector<Handler> handlers;       // with what they take of the providers
   std::vector<Hook> hooks;             // in the order they are asked

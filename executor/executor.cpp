@@ -13,10 +13,10 @@ void Executor::set_handlers(Handlers handlers) {
   queue_.slots().set_handler_caps(std::move(caps));
 }
 
-Result<Executor::Plan> Executor::plan(Now now, const LastSuccess& last_success) {
+Result<Executor::Plan> Executor::plan(Now now, const LastSuccess& last_success, const KeepBack& keep_back) {
   Plan plan;
   while (auto ready = queue_.take(now.steady)) {
-    auto planned = prepare(std::move(*ready), now, last_success, plan.failed);
+    auto planned = prepare(std::move(*ready), now, last_success, keep_back, plan);
     if (!planned) return planned.error();
     if (*planned) plan.start.push_back(std::move(**planned));
   }
@@ -49,7 +49,7 @@ Status Executor::take_up_steps(Run& run) {
 }
 
 Result<std::optional<Executor::Planned>> Executor::prepare(RunQueue::Ready ready, Now now, const LastSuccess& last_success,
-                                                           std::vector<Run>& failed) {
+                                                           const KeepBack& keep_back, Plan& plan) {
   auto waiting = complete(ready);
   if (!waiting) return waiting.error();
   if (!*waiting) return std::optional<Planned>{};
@@ -59,16 +59,20 @@ Result<std::optional<Executor::Planned>> Executor::prepare(RunQueue::Ready ready
     run.state = RunState::failed;
     run.finished = now.wall;
     run.error = std::move(why);
-    failed.push_back(std::move(run));
+    plan.failed.push_back(std::move(run));
     return std::optional<Planned>{};
   };
 
   const auto handler = handlers_.find(run.handler);
   if (handler == handlers_.end()) return fail("handler '" + run.handler + "' is not in the configuration any more");
   if (!event) return fail("its event is not in the journal any more");
+  if (keep_back && keep_back(run)) {
+    plan.kept_back.push_back(std::move(**waiting));
+    return std::optional<Planned>{};
+  }
   if (!run.started && has_expired(*event, now.wall)) {
     fail("its event has expired: it was good for " + to_string(*event->ttl) + " (ttl)");
-    failed.back().state = RunState::cancelled;  // nobody wants it any more, so it is nothing to be tried again
+    plan.failed.back().state = RunState::cancelled;  // nobody wants it any more, so it is nothing to be tried again
     return std::optional<Planned>{};
   }
   if (auto taken = take_up_steps(run); !taken) return taken.error();

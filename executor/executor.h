@@ -36,11 +36,13 @@ class Executor {
   };
   struct Plan {
     std::vector<Planned> start;
+    std::vector<RunQueue::Waiting> kept_back;  // were not to start now: they are out of the queue, and keep their keys
     std::vector<Run> failed;  // could not start: their handler is gone from the configuration, their event unreadable. Not written yet
   };
   using LastSuccess = std::function<std::optional<WallTime>(const std::string& handler)>;
   // Inside a transaction. An Error is the journal's: roll back.
-  Result<Plan> plan(Now now, const LastSuccess& last_success);
+  using KeepBack = std::function<bool(const Run& run)>;
+  Result<Plan> plan(Now now, const LastSuccess& last_success, const KeepBack& keep_back = {});
 
   void launch(std::vector<Planned> planned, Runner& runner);
 
@@ -56,6 +58,7 @@ class Executor {
   bool cancel(const std::string& run_id, std::string why = {});  // false: it is not running
   void cut_off();  // all that runs, to go on at the next start
 
+  bool is_running(const std::string& run_id) const { return active_.contains(run_id); }
   std::size_t active() const { return active_.size(); }
   std::vector<Run> running() const;
 
@@ -73,7 +76,7 @@ class Executor {
 
   Result<std::optional<RunQueue::Waiting>> complete(RunQueue::Ready& ready);
   Status take_up_steps(Run& run);
-  Result<std::optional<Planned>> prepare(RunQueue::Ready ready, Now now, const LastSuccess& last_success, std::vector<Run>& failed);
+  Result<std::optional<Planned>> prepare(RunQueue::Ready ready, Now now, const LastSuccess& last_success, const KeepBack& keep_back, Plan& plan);
 
   RunQueue& queue_;
   Journal& journal_;

@@ -8,6 +8,7 @@
 
 #include <algorithm>
 #include <array>
+#include <atomic>
 #include <chrono>
 #include <condition_variable>
 #include <csignal>
@@ -149,7 +150,7 @@ ProcessResult not_started(End end, const std::string& why = {}) {
 struct RealProcessSpawner::State {
   State(Duration grace_, std::string launch_helper) : grace(grace_), launcher(std::move(launch_helper)) {}
 
-  Duration grace;
+  std::atomic<Duration> grace;
   Launcher launcher;
   ChildRegistry children;
   mutable std::mutex mutex;
@@ -199,7 +200,7 @@ Result<ProcessResult> RealProcessSpawner::run(const Command& command, std::optio
                       .is_command = [&](pid_t pid) { return children.owns(pid); },
                       .reap_orphan = [&](pid_t pid) { children.reap_orphan(pid); },
                       .owns_strays = [&, pid = child->pid] { return children.was_alone(pid); },
-                      .grace = state_->grace});
+                      .grace = state_->grace.load()});
     note = tree.end([&](std::vector<pollfd>& fds, SteadyTime until) { attendance.wait_for_tree(fds, until); });
   }
   if (child->cgroup) {
@@ -221,6 +222,8 @@ std::string RealProcessSpawner::starved() const {
   return state_->starved;
 }
 
+void RealProcessSpawner::set_grace(Duration grace) { state_->grace = grace; }
+
 void RealProcessSpawner::reap_orphans() { state_->children.reap_orphans(); }
 
 std::size_t RealProcessSpawner::end_marked(const std::string& run_id) {
@@ -230,7 +233,7 @@ std::size_t RealProcessSpawner::end_marked(const std::string& run_id) {
                     .is_command = {},
                     .reap_orphan = [&](pid_t pid) { state_->children.reap_orphan(pid); },
                     .owns_strays = {},
-                    .grace = state_->grace});
+                    .grace = state_->grace.load()});
   tree.end([](std::vector<pollfd>& fds, SteadyTime until) { wait_on(fds.data(), fds.size(), until); });
   state_->children.reap_orphans();
   return tree.members();

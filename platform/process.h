@@ -86,6 +86,9 @@ class RealProcessSpawner final : public ProcessSpawner {
   void contain_with(std::optional<CgroupHome> home, OwnPlaces own);
   CgroupControllers cgroup_controllers() const;  // those that commands can be bounded by
 
+  // Between SIGTERM and SIGKILL, of what is ended from now on. Any thread.
+  void set_grace(Duration grace);
+
   // Why no process can be started just now, as far as the machine has none to spare; empty: they can be. Any thread.
   std::string starved() const;
 

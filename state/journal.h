@@ -176,6 +176,9 @@ class Journal : public JournalReader {
   virtual Status set_paused(const std::string& handler, bool paused) = 0;  // "" and false: none is
   virtual Result<std::vector<std::string>> paused() = 0;
 
+  virtual Status set_session_paused(const std::string& correlation_id, bool paused) = 0;
+  virtual Result<std::vector<std::string>> paused_sessions() = 0;
+
   // How many times in a row a handler failed, as its breaker counts, and until when that is open. No failure: not kept.
   struct KeptBreaker {
     std::string handler;

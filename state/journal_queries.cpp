@@ -598,6 +598,11 @@ Result<std::vector<std::string>> JournalQueries::paused() {
   return collect<std::string>(statement.query(), [](const Rows& row) -> Result<std::string> { return string_at(row, 0); });
 }
 
+Result<std::vector<std::string>> JournalQueries::paused_sessions() {
+  Statement statement(connection_, "SELECT correlation_id FROM paused_sessions");
+  return collect<std::string>(statement.query(), [](const Rows& row) -> Result<std::string> { return string_at(row, 0); });
+}
+
 Result<std::uint64_t> JournalQueries::dead_letters() {
   Statement statement(connection_, "SELECT count(*) FROM runs WHERE dead_since IS NOT NULL");
   auto count = first<std::uint64_t>(statement.query(), [](const Rows& row) -> Result<std::uint64_t> { return unsigned_at(row, 0); });

@@ -37,6 +37,7 @@ class JournalQueries {
   Result<std::vector<StepResult>> steps(std::uint64_t run_sequence, int attempt);
   Status each_start(const ThrottledSince& since, const std::function<void(const WaitingRun&, WallTime)>& take);
   Result<std::vector<std::string>> paused();
+  Result<std::vector<std::string>> paused_sessions();
   Result<std::vector<Journal::KeptWait>> waits();
   Result<std::uint64_t> heard(std::uint64_t run_sequence);
   Status each_event_after(std::uint64_t sequence, const std::function<bool(std::uint64_t, std::string_view, std::string_view)>& take);

@@ -233,6 +233,8 @@ CREATE TABLE gathering (
 CREATE TABLE forgotten (topic TEXT PRIMARY KEY, event_seq INTEGER NOT NULL) WITHOUT ROWID;
 INSERT INTO forgotten SELECT '', event_seq FROM pruned WHERE event_seq > 0;
 
+CREATE TABLE paused_sessions (correlation_id TEXT PRIMARY KEY) WITHOUT ROWID;
+
 -- Who reads along under a name.
 CREATE TABLE subscribers (
   name     TEXT PRIMARY KEY,

@@ -59,6 +59,7 @@ class SqliteJournal final : public Journal {
   Status set_mark(const std::string& source, const std::string& name, const std::string& value) override;
   Status set_gathering(std::uint64_t event_sequence, const std::vector<std::string>& sources) override;
   Status set_gathered(std::uint64_t event_sequence, const std::string& source) override;
+  Status set_session_paused(const std::string& correlation_id, bool paused) override;
   Status set_subscriber(const Subscriber& subscriber) override;
   Status delete_subscriber(const std::string& name) override;
   Status forget_subscribers(WallTime before) override;
@@ -105,6 +106,7 @@ class SqliteJournal final : public Journal {
   }
   Result<std::vector<KeptBreaker>> breakers() override { return queries_.breakers(); }
   Result<std::vector<std::string>> paused() override { return queries_.paused(); }
+  Result<std::vector<std::string>> paused_sessions() override { return queries_.paused_sessions(); }
   Result<std::uint64_t> dead_letters() override { return queries_.dead_letters(); }
   Result<std::map<std::string, std::string>> marks(const std::string& source) override { return queries_.marks(source); }
   Result<std::vector<std::pair<std::string, WallTime>>> last_successes() override { return queries_.last_successes(); }
@@ -208,6 +210,8 @@ class SqliteJournal final : public Journal {
   Statement get_data_version_{*connection_, "PRAGMA data_version"};
   Statement pause_{*connection_, "INSERT OR REPLACE INTO paused (handler) VALUES (?1)"};
   Statement resume_{*connection_, "DELETE FROM paused WHERE handler = ?1 OR ?1 = ''"};
+  Statement pause_session_{*connection_, "INSERT OR IGNORE INTO paused_sessions (correlation_id) VALUES (?1)"};
+  Statement resume_session_{*connection_, "DELETE FROM paused_sessions WHERE correlation_id = ?1"};
   Statement set_breaker_{*connection_, "INSERT OR REPLACE INTO breakers (handler, failures, open_until) VALUES (?1, ?2, ?3)"};
   Statement delete_breaker_{*connection_, "DELETE FROM breakers WHERE handler = ?1"};
   Statement set_mark_{*connection_, "INSERT OR REPLACE INTO marks (source, name, value) VALUES (?1, ?2, ?3)"};
@@ -423,6 +427,11 @@ Result<bool> SqliteJournal::written_elsewhere() {
 Status SqliteJournal::set_paused(const std::string& handler, bool paused) {
   if (auto status = wants_transaction(); !status) return status;
   return paused ? pause_.execute(handler) : resume_.execute(handler);
+}
+
+Status SqliteJournal::set_session_paused(const std::string& correlation_id, bool paused) {
+  if (auto status = wants_transaction(); !status) return status;
+  return paused ? pause_session_.execute(correlation_id) : resume_session_.execute(correlation_id);
 }
 
 Status SqliteJournal::set_breaker(const KeptBreaker& breaker) {
