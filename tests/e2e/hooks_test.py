@@ -222,7 +222,8 @@ class Told(Hooks):
         daemon = self.start(CONFIG.replace("echo {payload.n} >> done", "exit 3") + f"""
 [[sources]]
 name = "alarms"
-type = "manual"
+type = "topic"
+topic = "ops"
 handler = "alarm"
 [handlers.alarm]
 run = "echo {{event.topic}} {{payload.run.handler}} > alarm"
