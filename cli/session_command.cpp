@@ -29,7 +29,7 @@ class SessionTable {
   void event(const json& event, std::size_t depth) {
     auto what = event["type"].get<std::string>();
     if (event.contains("topic")) what += " (" + event["topic"].get<std::string>() + ")";
-    add(depth, what, {}, event["time"].get<std::string>(), event["source"].get<std::string>(), {}, shown_(event["id"].get<std::string>()));
+    add(depth, what, {}, event["time"].get<std::string>(), event["source"].get<std::string>(), {}, id_of(event));
     for (const auto& each : event["runs"]) run(each, depth + 1);
   }
 
@@ -39,11 +39,16 @@ class SessionTable {
   void run(const json& run, std::size_t depth) {
     const auto state = run["state"].get<std::string>();
     const auto took = run.contains("duration_ms") ? milliseconds_text(run["duration_ms"].get<std::int64_t>()) : std::string();
-    add(depth, run["handler"].get<std::string>(), run.value("error", std::string()), run.value("started", run["queued"].get<std::string>()), state, took, shown_(run["id"].get<std::string>()));
+    add(depth, run["handler"].get<std::string>(), run.value("error", std::string()), run.value("started", run["queued"].get<std::string>()), state, took, id_of(run));
     for (const auto& step : run.value("steps", json::array())) {
       add(depth + 1, step["name"].get<std::string>(), step.value("error", std::string()), step.value("started", std::string()), step["state"].get<std::string>(), milliseconds_text(step["duration_ms"].get<std::int64_t>()), {});
     }
     for (const auto& each : run["events"]) event(each, depth + 1);
+  }
+
+  std::string id_of(const json& of) const {
+    auto id = of["id"].get<std::string>();
+    return shown_ ? shown_(id) : id;
   }
 
   void add(std::size_t depth, const std::string& what, const std::string& note, const std::string& time, const std::string& state, const std::string& took, const std::string& id) {

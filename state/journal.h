@@ -56,6 +56,7 @@ struct Retention {
     std::uint64_t keep = 0;  // of this topic
   };
   std::vector<OfTopic> topics{};  // whose events have a retention of their own
+  WallTime asked_before{};        // subscribers that did not ask since then are forgotten
 };
 
 struct EventQuery {
@@ -162,12 +163,11 @@ class Journal : public JournalReader {
   // The highest number that retention has deleted: of topics with one of their own by their names, of all others by "".
   virtual Result<std::map<std::string, std::uint64_t>> forgotten() = 0;
 
-  // Who reads along under a name. Those that did not ask since `before` are forgotten.
+  // Who reads along under a name.
   virtual Result<std::optional<Subscriber>> subscriber(const std::string& name) = 0;
   virtual Result<std::vector<Subscriber>> subscribers() = 0;  // by name
   virtual Status set_subscriber(const Subscriber& subscriber) = 0;
   virtual Status delete_subscriber(const std::string& name) = 0;
-  virtual Status forget_subscribers(WallTime before) = 0;
 
   // Whether another process has written since this was asked last.
   virtual Result<bool> written_elsewhere() = 0;

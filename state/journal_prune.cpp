@@ -50,7 +50,8 @@ JournalPrune::JournalPrune(sqlite::Connection& connection)
       runs_(connection, "DELETE FROM runs WHERE event_seq = ?1"),
       decisions_(connection, "DELETE FROM decisions WHERE event_seq = ?1"),
       event_(connection, "DELETE FROM events WHERE seq = ?1"),
-      dedupe_(connection, "DELETE FROM dedupe WHERE key IN (SELECT key FROM dedupe WHERE until <= ?1 ORDER BY until LIMIT ?2)") {}
+      dedupe_(connection, "DELETE FROM dedupe WHERE key IN (SELECT key FROM dedupe WHERE until <= ?1 ORDER BY until LIMIT ?2)"),
+      subscribers_(connection, "DELETE FROM subscribers WHERE used < ?1") {}
 
 Result<Journal::Pruned> JournalPrune::run(const Retention& retention, std::size_t batch, WallTime now) {
   if (connection_.in_transaction()) return Error{"the journal cannot be pruned inside a transaction", ""};
@@ -85,6 +86,7 @@ Result<Journal::Pruned> JournalPrune::remove_batch(const Retention& retention, s
   if (removed < batch) {
     if (auto status = remove_all(candidates(retention, batch - removed), ""); !status) return status.error();
   }
+  if (auto status = subscribers_.execute(retention.asked_before); !status) return status.error();
   if (auto status = dedupe_.execute(std::max(retention.before, now), batch); !status) return status.error();
   const bool all_keys = static_cast<std::size_t>(connection_.changes()) < batch;
   return Journal::Pruned{removed, removed >= batch || looked_at_ > 0 || !all_keys};

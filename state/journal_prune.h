@@ -42,6 +42,7 @@ class JournalPrune {
   sqlite::Statement decisions_;
   sqlite::Statement event_;
   sqlite::Statement dedupe_;
+  sqlite::Statement subscribers_;
 };
 
 }  // namespace hark

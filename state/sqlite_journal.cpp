@@ -62,7 +62,6 @@ class SqliteJournal final : public Journal {
   Status set_session_paused(const std::string& correlation_id, bool paused) override;
   Status set_subscriber(const Subscriber& subscriber) override;
   Status delete_subscriber(const std::string& name) override;
-  Status forget_subscribers(WallTime before) override;
   Result<std::uint64_t> add_held(const Held& held, const Owner& owner) override;
   Status remove_held(std::uint64_t id) override;
   Status add_wait(std::uint64_t run_sequence, const Wait& wait) override;
@@ -166,7 +165,6 @@ class SqliteJournal final : public Journal {
   Statement remove_gathered_{*connection_, "DELETE FROM unrouted WHERE seq = ?1 AND NOT EXISTS (SELECT 1 FROM gathering WHERE event_seq = ?1)"};
   Statement set_subscriber_{*connection_, "INSERT OR REPLACE INTO subscribers (name, position, used) VALUES (?1, ?2, ?3)"};
   Statement delete_subscriber_{*connection_, "DELETE FROM subscribers WHERE name = ?1"};
-  Statement forget_subscribers_{*connection_, "DELETE FROM subscribers WHERE used < ?1"};
   Statement add_decision_{*connection_,
                           "INSERT INTO decisions (event_seq, ord, time, stage, verdict, handler, reason) "
                           "VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)"};
@@ -317,11 +315,6 @@ Status SqliteJournal::set_subscriber(const Subscriber& subscriber) {
 Status SqliteJournal::delete_subscriber(const std::string& name) {
   if (auto status = wants_transaction(); !status) return status;
   return delete_subscriber_.execute(name);
-}
-
-Status SqliteJournal::forget_subscribers(WallTime before) {
-  if (auto status = wants_transaction(); !status) return status;
-  return forget_subscribers_.execute(before);
 }
 
 Status SqliteJournal::add_decision(const Decision& decision) {

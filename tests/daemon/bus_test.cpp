@@ -187,6 +187,24 @@ TEST_CASE("bus: what another process writes into the journal comes with the next
   CHECK(reader->types == Types{"theirs", "ours"});
 }
 
+TEST_CASE("bus: a name under which nobody reads any more is forgotten, one that is used is not") {
+  BusWorld world;
+  world.open_bus();
+  const auto keep = [&](const std::string& name) {
+    REQUIRE(world.ask([&](Engine::Done done) { world.engine->keep_subscriber({name, 0, world.clock.now().wall}, std::move(done)); }));
+  };
+  keep("old");
+  world.clock.advance(limits::kSubscriberForgotten);
+  keep("new");
+  world.clock.advance(1s);
+  REQUIRE(world.engine->prune());
+  const auto known = world.journal->subscribers();
+  REQUIRE(known->size() == 1);
+  CHECK(known->front().name == "new");
+  REQUIRE(world.ask([&](Engine::Done done) { world.engine->forget_subscriber("new", std::move(done)); }));
+  CHECK(world.journal->subscribers()->empty());
+}
+
 TEST_CASE("bus: a cursor of another journal is an error") {
   BusWorld world;
   world.open_bus();

@@ -374,6 +374,7 @@ class Bus(TestCase):
         run = shown["events"][0]["runs"][0]
         self.assertEqual((shown["correlation_id"], run["handler"], run["events"][0]["type"], run["events"][0]["causation_id"]), (sent["event_id"], "review", "review_complete", run["id"]))
         self.assertEqual(self.call("GET", "/api/sessions/" + run["id"], status=200)["correlation_id"], sent["event_id"])
+        self.assertIn(run["id"], self.box.hark("session", sent["event_id"]).stdout)
         lines = self.box.on_terminal(80, "session", sent["event_id"][:16])
         rows = [line.split(None, 1)[1].split()[0] for line in lines[2:]]
         self.assertEqual(rows, ["implementation_done", "review", "look", "review_complete"], lines)
