@@ -15,6 +15,7 @@ import sys
 import tempfile
 import time
 
+import bus
 import pipelines
 import trees
 
@@ -26,7 +27,7 @@ arguments.add_argument("build")
 arguments.add_argument("--rounds", type=int, default=3)
 arguments.add_argument("--events", type=int, default=500)
 arguments.add_argument("--seconds", type=float, default=3)
-arguments.add_argument("--only", default="file,webhook,starts,pipelines,route,schedules,idle", help="also: trees and backlog, which take minutes")
+arguments.add_argument("--only", default="file,webhook,starts,pipelines,route,schedules,idle", help="also: bus, trees and backlog, which take minutes")
 arguments.add_argument("--backlog", type=int, default=1_000_000, help="events of a backlog")
 options = arguments.parse_args()
 build = pathlib.Path(options.build).resolve()
@@ -603,6 +604,10 @@ if "starts" in only:
 if "pipelines" in only:
     bench = pipelines.Pipelines(folder, lambda at, handler, cap: hark_webhook(at, handler, True, cap=cap), lambda port: load(port, "/hook", "X-Signature", 8), starts_floor, options.seconds)
     pipelines.run(bench, options.rounds, resident_mb, print_row)
+if "bus" in only:
+    def bus_daemon(at):
+        return Hark(at, "webhook_port = 0\n")
+    bus.run(bus.Bench(folder, bus_daemon, running, program("bus_load"), options.seconds), options.rounds, have, print_row)
 if "trees" in only:
     trees.run(hark, programs, options.rounds, statistics.median, print_row)
 if "route" in only:

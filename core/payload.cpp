@@ -19,6 +19,7 @@ std::string parse_failure(std::string_view what, const json::exception& failure,
   text += " is no JSON: ";
   // nlohmann's text opens with a bracketed identifier of its own and repeats input; the part in between is the message.
   std::string message = failure.what();
+  if (const auto bracket = message.find("] "); bracket != std::string::npos) message.erase(0, bracket + 2);
   if (const auto colon = message.find(": "); colon != std::string::npos) message.erase(0, colon + 2);
   if (const auto read = message.find("; last read"); read != std::string::npos) message.erase(read);
   if (message.size() > 160) message.resize(160);

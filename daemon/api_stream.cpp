@@ -165,9 +165,7 @@ Result<Bus::Wish> wish_for(EventPattern pattern, const std::string& filter) {
   auto parsed = Filter::parse(filter);
   if (!parsed) return parsed.error();
   Bus::Wish wish;
-  wish.lifecycle = [pattern, filter = std::move(*parsed)](const lifecycle::Any& event) {
-    return pattern.may_match(lifecycle::name(event), "") && (filter.empty() || evaluate(filter, event).matches);
-  };
+  wish.lifecycle = std::move(*parsed);
   wish.pattern = std::move(pattern);
   return wish;
 }

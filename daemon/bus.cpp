@@ -14,6 +14,14 @@
 
 namespace hark {
 
+namespace {
+
+// Kinds of events whose audience is known at a time, and how many may have left that still stand in one which nobody calls any more.
+constexpr std::size_t kAudiences = 256;
+constexpr std::size_t kAudienceLeft = 4096;
+
+}  // namespace
+
 Bus::Bus(Loop& loop, const Clock& clock, Journal& journal) : loop_(loop), clock_(clock), journal_(journal), timer_(loop.timer()) {}
 Bus::~Bus() { *alive_ = false; }
 
@@ -29,22 +37,34 @@ Status Bus::join(std::shared_ptr<BusReader> reader, Wish wish) {
     return Error{"there is no position " + std::to_string(*wish.after) + " yet, the newest is " + std::to_string(head_) + ": it is of another journal",
                  "begin with 0, or with no position for what comes from now on"};
   }
-  const auto* key = reader.get();
-  auto entry = std::make_shared<Entry>(Entry{std::move(reader), std::move(wish), 0, 0, Entry::State::live});
+  const auto* const who = reader.get();
+  auto entry = std::make_shared<Entry>(Entry{std::move(reader), std::move(wish)});
   entry->position = entry->wish.after.value_or(head_);
-  readers_[key] = entry;
+  readers_[who] = entry;
   if (entry->wish.until) {
     times_.emplace(*entry->wish.until, entry);
     arm_timer();
   }
-  lifecycle_readers_ += entry->wish.lifecycle ? 1 : 0;
+  for (auto& [name, audience] : lifecycle_) {
+    if (listens(*entry, name)) audience.push_back(entry);
+  }
+  for (auto& [key, audience] : events_) {
+    const auto kind = std::string_view(key);
+    const auto end = kind.find('\0');
+    if (entry->wish.pattern.may_match(kind.substr(0, end), kind.substr(end + 1))) audience.push_back(entry);
+  }
   if (entry->position < head_) fall_behind(*entry);
   return {};
 }
 
 void Bus::leave(const BusReader& reader) {
   const auto left = readers_.extract(&reader);
-  if (!left.empty() && left.mapped()->wish.lifecycle) --lifecycle_readers_;
+  if (left.empty()) return;
+  left.mapped()->left = true;
+  if (++left_ < kAudienceLeft) return;
+  left_ = 0;
+  events_.clear();
+  lifecycle_.clear();
 }
 
 void Bus::end() {
@@ -74,22 +94,57 @@ bool Bus::wants(const Entry& entry, const Event& event, WallTime now) const {
   return event.members == 0 && !has_expired(event, now) && (!entry.wish.allowed || entry.wish.allowed(event)) && entry.wish.pattern.matches(event);
 }
 
+bool Bus::listens(const Entry& entry, std::string_view name) { return entry.wish.lifecycle && entry.wish.pattern.may_match(name, ""); }
+
+Bus::Audience& Bus::present(Audience& audience) {
+  std::erase_if(audience, [](const auto& entry) { return entry->left; });
+  return audience;
+}
+
+Bus::Audience& Bus::audience_of(const Event& event) {
+  auto key = event.type + '\0' + event.topic;
+  if (const auto known = events_.find(key); known != events_.end()) return present(known->second);
+  if (events_.size() >= kAudiences) events_.clear();
+  auto& made = events_[std::move(key)];
+  for (const auto& [reader, entry] : readers_) {
+    if (entry->wish.pattern.may_match(event.type, event.topic)) made.push_back(entry);
+  }
+  return made;
+}
+
+Bus::Audience& Bus::audience_of(std::string_view lifecycle_name) {
+  const auto [known, made] = lifecycle_.try_emplace(std::string(lifecycle_name));
+  if (!made) return present(known->second);
+  for (const auto& [reader, entry] : readers_) {
+    if (listens(*entry, lifecycle_name)) known->second.push_back(entry);
+  }
+  return known->second;
+}
+
 void Bus::durable(const std::vector<EventPtr>& events) {
   const auto before = std::exchange(head_, events.back()->sequence);
   const bool gap = events.front()->sequence != before + 1;  // another process has written between
   const auto now = clock_.now().wall;
-  // First who, then the calls: a reader may leave in them.
-  std::vector<std::shared_ptr<Entry>> who;
-  for (const auto& [key, entry] : readers_) {
-    if (entry->state != Entry::State::live) continue;
-    if (gap) {
+  if (gap) {
+    for (const auto& [key, entry] : readers_) {
+      if (entry->state != Entry::State::live) continue;
       entry->position = before;
       fall_behind(*entry);
-    } else if (std::any_of(events.begin(), events.end(), [&](const EventPtr& event) { return wants(*entry, *event, now); })) {
+    }
+    return;
+  }
+  // First who, then the calls: a reader may leave in them.
+  Audience who;
+  for (const auto& event : events) {
+    for (const auto& entry : audience_of(*event)) {
+      if (entry->state != Entry::State::live || entry->called || !wants(*entry, *event, now)) continue;
+      entry->called = true;
       who.push_back(entry);
     }
   }
   for (const auto& entry : who) {
+    entry->called = false;
+    if (entry->left) continue;
     for (const auto& event : events) {
       if (!wants(*entry, *event, now) || entry->reader->take(event)) continue;
       entry->state = Entry::State::full;
@@ -101,14 +156,15 @@ void Bus::durable(const std::vector<EventPtr>& events) {
 }
 
 void Bus::tell(const lifecycle::Any& event) {
-  if (lifecycle_readers_ == 0) return;
-  std::vector<std::shared_ptr<Entry>> who;
-  for (const auto& [key, entry] : readers_) {
-    if (entry->wish.lifecycle && entry->wish.lifecycle(event)) who.push_back(entry);
+  Audience who;
+  for (const auto& entry : audience_of(lifecycle::name(event))) {
+    if (entry->wish.lifecycle->empty() || evaluate(*entry->wish.lifecycle, event).matches) who.push_back(entry);
   }
   if (who.empty()) return;
   const auto text = write_json(to_json(event, clock_.now().wall));
-  for (const auto& entry : who) entry->reader->told(lifecycle::name(event), text);
+  for (const auto& entry : who) {
+    if (!entry->left) entry->reader->told(lifecycle::name(event), text);
+  }
 }
 
 void Bus::fall_behind(Entry& entry) {

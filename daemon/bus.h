@@ -13,10 +13,12 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <unordered_map>
 #include <vector>
 
 #include "core/event.h"
 #include "core/event_pattern.h"
+#include "core/filter.h"
 #include "core/lifecycle.h"
 #include "core/result.h"
 #include "core/time.h"
@@ -51,7 +53,7 @@ class Bus {
   struct Wish {
     EventPattern pattern;
     std::function<bool(const Event&)> allowed{};                     // beside the pattern; empty: every one
-    std::function<bool(const lifecycle::Any&)> lifecycle{};          // which lifecycle events; empty: none
+    std::optional<Filter> lifecycle{};                               // which of the lifecycle events whose names fit the pattern; nullopt: none
     std::optional<std::uint64_t> after{};                            // a position; nullopt: only what comes from now on
     std::optional<SteadyTime> until{};                               // when its time is over; it leaves by itself
   };
@@ -85,10 +87,20 @@ class Bus {
     std::uint64_t position = 0;  // of one that is live: the bus's
     std::uint64_t told_missed = 0;  // it knows that something up to here may be gone
     enum class State { live, behind, full } state = State::live;
+    bool called = false;  // it is among those that something is about to be handed to
+    bool left = false;
   };
+  // Who may want the events of one type and topic, or the lifecycle events of one name: found once, as most of what comes at a high rate is
+  // alike, and a thousand readers of other things shall not slow it down.
+  using Audience = std::vector<std::shared_ptr<Entry>>;
+  using Audiences = std::unordered_map<std::string, Audience>;
 
   std::uint64_t position_of(const Entry& entry) const;
   bool wants(const Entry& entry, const Event& event, WallTime now) const;
+  static bool listens(const Entry& entry, std::string_view name);
+  Audience& audience_of(const Event& event);
+  Audience& audience_of(std::string_view lifecycle_name);
+  static Audience& present(Audience& audience);
   void fall_behind(Entry& entry);
   void schedule_reading();
   void read_on();
@@ -101,7 +113,8 @@ class Bus {
   Journal& journal_;
   std::uint64_t head_ = 0;
   std::map<const BusReader*, std::shared_ptr<Entry>> readers_;
-  std::size_t lifecycle_readers_ = 0;
+  Audiences events_, lifecycle_;
+  std::size_t left_ = 0;  // since they were last made, and so may still stand in them
   const BusReader* last_read_ = nullptr;  // the readers that are behind take turns
   std::multimap<SteadyTime, std::weak_ptr<Entry>> times_;
   std::unique_ptr<Timer> timer_;

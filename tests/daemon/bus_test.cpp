@@ -225,9 +225,9 @@ TEST_CASE("bus: when a reader's time is over it is told where it is, and lifecyc
   world.emitter.subscribe("bus", [&](const lifecycle::Any& event) { world.bus->tell(event); });
   auto timed = std::make_shared<FakeReader>();
   Bus::Wish wish;
-  wish.pattern = EventPattern::parse({"never"}, "", "").value();
+  wish.pattern = EventPattern::parse({"never", "event:received"}, "", "").value();
   wish.until = world.clock.now().steady;
-  wish.lifecycle = [](const lifecycle::Any& event) { return lifecycle::name(event) == "event:received"; };
+  wish.lifecycle = Filter();
   REQUIRE(world.bus->join(timed, wish));
   const auto plain = world.reader({"**"});
   world.publish("a");
@@ -240,4 +240,34 @@ TEST_CASE("bus: when a reader's time is over it is told where it is, and lifecyc
   world.bus->leave(*timed);
   world.publish("b");
   CHECK(timed->lifecycle.size() == 1);
+}
+
+TEST_CASE("bus: who comes late gets what is known already, who has left does not, whatever the kinds and numbers") {
+  BusWorld world;
+  world.open_bus();
+  world.emitter.subscribe("bus", [&](const lifecycle::Any& event) { world.bus->tell(event); });
+  const auto early = world.reader({"kind*"});
+  world.publish("kind", "here");
+  const auto late = world.reader({"**"}, {}, {"here"});
+  const auto other = world.reader({"**"}, {}, {"there"});
+  auto listening = std::make_shared<FakeReader>();
+  Bus::Wish wish;
+  wish.pattern = EventPattern::parse({"event:received"}, "", "").value();
+  wish.lifecycle = Filter();
+  REQUIRE(world.bus->join(listening, wish));
+  world.publish("kind", "here");
+  CHECK(early->types.size() == 2);
+  CHECK(late->types.size() == 1);
+  CHECK(other->types.empty());
+  CHECK(listening->lifecycle.size() == 1);
+
+  for (int i = 0; i < 300; ++i) world.publish("kind" + std::to_string(i), "here");
+  CHECK(late->types.size() == 301);
+  for (int i = 0; i < 5000; ++i) world.bus->leave(*world.reader({"**"}));
+  world.bus->leave(*early);
+  world.bus->leave(*listening);
+  world.publish("kind", "here");
+  CHECK(early->types.size() == 302);
+  CHECK(late->types.size() == 302);
+  CHECK(listening->lifecycle.size() == 301);
 }
