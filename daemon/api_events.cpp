@@ -32,6 +32,14 @@ constexpr std::size_t kMostEvents = 1000;
 
 HttpResponse bad_event(const Error& error) { return problem(400, "not an event", error.text()); }
 
+// Ids of hark's own need no escapes.
+HttpResponse accepted_response(const Acceptance& acceptance) {
+  auto response = json_text_response("{\"event_id\":\"" + acceptance.event_id + "\",\"sequence\":" + std::to_string(acceptance.sequence) +
+                                         (acceptance.outcome == Acceptance::Outcome::duplicate ? ",\"duplicate\":true}" : "}"), 202);
+  response.headers.add("Location", "/api/events/" + acceptance.event_id);
+  return response;
+}
+
 HttpResponse unreadable(const Error& error) { return problem(503, "the journal cannot be read", error.message); }
 
 }  // namespace
@@ -62,12 +70,7 @@ void publish(const ApiParts& parts, const HttpRequest& request, HttpResponder re
   event.traceparent = traceparent_of(request.headers);
   if (auto linked = link_to_cause(parts, event); !linked) return respond(unreadable(linked.error()));
   parts.engine.offer_to({}, std::move(event), [respond = std::move(respond)](const Acceptance& acceptance) {
-    if (!acceptance.taken()) return respond(not_accepted(acceptance));
-    json accepted = {{"event_id", acceptance.event_id}, {"sequence", acceptance.sequence}};
-    if (acceptance.outcome == Acceptance::Outcome::duplicate) accepted["duplicate"] = true;
-    auto response = json_response(accepted, 202);
-    response.headers.add("Location", "/api/events/" + acceptance.event_id);
-    respond(std::move(response));
+    respond(acceptance.taken() ? accepted_response(acceptance) : not_accepted(acceptance));
   });
 }
 
@@ -106,12 +109,7 @@ void publish_cloud_events(const ApiParts& parts, const HttpRequest& request, Htt
         if (!each.taken()) return respond(not_accepted(each));
         ids.push_back(each.event_id);
       }
-      if (batch) return respond(json_response({{"event_ids", std::move(ids)}}, 202));
-      json accepted = {{"event_id", ids.front()}, {"sequence", answers->all.front().sequence}};
-      if (answers->all.front().outcome == Acceptance::Outcome::duplicate) accepted["duplicate"] = true;
-      auto response = json_response(accepted, 202);
-      response.headers.add("Location", "/api/events/" + answers->all.front().event_id);
-      respond(std::move(response));
+      respond(batch ? json_response({{"event_ids", std::move(ids)}}, 202) : accepted_response(answers->all.front()));
     });
   }
 }

@@ -9,6 +9,7 @@
 
 #include "core/event_name.h"
 #include "core/json_keys.h"
+#include "core/json_members.h"
 #include "core/limits.h"
 #include "core/nearest.h"
 #include "core/printable.h"
@@ -103,10 +104,17 @@ Result<Publication> read_publication(std::string_view type, std::string text) {
   Publication read;
   json object = json::object();
   if (!text.empty()) {
-    auto parsed = parse_event_data(std::move(text));
+    const auto parsed = parse_event_data(std::move(text));
     if (!parsed) return parsed.error();
-    if (!parsed->json().is_object()) return Error{"a published event is an object: {\"topic\": …, \"data\": …}", ""};
-    object = parsed->json();
+    const auto members = json_members(parsed->text());
+    if (members.empty() && !parsed->json().is_object()) return Error{"a published event is an object: {\"topic\": …, \"data\": …}", ""};
+    for (const auto& [name, value] : members) {
+      if (name == "data") {
+        read.event.data = Payload::parse(std::string(value)).value();
+      } else {
+        object[name] = json::parse(value);
+      }
+    }
   }
   Taken taken(std::move(object));
   read.event.type = taken.text("event_type");
@@ -115,7 +123,7 @@ Result<Publication> read_publication(std::string_view type, std::string text) {
   read.publisher = taken.text("publisher");
   read.event.subject = taken.text("subject");
   take_envelope(taken, read.event, "correlation_id", "causation_id", "ttl_seconds");
-  if (const auto data = taken.take("data")) read.event.data = Payload(*data);
+  taken.take("data");  // stands apart already, and is known all the same
   taken.nothing_else();
   if (taken.error()) return *taken.error();
   if (auto done = check(read); !done) return done.error();

@@ -27,6 +27,7 @@ class PendingAnswer {
  public:
   PendingAnswer(std::weak_ptr<HttpConnection> connection, std::uint64_t turn) : connection_(std::move(connection)), turn_(turn) {}
   ~PendingAnswer() {
+    if (connection_.expired()) return;
     try {
       answer(problem(500, "Internal Server Error", "the request was not answered"));
     } catch (const std::exception&) {

@@ -40,6 +40,7 @@ TEST_CASE("publishing: all that may be said is taken, and data stays as it was w
   CHECK(read->event.causation_id == "run");
   CHECK(read->event.ttl == std::chrono::seconds(60));
   CHECK(read->event.priority == -3);
+  CHECK(read->event.data.text() == R"({"z": 1.50, "a": [18446744073709551615, -0.0]})");
   CHECK(read->publisher == "ci");
   CHECK(read->id.empty());
 }
