@@ -607,7 +607,9 @@ if "pipelines" in only:
 if "bus" in only:
     def bus_daemon(at):
         return Hark(at, "webhook_port = 0\n")
-    bus.run(bus.Bench(folder, bus_daemon, running, program("bus_load"), options.seconds), options.rounds, have, print_row)
+    def with_webhooks(at):
+        return hark_webhook(at, '["/bin/true"]', False, keep=10_000, cap=4)
+    bus.run(bus.Bench(folder, bus_daemon, with_webhooks, running, program("bus_load"), program("http_load"), SECRET, resident_mb, options.seconds), options.rounds, have, print_row)
 if "trees" in only:
     trees.run(hark, programs, options.rounds, statistics.median, print_row)
 if "route" in only:

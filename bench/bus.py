@@ -2,6 +2,7 @@
 file and leaves the disk to the system."""
 
 import contextlib
+import dataclasses
 import pathlib
 import socket
 import statistics
@@ -67,16 +68,37 @@ def hark(bench):
             daemon.stop()
 
 
+@dataclasses.dataclass
 class Bench:
-    """`start` makes a daemon from a folder; `running` a process that is ended with its children."""
-
-    def __init__(self, folder, start, running, load, seconds):
-        self.folder, self.start, self.running, self.load, self.seconds = folder, start, running, load, seconds
+    folder: object
+    start: object  # a daemon from a folder
+    webhooks: object  # another that takes webhooks, and its port
+    running: object  # a process that is ended with its children
+    load: str
+    flood: str
+    secret: str
+    resident_mb: object
+    seconds: float
 
 
 def figures(bench, protocol, server, *words):
     with server(bench) as port:
         return [float(figure) for figure in subprocess.run([bench.load, protocol, str(port), *map(str, words)], check=True, stdout=subprocess.PIPE).stdout.split()]
+
+
+def held(bench, seconds):
+    """(events, p50, p99, most) in µs of streams and polls that read along together while 64 connections post webhooks, whose handler runs;
+    the webhooks accepted a second; and the daemon's memory. Everything at its default. One that gets an event twice or not at all ends it."""
+    with bench.folder() as at:
+        daemon, port = bench.webhooks(at)
+        try:
+            with subprocess.Popen([bench.flood, str(port), "/hook", "X-Signature", bench.secret, "64", str(seconds)], stdout=subprocess.PIPE) as flood:
+                words = [bench.load, "hark", str(port), "hold", str(STREAMS), str(seconds)]
+                figures = [float(figure) for figure in subprocess.run(words, check=True, stdout=subprocess.PIPE).stdout.split()]
+                rate = float(flood.communicate()[0])
+            return figures, rate, bench.resident_mb(daemon.process.pid)
+        finally:
+            daemon.stop()
 
 
 def run(bench, rounds, have, print_row):
@@ -110,3 +132,7 @@ def run(bench, rounds, have, print_row):
             results = taken(what, readers, 200 if readers < 100 else 40)
             for name, times in results.items():
                 print_row(names[name], f"{statistics.median(time[0] for time in times):,.0f}", "µs p50", f"  p99 {statistics.median(time[1] for time in times):,.0f} µs" + ratio(results, name, 0))
+    print(f"\n{STREAMS} streams and {STREAMS} polls while 64 connections post webhooks, 60 s", flush=True)
+    (events, p50, p99, most), rate, resident = held(bench, 60)
+    print_row("publish to a reader", f"{p50:,.0f}", "µs p50", f"  p99 {p99:,.0f} µs, at the most {most:,.0f} µs; {events:.0f} events, each read once by all")
+    print_row("webhooks accepted meanwhile", f"{rate:,.0f}", "/s", f"   {resident:.0f} MB resident")

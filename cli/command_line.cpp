@@ -12,6 +12,7 @@
 #include "cli/commands.h"
 #include "cli/exit_codes.h"
 #include "cli/output.h"
+#include "core/limits.h"
 #include "core/nearest.h"
 #include "core/time.h"
 #include "core/version.h"
@@ -35,7 +36,8 @@ struct Parsed {
   ReplayCommand replay;
   PublishCommand publish;
   WaitCommand wait;
-  std::string timeout, ttl, session;
+  TokenCommand token;
+  std::string timeout, ttl, expires, session;
   std::string cancelled;
   std::string explained;
   bool refused = false;
@@ -319,6 +321,39 @@ void add_bus(CLI::App& app, Parsed& p) {
   session.callback([&p] { p.run = [&p] { return session_command(p.common, p.session); }; });
 }
 
+void add_token(CLI::App& app, Parsed& p) {
+  auto& token = *app.add_subcommand("token", "Tokens with which programs call the API over TCP");
+  token.require_subcommand(1);
+  example(token, "hark token create --subject ci --scope events:publish:deployment");
+  auto& create = *token.add_subcommand("create", "Sign one with the key of [api]; prints it");
+  add_configuration(create, p.common);
+  add_json(create, p.common.json);
+  create.add_option("--subject", p.token.subject, "Who it is for: its publisher's name, and whose rate is limited")->option_text("NAME")->required();
+  create.add_option("--scope", p.token.scopes, "What it allows: runs:read, runs:write, control, events:publish[:TOPIC], events:read[:TOPIC]")->option_text("SCOPE...");
+  create.add_option("--agent-type", p.token.agent_type, "Which topics of [subscriptions] it may read")->option_text("TYPE");
+  create.add_option("--audience", p.token.audience, "Whom it is shown to (default: the first of [api] audience)")->option_text("NAME");
+  create.add_option("--key-file", p.token.key_file, "A private key in PEM, or a secret (default: the first of [api] that signs)")->option_text("FILE");
+  create.add_option("--expires", p.expires, "How long it is good, at most 366d (default: 30d)")->option_text("DURATION")->each([&p](const std::string& given) {
+    const auto parsed = parse_duration(given);
+    if (!parsed || *parsed <= std::chrono::nanoseconds(0) || *parsed > limits::kTokenLongest) throw CLI::ValidationError(given + " is no duration up to 366d, such as 24h");
+    p.token.expires = *parsed;
+  });
+  example(create, "hark token create --subject ci --scope events:publish:deployment --scope runs:read --expires 90d");
+  auto& show = *token.add_subcommand("show", "What one says, and whether the daemon would take it");
+  add_configuration(show, p.common);
+  add_json(show, p.common.json);
+  show.add_option("token", p.token.token, "The token, or - for standard input")->option_text("TOKEN")->required();
+  example(show, "hark token show - < token");
+  for (auto* command : {&create, &show}) {
+    command->callback([&p, create = command == &create] {
+      p.run = [&p, create] {
+        p.token.common = p.common;
+        return create ? token_create_command(p.token) : token_show_command(p.token);
+      };
+    });
+  }
+}
+
 void add_config(CLI::App& app, Parsed& p) {
   auto& config = *app.add_subcommand("config", "Check or show the configuration, or what a reload of it would change");
   config.require_subcommand(1);
@@ -486,6 +521,7 @@ int run_command_line(int argc, const char* const* argv) {
   add_dead_letters(app, p);
   add_replay(app, p);
   add_bus(app, p);
+  add_token(app, p);
   add_config(app, p);
   add_cron(app, p);
   add_hook(app, p);

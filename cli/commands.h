@@ -74,6 +74,19 @@ struct WaitCommand {
 };
 int wait_command(const WaitCommand& command);
 
+struct TokenCommand {
+  CommonOptions common;
+  std::string subject;
+  std::vector<std::string> scopes;
+  std::string agent_type;
+  std::string audience;                             // empty: the configuration's first
+  std::string key_file;                             // empty: the configuration's first key that signs
+  std::chrono::nanoseconds expires = std::chrono::hours(24 * 30);  // from now
+  std::string token;                                // to be shown
+};
+int token_create_command(const TokenCommand& command);
+int token_show_command(const TokenCommand& command);
+
 int session_command(const CommonOptions& common, const std::string& id);  // of a story, an event, or a run
 
 struct HistoryCommand {

@@ -23,6 +23,7 @@ class EventPattern {
   bool may_match(std::string_view type, std::string_view topic) const;  // as far as can be said without the event itself
   bool wants_topic(std::string_view topic) const;
   bool matches(const Event& event) const;
+  const std::vector<Glob>& topics() const { return topics_; }  // none: any
 
   friend bool operator==(const EventPattern&, const EventPattern&) = default;
 

@@ -17,10 +17,30 @@ inline constexpr std::size_t kEventWord = 1024;
 inline constexpr std::size_t kTopicLength = 128;
 // Topics with a retention of their own: each is looked at by itself whenever old events are deleted.
 inline constexpr std::size_t kTopics = 100;
-// The bus reads the journal for who is behind in pieces: so many rows are looked at and so many events read at a time, a millisecond or two
-// of the loop.
+// Bearer tokens of the API. One is a few hundred bytes; what is longer is not looked at.
+inline constexpr std::size_t kToken = 8192;
+inline constexpr std::size_t kTokenSubject = 256;
+inline constexpr std::size_t kTokenScopes = 100;
+inline constexpr std::size_t kTokenKeys = 100;  // of a configuration: every one without a name is tried
+// RFC 7518, 3.2 and 3.3: shorter keys can be found.
+inline constexpr std::size_t kTokenSecretLeast = 32;
+inline constexpr int kTokenRsaBits = 2048;
+// How far the clocks of who signs and of this machine may be apart, when the configuration does not say.
+inline constexpr auto kTokenLeeway = 30s;
+// A token that is good for longer is never taken back: what `hark token create` makes at the most.
+inline constexpr auto kTokenLongest = 24h * 366;
+// Clients of the API whose rate and connections are counted at a time; of more, the one that was quiet the longest is forgotten.
+inline constexpr std::size_t kApiClients = 10'000;
+// Streams and sockets of one client, when the configuration does not say: a thousand programs under one name.
+inline constexpr int kApiStreams = 1000;
+
+// The bus reads for who is behind in pieces: so many rows of the journal are looked at and so many events read at a time, a millisecond or
+// two of the loop, which serve several that are not far behind: to look for one at all costs as much as so many rows.
 inline constexpr std::size_t kBusRows = 2000;
 inline constexpr std::size_t kBusPiece = 100;
+inline constexpr std::size_t kBusLook = 50;
+// Bytes of the newest events that it keeps in memory for them: a second of a thousand small ones.
+inline constexpr std::size_t kBusRecent = 4 * 1024 * 1024;
 // Long polls: how long one may last, and what one answer brings at most.
 inline constexpr auto kPollDefault = 30s;
 inline constexpr auto kPollLongest = 10min;

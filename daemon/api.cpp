@@ -183,10 +183,10 @@ void show_run(const ApiParts& parts, const HttpRequest& request, const HttpRespo
   respond(json_response(to_json(**run)));
 }
 
-void explain(const ApiParts& parts, const HttpRequest& request, const HttpResponder& respond) {
+void explain(const ApiParts& parts, const HttpRequest& request, const Caller& caller, const HttpResponder& respond) {
   auto event = parts.journal.event(path_parameter("/api/events/{id}/explain", request.path, "id"));
   if (!event) return respond(problem(400, "cannot show the event", event.error().message));
-  if (!*event) return respond(problem(404, "no such event"));
+  if (!*event || !caller.may_read((*event)->topic)) return respond(problem(404, "no such event"));
   auto decisions = parts.journal.decisions((*event)->sequence);
   if (!decisions) return respond(problem(503, "the journal cannot be read", decisions.error().message));
   RunQuery query;
@@ -365,56 +365,57 @@ json status_json(const ApiParts& parts) {
 }
 
 void add_api_routes(const ApiParts& parts) {
-  auto& server = parts.server;
-  const auto api = [&](const char* method, const char* path, ApiHandler handle) { add_api_route(parts, method, path, std::move(handle)); };
-  api("GET", "/api/status", [](const ApiParts& p, const HttpRequest&, const HttpResponder& respond) { respond(json_response(status_json(p))); });
-  api("POST", "/api/handlers/{name}/trigger", trigger);
-  api("GET", "/api/runs", list_runs);
-  api("GET", "/api/runs/ended", list_ended_runs);
-  api("GET", "/api/runs/{id}", show_run);
-  api("POST", "/api/runs/{id}/cancel", [](const ApiParts& p, const HttpRequest& request, const HttpResponder& respond) {
+  const auto get = [&](const char* path, Scope scope, ApiHandler handle) { add_api_route(parts, {"GET", path, scope}, std::move(handle)); };
+  const auto post = [&](const char* path, Scope scope, ApiHandler handle) { add_api_route(parts, {"POST", path, scope}, std::move(handle)); };
+  get("/api/status", Scope::runs_read, [](const ApiParts& p, const HttpRequest&, const HttpResponder& respond) { respond(json_response(status_json(p))); });
+  post("/api/handlers/{name}/trigger", Scope::runs_write, trigger);
+  get("/api/runs", Scope::runs_read, list_runs);
+  get("/api/runs/ended", Scope::runs_read, list_ended_runs);
+  get("/api/runs/{id}", Scope::runs_read, show_run);
+  post("/api/runs/{id}/cancel", Scope::runs_write, [](const ApiParts& p, const HttpRequest& request, const HttpResponder& respond) {
     p.engine.cancel(run_named(p, path_parameter("/api/runs/{id}/cancel", request.path, "id")), answer_when_done(respond, {{"cancelled", true}}));
   });
-  api("POST", "/api/runs/{id}/retry", [](const ApiParts& p, const HttpRequest& request, const HttpResponder& respond) {
+  post("/api/runs/{id}/retry", Scope::runs_write, [](const ApiParts& p, const HttpRequest& request, const HttpResponder& respond) {
     p.engine.retry(run_named(p, path_parameter("/api/runs/{id}/retry", request.path, "id")), answer_when_done(respond, {{"retried", true}}));
   });
-  api("GET", "/api/dead-letters", list_dead_letters);
-  api("POST", "/api/dead-letters/{id}/retry", retry_dead_letter);
-  api("POST", "/api/dead-letters/{id}/discard", [](const ApiParts& p, const HttpRequest& request, const HttpResponder& respond) {
+  get("/api/dead-letters", Scope::runs_read, list_dead_letters);
+  post("/api/dead-letters/{id}/retry", Scope::runs_write, retry_dead_letter);
+  post("/api/dead-letters/{id}/discard", Scope::runs_write, [](const ApiParts& p, const HttpRequest& request, const HttpResponder& respond) {
     p.engine.discard(run_named(p, path_parameter("/api/dead-letters/{id}/discard", request.path, "id")), answer_when_done(respond, {{"discarded", true}}));
   });
-  api("GET", "/api/events/{id}/explain", explain);
-  api("POST", "/api/events/{id}/replay", replay);
-  api("GET", "/api/refusals", list_refusals);
-  api("POST", "/api/git/pushes", [](const ApiParts& p, const HttpRequest& request, const HttpResponder& respond) { respond(take_pushes(p.pushes, request.body)); });
-  api("POST", "/api/control/pause", [](const ApiParts& p, const HttpRequest& r, const HttpResponder& respond) { pause_or_resume(p, r, true, respond); });
-  api("POST", "/api/control/resume", [](const ApiParts& p, const HttpRequest& r, const HttpResponder& respond) { pause_or_resume(p, r, false, respond); });
-  api("POST", "/api/control/emergency-stop", [](const ApiParts& p, const HttpRequest&, const HttpResponder& respond) {
+  add_api_route(parts, {"GET", "/api/events/{id}/explain", Scope::runs_read}, CallerHandler(explain));
+  post("/api/events/{id}/replay", Scope::runs_write, replay);
+  get("/api/refusals", Scope::runs_read, list_refusals);
+  post("/api/git/pushes", Scope::control, [](const ApiParts& p, const HttpRequest& request, const HttpResponder& respond) { respond(take_pushes(p.pushes, request.body)); });
+  post("/api/control/pause", Scope::control, [](const ApiParts& p, const HttpRequest& r, const HttpResponder& respond) { pause_or_resume(p, r, true, respond); });
+  post("/api/control/resume", Scope::control, [](const ApiParts& p, const HttpRequest& r, const HttpResponder& respond) { pause_or_resume(p, r, false, respond); });
+  post("/api/control/emergency-stop", Scope::control, [](const ApiParts& p, const HttpRequest&, const HttpResponder& respond) {
     p.engine.emergency_stop([respond](const Status& status) { respond(status ? json_response({{"halted", true}}) : problem(503, "not done", status.error().text())); });
   });
-  api("POST", "/api/control/reload", reload);
-  api("POST", "/api/control/drain", [](const ApiParts& p, const HttpRequest&, const HttpResponder& respond) {
+  post("/api/control/reload", Scope::control, reload);
+  post("/api/control/drain", Scope::control, [](const ApiParts& p, const HttpRequest&, const HttpResponder& respond) {
     respond(json_response({{"draining", true}}, 202));
     p.stop();
+  });
+  get("/metrics", Scope::runs_read, [](const ApiParts& p, const HttpRequest&, const HttpResponder& respond) {
+    HttpResponse response;
+    response.content_type = "text/plain; version=0.0.4; charset=utf-8";
+    response.body = p.metrics.text(gauges(p));
+    respond(std::move(response));
   });
 
   add_event_routes(parts);
   add_wait_routes(parts);
   add_stream_routes(parts);
 
+  // Asked by who watches over processes: they say nothing that is anybody's.
   const auto plain = [&](const char* path, auto handle) {
     HttpRoute route;
     route.method = "GET";
     route.path = path;
     route.handle = [&parts, handle](const HttpRequest&, const HttpResponder& respond) { respond(handle(parts)); };
-    server.add(std::move(route));
+    parts.server.add(std::move(route));
   };
-  plain("/metrics", [](const ApiParts& p) {
-    HttpResponse response;
-    response.content_type = "text/plain; version=0.0.4; charset=utf-8";
-    response.body = p.metrics.text(gauges(p));
-    return response;
-  });
   plain("/healthz", [](const ApiParts&) { return json_response({{"alive", true}}); });
   plain("/readyz", [](const ApiParts& p) { return json_response({{"ready", ready(p)}}, ready(p) ? 200 : 503); });
 }

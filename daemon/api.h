@@ -15,6 +15,7 @@
 
 namespace hark {
 
+class ApiAccess;
 class Bus;
 class Clock;
 class Engine;
@@ -45,6 +46,7 @@ struct ApiParts {
   const EndedRuns& ended;
   PushDesk& pushes;
   const Secrets& secrets;      // no answer shows them
+  ApiAccess& access;
   std::function<void()> stop;  // begins the drain
 };
 

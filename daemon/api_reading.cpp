@@ -23,9 +23,10 @@ std::optional<HttpResponse> too_many_readers(const ApiParts& parts) {
   return busy;
 }
 
-void begin_reading(const ApiParts& parts, const std::string& name, std::optional<std::uint64_t> after, const BeginReading& begin) {
-  if (name.empty()) return begin(std::nullopt, after);
-  if (auto fits = check_topic(name); !fits) return begin(problem(400, "bad query", "a subscriber's name is made as a topic's: " + fits.error().message), {});
+void begin_reading(const ApiParts& parts, const Caller& caller, const std::string& own, std::optional<std::uint64_t> after, const BeginReading& begin) {
+  if (own.empty()) return begin(std::nullopt, after);
+  const auto name = caller.kept_name(own);
+  if (auto fits = check_topic(own); !fits) return begin(problem(400, "bad query", "a subscriber's name is made as a topic's: " + fits.error().message), {});
   const auto known = parts.journal.subscriber(name);
   if (!known) return begin(problem(503, "the journal cannot be read", known.error().message), {});
   const auto now = parts.clock.now().wall;
@@ -47,14 +48,15 @@ void begin_reading(const ApiParts& parts, const std::string& name, std::optional
   });
 }
 
-void acknowledge(const ApiParts& parts, const std::string& name, std::uint64_t cursor, const std::function<void(HttpResponse)>& respond) {
+void acknowledge(const ApiParts& parts, const Caller& caller, const std::string& own, std::uint64_t cursor, const std::function<void(HttpResponse)>& respond) {
+  const auto name = caller.kept_name(own);
   const auto known = parts.journal.subscriber(name);
   if (!known) return respond(problem(503, "the journal cannot be read", known.error().message));
   if (!*known) return respond(problem(404, "no such subscriber", "GET /api/events/wait/TYPE?subscriber=NAME makes one"));
   if (cursor > parts.bus.position()) return respond(problem(409, "no such position", "the newest is " + std::to_string(parts.bus.position())));
   const auto position = std::max((*known)->position, cursor);
-  parts.engine.keep_subscriber({name, position, parts.clock.now().wall}, [respond, name, position](const Status& done) {
-    respond(done ? json_response({{"subscriber", name}, {"position", position}}) : problem(503, "not done", done.error().text()));
+  parts.engine.keep_subscriber({name, position, parts.clock.now().wall}, [respond, own, position](const Status& done) {
+    respond(done ? json_response({{"subscriber", own}, {"position", position}}) : problem(503, "not done", done.error().text()));
   });
 }
 

@@ -8,7 +8,6 @@
 #include "core/payload.h"
 #include "daemon/api.h"
 #include "platform/http_server.h"
-#include "platform/listen_socket.h"
 #include "platform/secrets.h"
 
 namespace hark {
@@ -19,29 +18,27 @@ std::string masked_json(std::string text, const Mask& mask) {
   return parsed.is_discarded() ? mask.text(std::move(text)) : write_json(mask.strings(parsed)) + (text.ends_with('\n') ? "\n" : "");
 }
 
-void add_api_route(const ApiParts& parts, const char* method, const char* path, ApiHandler handle, std::uint64_t max_body) {
+void add_api_route(const ApiParts& parts, const ApiRoute& api, CallerHandler handle) {
   HttpRoute route;
-  route.method = method;
-  route.path = path;
-  route.max_body = max_body;
-  route.handle = [&parts, handle = std::move(handle)](const HttpRequest& request, HttpResponder answer) {
-    HttpResponder respond = [&secrets = parts.secrets, answer = std::move(answer)](HttpResponse response) { 
+  route.method = api.method;
+  route.path = api.path;
+  route.max_body = api.max_body;
+  route.handle = [&parts, scope = api.scope, reads = api.reads, handle = std::move(handle)](const HttpRequest& request, HttpResponder answer) {
+    HttpResponder respond = [&secrets = parts.secrets, answer = std::move(answer)](HttpResponse response) {
       response.body = masked_json(std::move(response.body), secrets.mask());
       answer(std::move(response));
     };
-    // The peer as well: a connection may be older than the listener, which a reload can move to loopback.
-    // What a proxy on this machine hands on comes from who knows where.
-    const bool handed_on = request.headers.count("X-Forwarded-For") + request.headers.count("Forwarded") + request.headers.count("X-Real-IP") > 0;
-    const bool on_loopback = is_loopback(parts.settings.webhook_host) && is_loopback(request.peer) && !handed_on;
-    if (!request.control && !on_loopback) {
-      respond(problem(403, "not served here", "the API is served on the control socket, and over TCP only where hark listens on loopback"));
-    } else if (!request.control && !same_site(request)) {
-      respond(problem(403, "another site's request", "Origin and Host must name this listener"));
-    } else {
-      handle(parts, request, std::move(respond));
-    }
+    auto admitted = parts.access.admit(request, reads);
+    if (auto* refusal = std::get_if<HttpResponse>(&admitted)) return respond(std::move(*refusal));
+    const auto& caller = std::get<Caller>(admitted);
+    if (!caller.may(scope)) return respond(insufficient_scope(std::string(to_string(scope))));
+    handle(parts, request, caller, std::move(respond));
   };
   parts.server.add(std::move(route));
+}
+
+void add_api_route(const ApiParts& parts, const ApiRoute& route, ApiHandler handle) {
+  add_api_route(parts, route, CallerHandler([handle = std::move(handle)](const ApiParts& p, const HttpRequest& request, const Caller&, HttpResponder respond) { handle(p, request, std::move(respond)); }));
 }
 
 }  // namespace hark

@@ -6,6 +6,7 @@
 #include <string>
 
 #include "core/limits.h"
+#include "daemon/api_access.h"
 #include "platform/http.h"
 #include "platform/http_routes.h"
 
@@ -15,11 +16,22 @@ class Mask;
 struct ApiParts;
 
 using ApiHandler = std::function<void(const ApiParts&, const HttpRequest&, HttpResponder)>;
+// Of one that looks closer at who calls: what it may is a matter of topics.
+using CallerHandler = std::function<void(const ApiParts&, const HttpRequest&, const Caller&, HttpResponder)>;
 
 // JSON without secrets: still the JSON that it was, whatever a secret looks like.
 std::string masked_json(std::string text, const Mask& mask);
 
-// Over TCP only from this machine, and not on behalf of a page of another site. `parts` outlives the route.
-void add_api_route(const ApiParts& parts, const char* method, const char* path, ApiHandler handle, std::uint64_t max_body = limits::kHttpBodyDefault);
+struct ApiRoute {
+  const char* method;
+  const char* path;
+  Scope scope;  // what a caller needs at least
+  std::uint64_t max_body = limits::kHttpBodyDefault;
+  bool reads = false;  // a poll, a stream, a socket: as ApiAccess::admit has it
+};
+
+// `parts` outlives the route.
+void add_api_route(const ApiParts& parts, const ApiRoute& route, CallerHandler handle);
+void add_api_route(const ApiParts& parts, const ApiRoute& route, ApiHandler handle);
 
 }  // namespace hark

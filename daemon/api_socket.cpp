@@ -16,6 +16,7 @@
 #include "daemon/engine.h"
 #include "daemon/event_texts.h"
 #include "daemon/publishing.h"
+#include "platform/clock.h"
 #include "platform/http_server.h"
 #include "platform/web_socket.h"
 
@@ -47,7 +48,7 @@ class Subscription final : public BusReader {
 
 class Socket : public std::enable_shared_from_this<Socket> {
  public:
-  Socket(const ApiParts& parts, std::shared_ptr<WebSocket> to) : parts_(parts), texts_(parts.secrets), to_(std::move(to)) {}
+  Socket(const ApiParts& parts, Caller caller, std::shared_ptr<WebSocket> to) : parts_(parts), caller_(std::move(caller)), texts_(parts.secrets), to_(std::move(to)) {}
 
   void begin() {
     to_->on_closed([self = shared_from_this()](int, const std::string&) { self->end(); });
@@ -59,11 +60,14 @@ class Socket : public std::enable_shared_from_this<Socket> {
   void send_text(std::string text) { to_->send(std::move(text)); }
   bool has_room() const { return to_->pending() < limits::kStreamBuffer; }
   void close(std::uint16_t code, std::string_view reason) { to_->close(code, reason); }
+  bool token_ended() const { return caller_.until() && parts_.clock.now().wall >= *caller_.until(); }
+  void close_for_token() { to_->close(1008, "the token has expired"); }
   EventTexts& texts() { return texts_; }
   Bus& bus() { return parts_.bus; }
 
  private:
   void receive(const std::string& text) {
+    if (token_ended()) return close_for_token();
     auto message = parse_json(text, "a message");
     if (!message) return fail({}, 400, message.error().message);
     if (!message->is_object()) return fail({}, 400, "a message is an object with `op`");
@@ -135,7 +139,9 @@ class Socket : public std::enable_shared_from_this<Socket> {
     if (!pattern) return fail(id, 400, pattern.error().text());
     auto wish = wish_for(std::move(*pattern), *filter);
     if (!wish) return fail(id, 400, wish.error().text());
-    begin_reading(parts_, *name, *after, [self = shared_from_this(), id, wish = std::move(*wish)](std::optional<HttpResponse> refusal, std::optional<std::uint64_t> from) {
+    if (auto refusal = refuse_topics(caller_, wish->pattern)) return fail(id, *refusal);
+    restrict_to(parts_, caller_, *wish);
+    begin_reading(parts_, caller_, *name, *after, [self = shared_from_this(), id, wish = std::move(*wish)](std::optional<HttpResponse> refusal, std::optional<std::uint64_t> from) {
       if (refusal) return self->fail(id, *refusal);
       self->join(id, wish, from);
     });
@@ -169,11 +175,10 @@ class Socket : public std::enable_shared_from_this<Socket> {
     auto read = read_publication({}, write_json(*event));
     if (!read) return fail(id, 400, read.error().text());
     read->id = *key;
-    const auto name = publisher_of(read->publisher);
-    auto made = published_by(name, std::move(*read));
-    if (auto linked = link_to_cause(parts_, made); !linked) return fail(id, 503, linked.error().text());
+    auto made = event_of(parts_, caller_, std::move(*read));
+    if (const auto* refusal = std::get_if<HttpResponse>(&made)) return fail(id, *refusal);
     ++publishing_;
-    parts_.engine.offer_to({}, std::move(made), [self = shared_from_this(), id](const Acceptance& acceptance) {
+    parts_.engine.offer_to({}, std::move(std::get<Event>(made)), [self = shared_from_this(), id](const Acceptance& acceptance) {
       --self->publishing_;
       if (!acceptance.taken()) return self->fail(id, 503, acceptance.reason);
       json published = {{"op", "published"}, {"id", id}, {"event_id", acceptance.event_id}, {"sequence", acceptance.sequence}};
@@ -186,7 +191,7 @@ class Socket : public std::enable_shared_from_this<Socket> {
     const auto name = text(message, "subscriber");
     const auto cursor = position(message, "cursor");
     if (!name || name->empty() || !cursor || !*cursor) return fail(id, 400, "an acknowledgement says `subscriber` and `cursor`");
-    hark::acknowledge(parts_, *name, **cursor, [self = shared_from_this(), id](const HttpResponse& answer) {
+    hark::acknowledge(parts_, caller_, *name, **cursor, [self = shared_from_this(), id](const HttpResponse& answer) {
       if (answer.status >= 300) return self->fail(id, answer);
       self->send({{"op", "acknowledged"}, {"id", id}, {"position", json::parse(answer.body)["position"]}});
     });
@@ -204,6 +209,7 @@ class Socket : public std::enable_shared_from_this<Socket> {
   }
 
   const ApiParts& parts_;
+  const Caller caller_;
   EventTexts texts_;
   std::shared_ptr<WebSocket> to_;
   std::map<std::string, std::shared_ptr<Subscription>> subscriptions_;  // they are told by the bus alone, and leave it before this goes
@@ -226,7 +232,10 @@ void Subscription::told(std::string_view name, const std::string& text) {
   socket_.send_text("{\"op\":\"lifecycle\",\"id\":" + json(id_).dump() + ",\"name\":" + json(name).dump() + ",\"event\":" + socket_.texts().line(text) + "}");
 }
 
-void Subscription::time_over() { socket_.close(1001, "hark is stopping"); }
+void Subscription::time_over() {
+  if (socket_.token_ended()) return socket_.close_for_token();
+  socket_.close(1001, "hark is stopping");
+}
 void Subscription::broken(const Error& error) { socket_.close(1011, error.message); }
 
 void Subscription::drained() {
@@ -239,7 +248,7 @@ void Subscription::drained() {
 }  // namespace
 
 void add_socket_route(const ApiParts& parts) {
-  add_api_route(parts, "GET", "/api/ws", [](const ApiParts& p, const HttpRequest& request, const HttpResponder& respond) {
+  add_api_route(parts, {"GET", "/api/ws", Scope::read, limits::kHttpBodyDefault, true}, CallerHandler([](const ApiParts& p, const HttpRequest& request, const Caller& caller, const HttpResponder& respond) {
     HttpResponse response;
     response.status = 101;
     const auto offered = words_of(request.headers.joined("Sec-WebSocket-Protocol"));
@@ -248,9 +257,9 @@ void add_socket_route(const ApiParts& parts) {
         if (each.substr(each.find_first_not_of(' ') == each.npos ? 0 : each.find_first_not_of(' ')) == "hark") response.subprotocol = "hark";
       }
     }
-    response.websocket = [&p](std::shared_ptr<WebSocket> to) { std::make_shared<Socket>(p, std::move(to))->begin(); };
+    response.websocket = [&p, caller](std::shared_ptr<WebSocket> to) { std::make_shared<Socket>(p, caller, std::move(to))->begin(); };
     respond(std::move(response));
-  });
+  }));
 }
 
 }  // namespace hark

@@ -50,7 +50,7 @@ bool fits_a_line(std::string_view name) {
 
 class Stream final : public BusReader, public std::enable_shared_from_this<Stream> {
  public:
-  Stream(std::shared_ptr<Streams> all, std::shared_ptr<HttpStream> to, bool named) : all_(std::move(all)), to_(std::move(to)), named_(named) {}
+  Stream(std::shared_ptr<Streams> all, std::shared_ptr<HttpStream> to, OpenReader open, bool named) : all_(std::move(all)), to_(std::move(to)), open_(std::move(open)), named_(named) {}
 
   void begin() {
     all_->add(*this);
@@ -103,6 +103,7 @@ class Stream final : public BusReader, public std::enable_shared_from_this<Strea
 
   std::shared_ptr<Streams> all_;
   std::shared_ptr<HttpStream> to_;
+  OpenReader open_;
   bool named_;
   bool said_ = false;
   std::uint64_t left_out_ = 0;  // lifecycle events, which stand nowhere
@@ -127,13 +128,15 @@ Result<std::optional<std::uint64_t>> position_asked(const HttpRequest& request) 
   return query_number(as_query, "Last-Event-ID");
 }
 
-void stream(const ApiParts& parts, const std::shared_ptr<Streams>& all, const HttpRequest& request, HttpResponder respond) {
+void stream(const ApiParts& parts, const std::shared_ptr<Streams>& all, const HttpRequest& request, const Caller& caller, HttpResponder respond) {
   auto wish = read_wish(request);
   if (!wish) return respond(problem(400, "bad query", wish.error().text()));
+  if (auto refusal = refuse_topics(caller, wish->pattern)) return respond(std::move(*refusal));
+  restrict_to(parts, caller, *wish);
   const auto after = position_asked(request);
   if (!after) return respond(problem(400, "bad query", after.error().message));
   const bool named = form_value(request.query, "names").value_or("true") != "false";
-  begin_reading(parts, form_value(request.query, "subscriber").value_or(""), *after, [&parts, all, named, wish = std::move(*wish), respond = std::move(respond)](std::optional<HttpResponse> refusal, std::optional<std::uint64_t> from) {
+  begin_reading(parts, caller, form_value(request.query, "subscriber").value_or(""), *after, [&parts, all, named, open = caller.open, wish = std::move(*wish), respond = std::move(respond)](std::optional<HttpResponse> refusal, std::optional<std::uint64_t> from) {
     if (refusal) return respond(std::move(*refusal));
     if (auto full = too_many_readers(parts)) return respond(std::move(*full));
     if (from && *from > parts.bus.position()) return respond(problem(409, "no such position", "the newest is " + std::to_string(parts.bus.position()) + ": this one is of another journal"));
@@ -142,8 +145,8 @@ void stream(const ApiParts& parts, const std::shared_ptr<Streams>& all, const Ht
     response.headers.add("Cache-Control", "no-store");
     response.headers.add("X-Accel-Buffering", "no");  // nginx would wait for more
     response.body = "retry: 1000\nid: " + std::to_string(from.value_or(parts.bus.position())) + "\n\n";
-    response.stream = [&parts, all, named, wish, from](std::shared_ptr<HttpStream> to) {
-      auto reader = std::make_shared<Stream>(all, std::move(to), named);
+    response.stream = [&parts, all, named, open, wish, from](std::shared_ptr<HttpStream> to) {
+      auto reader = std::make_shared<Stream>(all, std::move(to), open, named);
       reader->begin();
       auto with = wish;
       with.after = from;
@@ -172,7 +175,7 @@ Result<Bus::Wish> wish_for(EventPattern pattern, const std::string& filter) {
 
 void add_stream_routes(const ApiParts& parts) {
   auto all = std::make_shared<Streams>(parts);
-  add_api_route(parts, "GET", "/api/stream", [all](const ApiParts& p, const HttpRequest& request, HttpResponder respond) { stream(p, all, request, std::move(respond)); });
+  add_api_route(parts, {"GET", "/api/stream", Scope::read, limits::kHttpBodyDefault, true}, CallerHandler([all](const ApiParts& p, const HttpRequest& request, const Caller& caller, HttpResponder respond) { stream(p, all, request, caller, std::move(respond)); }));
   add_socket_route(parts);
 }
 

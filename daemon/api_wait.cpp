@@ -26,7 +26,7 @@ namespace {
 // One poll, from its question to its answer.
 class Poll final : public BusReader {
  public:
-  Poll(Bus& bus, std::size_t limit, HttpResponder respond) : bus_(bus), limit_(limit), respond_(std::move(respond)) {}
+  Poll(Bus& bus, std::size_t limit, OpenReader open, HttpResponder respond) : bus_(bus), limit_(limit), open_(std::move(open)), respond_(std::move(respond)) {}
 
   bool take(const EventPtr& event) override {
     if (count_ > 0) events_ += ',';
@@ -52,6 +52,7 @@ class Poll final : public BusReader {
 
   Bus& bus_;
   std::size_t limit_;
+  OpenReader open_;
   HttpResponder respond_;
   std::string events_;
   std::size_t count_ = 0;
@@ -82,41 +83,45 @@ Result<Question> read_question(const HttpRequest& request) {
   return question;
 }
 
-void begin_poll(const ApiParts& parts, Question question, HttpResponder respond) {
+void begin_poll(const ApiParts& parts, const Caller& caller, Question question, HttpResponder respond) {
   if (auto full = too_many_readers(parts)) return respond(std::move(*full));
-  auto poll = std::make_shared<Poll>(parts.bus, question.limit, respond);
+  auto poll = std::make_shared<Poll>(parts.bus, question.limit, caller.open, respond);
   Bus::Wish wish{std::move(question.pattern), {}, {}, question.after, parts.clock.now().steady + question.timeout};
+  restrict_to(parts, caller, wish);
   if (auto joined = parts.bus.join(std::move(poll), std::move(wish)); !joined) respond(problem(409, "no such position", joined.error().text()));
 }
 
-void wait(const ApiParts& parts, const HttpRequest& request, HttpResponder respond) {
+void wait(const ApiParts& parts, const HttpRequest& request, const Caller& caller, HttpResponder respond) {
   auto question = read_question(request);
   if (!question) return respond(problem(400, "bad query", question.error().text()));
+  if (auto refusal = refuse_topics(caller, question->pattern)) return respond(std::move(*refusal));
   const auto subscriber = question->subscriber;
   const auto after = question->after;
-  begin_reading(parts, subscriber, after, [&parts, question = std::move(*question), respond = std::move(respond)](std::optional<HttpResponse> refusal, std::optional<std::uint64_t> from) mutable {
+  begin_reading(parts, caller, subscriber, after, [&parts, caller, question = std::move(*question), respond = std::move(respond)](std::optional<HttpResponse> refusal, std::optional<std::uint64_t> from) mutable {
     if (refusal) return respond(std::move(*refusal));
     question.after = from;
-    begin_poll(parts, std::move(question), respond);
+    begin_poll(parts, caller, std::move(question), respond);
   });
 }
 
-void list_subscribers(const ApiParts& parts, const HttpRequest&, const HttpResponder& respond) {
+void list_subscribers(const ApiParts& parts, const HttpRequest&, const Caller& caller, const HttpResponder& respond) {
   const auto known = parts.journal.subscribers();
   if (!known) return respond(problem(503, "the journal cannot be read", known.error().message));
   json body = {{"subscribers", json::array()}, {"position", parts.bus.position()}};
-  for (const auto& each : *known) body["subscribers"].push_back({{"name", each.name}, {"position", each.position}, {"last_asked", to_rfc3339(each.used)}});
+  for (const auto& each : *known) {
+    if (const auto name = caller.own_name(each.name)) body["subscribers"].push_back({{"name", *name}, {"position", each.position}, {"last_asked", to_rfc3339(each.used)}});
+  }
   respond(json_response(body));
 }
 
-void acknowledge_by_request(const ApiParts& parts, const HttpRequest& request, const HttpResponder& respond) {
+void acknowledge_by_request(const ApiParts& parts, const HttpRequest& request, const Caller& caller, const HttpResponder& respond) {
   const auto cursor = query_number(request, "cursor");
   if (!cursor || !*cursor) return respond(problem(400, "bad query", cursor ? "`cursor` says up to where: the cursor of an answer, or the sequence of an event" : cursor.error().message));
-  acknowledge(parts, path_parameter("/api/subscribers/{name}/ack", request.path, "name"), **cursor, respond);
+  acknowledge(parts, caller, path_parameter("/api/subscribers/{name}/ack", request.path, "name"), **cursor, respond);
 }
 
-void forget_subscriber(const ApiParts& parts, const HttpRequest& request, const HttpResponder& respond) {
-  const auto name = path_parameter("/api/subscribers/{name}", request.path, "name");
+void forget_subscriber(const ApiParts& parts, const HttpRequest& request, const Caller& caller, const HttpResponder& respond) {
+  const auto name = caller.kept_name(path_parameter("/api/subscribers/{name}", request.path, "name"));
   const auto known = parts.journal.subscriber(name);
   if (!known) return respond(problem(503, "the journal cannot be read", known.error().message));
   if (!*known) return respond(problem(404, "no such subscriber"));
@@ -136,13 +141,29 @@ Result<EventPattern> read_pattern(const HttpRequest& request, std::vector<std::s
   return EventPattern::parse(types, topics, form_value(request.query, "filter").value_or(""));
 }
 
-std::string publisher_of(const std::string& name) { return name.empty() ? "local" : name; }
+std::optional<HttpResponse> refuse_topics(const Caller& caller, const EventPattern& pattern) {
+  const auto& topics = pattern.topics();
+  const auto refused = [&](const Glob& glob) { return glob.pattern().find_first_of("*?[{\\!") == std::string::npos && !caller.may_read(glob.pattern()); };
+  if (topics.empty() || !std::all_of(topics.begin(), topics.end(), refused)) return std::nullopt;
+  return insufficient_scope(std::string(to_string(Scope::read)) + ":" + topics.front().pattern());
+}
+
+void restrict_to(const ApiParts& parts, const Caller& caller, Bus::Wish& wish) {
+  const auto until = caller.until();
+  if (!until) return;
+  const auto now = parts.clock.now();
+  const auto ends = now.steady + std::chrono::duration_cast<Duration>(*until - now.wall);
+  wish.until = std::min(wish.until.value_or(ends), ends);
+  wish.allowed = [caller](const Event& event) { return caller.may_read(event.topic); };
+  if (!caller.may(Scope::runs_read)) wish.lifecycle.reset();
+}
 
 void add_wait_routes(const ApiParts& parts) {
-  add_api_route(parts, "GET", "/api/events/wait/{type}", wait);
-  add_api_route(parts, "GET", "/api/subscribers", list_subscribers);
-  add_api_route(parts, "POST", "/api/subscribers/{name}/ack", acknowledge_by_request);
-  add_api_route(parts, "DELETE", "/api/subscribers/{name}", forget_subscriber);
+  const auto add = [&](const ApiRoute& route, CallerHandler handle) { add_api_route(parts, route, std::move(handle)); };
+  add({"GET", "/api/events/wait/{type}", Scope::read, limits::kHttpBodyDefault, true}, wait);
+  add({"GET", "/api/subscribers", Scope::read}, list_subscribers);
+  add({"POST", "/api/subscribers/{name}/ack", Scope::read}, acknowledge_by_request);
+  add({"DELETE", "/api/subscribers/{name}", Scope::read}, forget_subscriber);
 }
 
 }  // namespace hark

@@ -97,7 +97,7 @@ bool Bus::wants(const Entry& entry, const Event& event, WallTime now) const {
 bool Bus::listens(const Entry& entry, std::string_view name) { return entry.wish.lifecycle && entry.wish.pattern.may_match(name, ""); }
 
 Bus::Audience& Bus::present(Audience& audience) {
-  std::erase_if(audience, [](const auto& entry) { return entry->left; });
+  std::erase_if(audience, [](const auto& entry) { return entry.expired(); });
   return audience;
 }
 
@@ -125,6 +125,7 @@ void Bus::durable(const std::vector<EventPtr>& events) {
   const auto before = std::exchange(head_, events.back()->sequence);
   const bool gap = events.front()->sequence != before + 1;  // another process has written between
   const auto now = clock_.now().wall;
+  for (const auto& event : events) recent_.add(event);
   if (gap) {
     for (const auto& [key, entry] : readers_) {
       if (entry->state != Entry::State::live) continue;
@@ -134,12 +135,13 @@ void Bus::durable(const std::vector<EventPtr>& events) {
     return;
   }
   // First who, then the calls: a reader may leave in them.
-  Audience who;
+  std::vector<std::shared_ptr<Entry>> who;
   for (const auto& event : events) {
-    for (const auto& entry : audience_of(*event)) {
+    for (const auto& reader : audience_of(*event)) {
+      auto entry = reader.lock();
       if (entry->state != Entry::State::live || entry->called || !wants(*entry, *event, now)) continue;
       entry->called = true;
-      who.push_back(entry);
+      who.push_back(std::move(entry));
     }
   }
   for (const auto& entry : who) {
@@ -156,9 +158,10 @@ void Bus::durable(const std::vector<EventPtr>& events) {
 }
 
 void Bus::tell(const lifecycle::Any& event) {
-  Audience who;
-  for (const auto& entry : audience_of(lifecycle::name(event))) {
-    if (entry->wish.lifecycle->empty() || evaluate(*entry->wish.lifecycle, event).matches) who.push_back(entry);
+  std::vector<std::shared_ptr<Entry>> who;
+  for (const auto& reader : audience_of(lifecycle::name(event))) {
+    auto entry = reader.lock();
+    if (entry->wish.lifecycle->empty() || evaluate(*entry->wish.lifecycle, event).matches) who.push_back(std::move(entry));
   }
   if (who.empty()) return;
   const auto text = write_json(to_json(event, clock_.now().wall));
@@ -182,25 +185,28 @@ void Bus::schedule_reading() {
   });
 }
 
-// A piece for the next of those that are behind.
+// A piece each for the next of those that are behind, as long as there is time.
 void Bus::read_on() {
   const auto behind = [](const auto& each) { return each.second->state == Entry::State::behind; };
-  auto next = std::find_if(readers_.upper_bound(last_read_), readers_.end(), behind);
-  if (next == readers_.end()) next = std::find_if(readers_.begin(), readers_.end(), behind);
-  if (next == readers_.end()) return;
-  last_read_ = next->first;
-  const auto entry = next->second;
-  if (const auto brought = read_piece(*entry); !brought) {
-    leave(*entry->reader);
-    entry->reader->broken(brought.error());
-  } else if (*brought) {
-    entry->reader->looked_at(position_of(*entry));
+  for (std::size_t rows = 0; rows < limits::kBusRows;) {
+    auto next = std::find_if(readers_.upper_bound(last_read_), readers_.end(), behind);
+    if (next == readers_.end()) next = std::find_if(readers_.begin(), readers_.end(), behind);
+    if (next == readers_.end()) return;
+    last_read_ = next->first;
+    const auto entry = next->second;
+    const auto piece = read_piece(*entry);
+    rows += limits::kBusLook + (piece ? piece->rows : 0);
+    if (!piece) {
+      leave(*entry->reader);
+      entry->reader->broken(piece.error());
+    } else if (piece->brought) {
+      entry->reader->looked_at(position_of(*entry));
+    }
   }
-  if (std::any_of(readers_.begin(), readers_.end(), behind)) schedule_reading();
+  schedule_reading();
 }
 
-// Whether it brought something.
-Result<bool> Bus::read_piece(Entry& entry) {
+Result<Bus::Piece> Bus::read_piece(Entry& entry) {
   const auto forgotten = journal_.forgotten();
   if (!forgotten) return forgotten.error();
   std::uint64_t gone = 0;
@@ -211,35 +217,55 @@ Result<bool> Bus::read_piece(Entry& entry) {
     entry.told_missed = gone;
     entry.reader->missed(entry.position);
   }
+  // What retention has taken is gone, though it may still stand in memory.
+  if (gone <= entry.position && recent_.reach_back_to(entry.position)) return read_recent(entry);
+  return read_journal(entry);
+}
 
+Bus::Piece Bus::read_recent(Entry& entry) {
+  Piece piece;
+  const auto now = clock_.now().wall;
+  recent_.each_after(entry.position, [&](const EventPtr& event) {
+    if (piece.rows++ == limits::kBusRows) return false;
+    entry.position = event->sequence;
+    if (!wants(entry, *event, now)) return true;
+    piece.brought = true;
+    if (entry.reader->take(event)) return true;
+    entry.state = Entry::State::full;
+    return false;
+  });
+  if (entry.state == Entry::State::behind && entry.position == head_) entry.state = Entry::State::live;
+  return piece;
+}
+
+Result<Bus::Piece> Bus::read_journal(Entry& entry) {
   std::vector<std::uint64_t> chosen;
-  std::size_t rows = 0;
+  Piece piece;
   auto looked = entry.position;
   bool all = true;
   const auto look = [&](std::uint64_t sequence, std::string_view type, std::string_view topic) {
     if (sequence > head_) return false;  // not durable yet
-    if (rows++ == limits::kBusRows || chosen.size() == limits::kBusPiece) return all = false;
+    if (piece.rows++ == limits::kBusRows || chosen.size() == limits::kBusPiece) return all = false;
     looked = sequence;
     if (entry.wish.pattern.may_match(type, topic)) chosen.push_back(sequence);
     return true;
   };
   if (auto done = journal_.each_event_after(entry.position, look); !done) return done.error();
 
-  bool brought = false;
   const auto now = clock_.now().wall;
   for (const auto sequence : chosen) {
     auto found = journal_.event_at(sequence);
     if (!found) return found.error();
     entry.position = sequence;
     if (!*found || !wants(entry, **found, now)) continue;
-    brought = true;
+    piece.brought = true;
     if (entry.reader->take(std::make_shared<const Event>(std::move(**found)))) continue;
     entry.state = Entry::State::full;
-    return brought;
+    return piece;
   }
   entry.position = all ? head_ : looked;
   if (all) entry.state = Entry::State::live;
-  return brought;
+  return piece;
 }
 
 void Bus::arm_timer() {

@@ -2,7 +2,8 @@
 //
 // The journal holds what was published; a reader is a place in it. One that has seen everything is handed what comes as soon as it is
 // durable. One that is behind, because it began in the past or did not take what it was given, is read to from the journal, a bounded piece
-// a turn of the loop. So nothing is queued for anybody, and a slow reader costs no more than a fast one.
+// a turn of the loop; the newest events stand in memory as well, for those who come back for more. So nothing is queued for anybody, and a
+// slow reader costs no more than a fast one.
 // Loop thread only.
 #pragma once
 
@@ -22,6 +23,7 @@
 #include "core/lifecycle.h"
 #include "core/result.h"
 #include "core/time.h"
+#include "daemon/recent_events.h"
 
 namespace hark {
 
@@ -92,7 +94,7 @@ class Bus {
   };
   // Who may want the events of one type and topic, or the lifecycle events of one name: found once, as most of what comes at a high rate is
   // alike, and a thousand readers of other things shall not slow it down.
-  using Audience = std::vector<std::shared_ptr<Entry>>;
+  using Audience = std::vector<std::weak_ptr<Entry>>;
   using Audiences = std::unordered_map<std::string, Audience>;
 
   std::uint64_t position_of(const Entry& entry) const;
@@ -104,7 +106,14 @@ class Bus {
   void fall_behind(Entry& entry);
   void schedule_reading();
   void read_on();
-  Result<bool> read_piece(Entry& entry);
+  // What a piece brought: whether there was something, and how many rows it took to look at.
+  struct Piece {
+    bool brought = false;
+    std::size_t rows = 0;
+  };
+  Result<Piece> read_piece(Entry& entry);
+  Piece read_recent(Entry& entry);
+  Result<Piece> read_journal(Entry& entry);
   void arm_timer();
   void end_times();
 
@@ -113,6 +122,7 @@ class Bus {
   Journal& journal_;
   std::uint64_t head_ = 0;
   std::map<const BusReader*, std::shared_ptr<Entry>> readers_;
+  RecentEvents recent_;
   Audiences events_, lifecycle_;
   std::size_t left_ = 0;  // since they were last made, and so may still stand in them
   const BusReader* last_read_ = nullptr;  // the readers that are behind take turns

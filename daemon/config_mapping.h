@@ -1,5 +1,5 @@
 // From the tree to Settings, one part a file: config_top (here's the order), config_sources, config_git, config_webhook, config_secret, config_providers,
-// config_handlers, config_containment, config_steps, config_git_tool, config_forge_tool, config_slack_tool, config_prompt, config_flow, config_policy, config_events, config_signals, config_hooks. Shared by those and config.cpp only. Everything wrong is reported; what is returned then is not to be used.
+// config_handlers, config_containment, config_steps, config_git_tool, config_forge_tool, config_slack_tool, config_prompt, config_flow, config_policy, config_events, config_signals, config_api, config_hooks. Shared by those and config.cpp only. Everything wrong is reported; what is returned then is not to be used.
 #pragma once
 
 #include <array>
@@ -77,6 +77,9 @@ void read_wait(TableReader& reader, const KnownNames& known, StepOptions& step);
 TopicOptions read_topic(TableReader& reader);
 void read_signals(const ConfigNode& signals, MappingContext& context);
 void read_topics(const ConfigNode& topics, MappingContext& context);  // [topics.NAME]
+void read_api(const ConfigNode& table, MappingContext& context);
+void read_subscriptions(const ConfigNode& table, MappingContext& context);  // after read_api
+void check_listener(TableReader& reader, const Settings& settings);         // after all of them: who listens beyond this machine has a key
 void read_foreach(TableReader& reader, KnownNames& known, StepOptions& step);
 void read_recipe(TableReader& reader, const MappingContext& context, const KnownNames& known, StepOptions& step);
 // The names of its steps become known as its own.

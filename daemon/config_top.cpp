@@ -133,6 +133,8 @@ Settings map_settings(const ConfigNode& root, const ConfigFile& file, const Conf
   if (const ConfigNode* providers = reader.table("providers")) read_providers(*providers, context);
   if (const ConfigNode* signals = reader.table("signals")) read_signals(*signals, context);
   if (const ConfigNode* topics = reader.table("topics")) read_topics(*topics, context);
+  if (const ConfigNode* api = reader.table("api")) read_api(*api, context);
+  if (const ConfigNode* subscriptions = reader.table("subscriptions")) read_subscriptions(*subscriptions, context);
   const std::vector<const ConfigNode*> sources = reader.tables("sources");
   if (sources.size() > limits::kSources) {
     reader.fail(*reader.any("sources"), "sources", "more than " + std::to_string(limits::kSources) + " sources");
@@ -156,6 +158,7 @@ Settings map_settings(const ConfigNode& root, const ConfigFile& file, const Conf
   if (handlers == nullptr && !reader.has("handlers")) {
     report.warning(root.place, "no handlers are configured: there is nothing to run");
   }
+  check_listener(reader, settings);
   reader.warn_if_idle("webhook_host", !settings.listen, "nothing listens on TCP without a webhook source or `webhook_port`");
   reader.finish();
   return settings;

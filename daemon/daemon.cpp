@@ -10,6 +10,7 @@
 #include "core/limits.h"
 #include "core/printable.h"
 #include "daemon/api.h"
+#include "daemon/api_access.h"
 #include "daemon/bus.h"
 #include "daemon/containment.h"
 #include "daemon/engine.h"
@@ -98,7 +99,7 @@ class Daemon {
         sources_(loop_, clock_, engine_, emitter_),
         signals_(loop_, kSignals, [this](int signal) { on_signal(signal); }),
         reload_({loop_, clock_, emitter_, settings_, options_.load, [this](Settings wanted) { return apply(std::move(wanted)); }}, options_.files),
-        api_{settings_, server_, engine_, bus_, *journal_, sources_, metrics_, loop_, clock_, clock_.now(), processes_, listener_fault_, reload_, ended_, pushes_, secrets_, [this] { stop("hark daemon stop"); }} {
+        api_{settings_, server_, engine_, bus_, *journal_, sources_, metrics_, loop_, clock_, clock_.now(), processes_, listener_fault_, reload_, ended_, pushes_, secrets_, access_, [this] { stop("hark daemon stop"); }} {
     emitter_.subscribe("metrics", [this](const lifecycle::Any& event) { metrics_.report(event); });
     emitter_.subscribe("ended runs", [this](const lifecycle::Any& event) { ended_.note(event); });
     emitter_.subscribe("log", [this](const lifecycle::Any& event) { log_thread_(event); });
@@ -284,6 +285,7 @@ class Daemon {
   std::optional<Error> listener_fault_;
   std::map<std::string, WallTime> schedules_since_;  // SourceParts
   Reload reload_;
+  ApiAccess access_{settings_, clock_};
   ApiParts api_;
   bool starting_ = true;
   std::vector<std::string> start_warnings_;

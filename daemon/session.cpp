@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <map>
+#include <set>
 #include <string_view>
 #include <utility>
 
@@ -29,6 +30,17 @@ Result<std::optional<Session>> find_session(JournalReader& journal, const std::s
   Session session{correlation_id, std::move(found->events), std::move(found->runs), false};
   session.cut = session.events.size() >= limits::kSessionEvents || session.runs.size() >= limits::kSessionEvents;
   return std::optional(std::move(session));
+}
+
+void keep_events(Session& session, const std::function<bool(const Event&)>& wanted) {
+  std::set<std::uint64_t> without;
+  for (const auto& event : session.events) {
+    if (!wanted(event)) without.insert(event.sequence);
+  }
+  if (without.empty()) return;
+  std::erase_if(session.events, [&](const Event& event) { return without.contains(event.sequence); });
+  std::erase_if(session.runs, [&](const Run& run) { return without.contains(run.event_sequence); });
+  session.cut = true;
 }
 
 namespace {

@@ -1,6 +1,7 @@
 // A whole story: the events that share a correlation id, the runs that came of them, and what those published.
 #pragma once
 
+#include <functional>
 #include <optional>
 #include <string>
 #include <vector>
@@ -23,6 +24,9 @@ struct Session {
 
 // `id`: a correlation id, or an event or a run (or the beginning of its id) of the story. nullopt: nothing of it is there.
 Result<std::optional<Session>> find_session(JournalReader& journal, const std::string& id);
+
+// Leaves out the others, with their runs, and says so.
+void keep_events(Session& session, const std::function<bool(const Event&)>& wanted);
 
 // {"correlation_id", "began", "duration_ms", "cut", "events"}: each event with its "runs", each run with the "events" that it caused.
 nlohmann::json to_json(const Session& session);

@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <filesystem>
+#include <map>
 #include <optional>
 #include <string>
 #include <variant>
@@ -11,6 +12,7 @@
 #include "core/time.h"
 #include "daemon/signal.h"
 #include "handlers/handler.h"
+#include "platform/jwt.h"
 #include "reporters/hook.h"
 #include "router/rule.h"
 #include "sources/file_watcher.h"
@@ -59,6 +61,17 @@ struct ProviderSettings {
   friend bool operator==(const ProviderSettings&, const ProviderSettings&) = default;
 };
 
+// Who may call the API over TCP.
+struct ApiSettings {
+  bool enabled = true;  // over TCP at all
+  TokenRules rules;     // without keys: whoever calls from this machine, while it listens on loopback
+  bool require_token = false;  // from this machine as well
+  Rate rate_limit{1000, std::chrono::seconds(1)};  // of each token's subject
+  int max_readers = limits::kApiStreams;           // streams, sockets and polls of each
+  std::map<std::string, std::vector<std::string>> subscriptions;  // type of agent -> globs of topics that it may read
+  friend bool operator==(const ApiSettings&, const ApiSettings&) = default;
+};
+
 enum class QueueOverflow { queue, drop, error };
 
 struct Settings {
@@ -80,6 +93,7 @@ struct Settings {
     friend bool operator==(const Tls&, const Tls&) = default;
   } webhook_tls;
   std::vector<IpNetwork> trusted_proxies;  // of the listener: whose X-Forwarded-For is believed
+  ApiSettings api;
   bool listen = false;                 // a webhook source, or webhook_port named: the TCP listener is wanted
   Duration drain_timeout = std::chrono::seconds(30);
   std::string log_level = "info";

@@ -101,6 +101,7 @@ std::vector<std::string> signal_actions() {
   return names;
 }
 
+bool halts(std::string_view action) { return action == "halt"; }
 bool escalates(std::string_view action) {
   const auto* row = row_of(action);
   return row != nullptr && row->escalates;

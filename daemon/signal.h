@@ -44,6 +44,7 @@ struct SignalOptions {
 };
 
 std::vector<std::string> signal_actions();
+bool halts(std::string_view action);  // it is about everything, not about one session
 bool escalates(std::string_view action);
 std::shared_ptr<const Signal> make_signal(const SignalOptions& options);  // null: there is no such action
 

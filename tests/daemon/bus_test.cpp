@@ -271,3 +271,23 @@ TEST_CASE("bus: who comes late gets what is known already, who has left does not
   CHECK(late->types.size() == 302);
   CHECK(listening->lifecycle.size() == 301);
 }
+
+TEST_CASE("bus: who has left is not told when its time is over") {
+  BusWorld world;
+  world.open_bus();
+  world.publish("a");
+  const auto timed = [&] {
+    auto made = std::make_shared<FakeReader>();
+    Bus::Wish wish;
+    wish.pattern = EventPattern::parse({"a"}, "", "").value();
+    wish.until = world.clock.now().steady;
+    REQUIRE(world.bus->join(made, std::move(wish)));
+    return made;
+  };
+  const auto gone = timed();
+  world.bus->leave(*gone);
+  const auto there = timed();
+  world.until([&] { return there->over; });
+  CHECK_FALSE(gone->over);
+  CHECK_FALSE(gone->position.has_value());
+}
