@@ -34,13 +34,11 @@ inline constexpr std::size_t kApiClients = 10'000;
 // Streams and sockets of one client, when the configuration does not say: a thousand programs under one name.
 inline constexpr int kApiStreams = 1000;
 
-// The bus reads for who is behind in pieces: so many rows of the journal are looked at and so many events read at a time, a millisecond or
-// two of the loop, which serve several that are not far behind: to look for one at all costs as much as so many rows.
+// The bus reads the journal for who is behind in pieces: so many rows are looked at, so many events read and so many times handed out at a
+// time, a millisecond or two of the loop.
 inline constexpr std::size_t kBusRows = 2000;
 inline constexpr std::size_t kBusPiece = 100;
-inline constexpr std::size_t kBusLook = 50;
-// Bytes of the newest events that it keeps in memory for them: a second of a thousand small ones.
-inline constexpr std::size_t kBusRecent = 4 * 1024 * 1024;
+inline constexpr std::size_t kBusHanded = 1000;
 // Long polls: how long one may last, and what one answer brings at most.
 inline constexpr auto kPollDefault = 30s;
 inline constexpr auto kPollLongest = 10min;

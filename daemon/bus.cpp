@@ -1,6 +1,7 @@
 #include "daemon/bus.h"
 
 #include <algorithm>
+#include <iterator>
 #include <utility>
 
 #include <nlohmann/json.hpp>
@@ -125,7 +126,6 @@ void Bus::durable(const std::vector<EventPtr>& events) {
   const auto before = std::exchange(head_, events.back()->sequence);
   const bool gap = events.front()->sequence != before + 1;  // another process has written between
   const auto now = clock_.now().wall;
-  for (const auto& event : events) recent_.add(event);
   if (gap) {
     for (const auto& [key, entry] : readers_) {
       if (entry->state != Entry::State::live) continue;
@@ -185,87 +185,104 @@ void Bus::schedule_reading() {
   });
 }
 
-// A piece each for the next of those that are behind, as long as there is time.
+// A piece for the next of those that are behind, and for all who are there as well.
 void Bus::read_on() {
   const auto behind = [](const auto& each) { return each.second->state == Entry::State::behind; };
-  for (std::size_t rows = 0; rows < limits::kBusRows;) {
-    auto next = std::find_if(readers_.upper_bound(last_read_), readers_.end(), behind);
-    if (next == readers_.end()) next = std::find_if(readers_.begin(), readers_.end(), behind);
-    if (next == readers_.end()) return;
-    last_read_ = next->first;
-    const auto entry = next->second;
-    const auto piece = read_piece(*entry);
-    rows += limits::kBusLook + (piece ? piece->rows : 0);
-    if (!piece) {
-      leave(*entry->reader);
-      entry->reader->broken(piece.error());
-    } else if (piece->brought) {
-      entry->reader->looked_at(position_of(*entry));
-    }
+  auto next = std::find_if(readers_.upper_bound(last_read_), readers_.end(), behind);
+  if (next == readers_.end()) next = std::find_if(readers_.begin(), readers_.end(), behind);
+  if (next == readers_.end()) return;
+  last_read_ = next->first;
+  const auto lead = next->second;
+  constexpr std::uint64_t kAlso = limits::kBusRows / 2;  // who is so little behind the next is read to on the way
+  const auto least = lead->position - std::min(lead->position, kAlso);
+  auto from = lead->position;
+  Readers readers;
+  for (const auto& [key, entry] : readers_) {
+    if (entry->state != Entry::State::behind || entry->position < least) continue;
+    from = std::min(from, entry->position);
+    readers.push_back(entry);
   }
-  schedule_reading();
+  if (const auto done = read_for(readers, from); !done && !lead->left) {
+    leave(*lead->reader);
+    lead->reader->broken(done.error());
+  }
+  if (std::any_of(readers_.begin(), readers_.end(), behind)) schedule_reading();
 }
 
-Result<Bus::Piece> Bus::read_piece(Entry& entry) {
+Status Bus::read_for(const Readers& readers, std::uint64_t from) {
+  if (auto told = tell_missed(readers); !told) return told;
+  const auto piece = find_piece(from, readers);
+  if (!piece) return piece.error();
+  const auto looked = hand_out(*piece);
+  for (const auto& entry : readers) {
+    const bool brought = std::exchange(entry->called, false);
+    if (entry->left) continue;
+    if (looked && entry->state == Entry::State::behind) {
+      entry->position = std::max(entry->position, *looked);
+      if (entry->position == head_) entry->state = Entry::State::live;
+    }
+    if (brought) entry->reader->looked_at(position_of(*entry));
+  }
+  return looked ? Status() : Status(looked.error());
+}
+
+Status Bus::tell_missed(const Readers& readers) {
   const auto forgotten = journal_.forgotten();
   if (!forgotten) return forgotten.error();
-  std::uint64_t gone = 0;
-  for (const auto& [topic, sequence] : *forgotten) {
-    if (topic.empty() || entry.wish.pattern.wants_topic(topic)) gone = std::max(gone, sequence);
+  for (const auto& entry : readers) {
+    std::uint64_t gone = 0;
+    for (const auto& [topic, sequence] : *forgotten) {
+      if (topic.empty() || entry->wish.pattern.wants_topic(topic)) gone = std::max(gone, sequence);
+    }
+    if (gone <= std::max(entry->position, entry->told_missed)) continue;
+    entry->told_missed = gone;
+    entry->reader->missed(entry->position);
   }
-  if (gone > std::max(entry.position, entry.told_missed)) {
-    entry.told_missed = gone;
-    entry.reader->missed(entry.position);
-  }
-  // What retention has taken is gone, though it may still stand in memory.
-  if (gone <= entry.position && recent_.reach_back_to(entry.position)) return read_recent(entry);
-  return read_journal(entry);
+  return {};
 }
 
-Bus::Piece Bus::read_recent(Entry& entry) {
+Result<Bus::Piece> Bus::find_piece(std::uint64_t from, const Readers& readers) {
   Piece piece;
-  const auto now = clock_.now().wall;
-  recent_.each_after(entry.position, [&](const EventPtr& event) {
-    if (piece.rows++ == limits::kBusRows) return false;
-    entry.position = event->sequence;
-    if (!wants(entry, *event, now)) return true;
-    piece.brought = true;
-    if (entry.reader->take(event)) return true;
-    entry.state = Entry::State::full;
-    return false;
-  });
-  if (entry.state == Entry::State::behind && entry.position == head_) entry.state = Entry::State::live;
-  return piece;
-}
-
-Result<Bus::Piece> Bus::read_journal(Entry& entry) {
-  std::vector<std::uint64_t> chosen;
-  Piece piece;
-  auto looked = entry.position;
+  piece.looked = from;
+  std::size_t rows = 0;
   bool all = true;
   const auto look = [&](std::uint64_t sequence, std::string_view type, std::string_view topic) {
     if (sequence > head_) return false;  // not durable yet
-    if (piece.rows++ == limits::kBusRows || chosen.size() == limits::kBusPiece) return all = false;
-    looked = sequence;
-    if (entry.wish.pattern.may_match(type, topic)) chosen.push_back(sequence);
+    if (rows++ == limits::kBusRows || piece.events.size() == limits::kBusPiece) return all = false;
+    piece.looked = sequence;
+    const auto [audience, is_new] = piece.audiences.try_emplace(std::string(type) + '\0' + std::string(topic));
+    if (is_new) {
+      std::copy_if(readers.begin(), readers.end(), std::back_inserter(audience->second), [&](const auto& entry) { return entry->wish.pattern.may_match(type, topic); });
+    }
+    if (!audience->second.empty()) piece.events.emplace_back(sequence, &audience->second);
     return true;
   };
-  if (auto done = journal_.each_event_after(entry.position, look); !done) return done.error();
+  if (auto done = journal_.each_event_after(from, look); !done) return done.error();
+  if (all) piece.looked = head_;
+  return piece;
+}
 
+// How far it got.
+Result<std::uint64_t> Bus::hand_out(const Piece& piece) {
   const auto now = clock_.now().wall;
-  for (const auto sequence : chosen) {
+  std::size_t handed = 0;
+  for (const auto& [sequence, audience] : piece.events) {
+    const auto waits = [at = sequence](const std::shared_ptr<Entry>& entry) { return !entry->left && entry->state == Entry::State::behind && entry->position < at; };
+    if (std::none_of(audience->begin(), audience->end(), waits)) continue;
     auto found = journal_.event_at(sequence);
     if (!found) return found.error();
-    entry.position = sequence;
-    if (!*found || !wants(entry, **found, now)) continue;
-    piece.brought = true;
-    if (entry.reader->take(std::make_shared<const Event>(std::move(**found)))) continue;
-    entry.state = Entry::State::full;
-    return piece;
+    const auto event = *found ? std::make_shared<const Event>(std::move(**found)) : nullptr;
+    for (const auto& entry : *audience) {
+      if (!waits(entry)) continue;
+      entry->position = sequence;
+      if (!event || !wants(*entry, *event, now)) continue;
+      entry->called = true;
+      ++handed;
+      if (!entry->reader->take(event)) entry->state = Entry::State::full;
+    }
+    if (handed >= limits::kBusHanded) return sequence;
   }
-  entry.position = all ? head_ : looked;
-  if (all) entry.state = Entry::State::live;
-  return piece;
+  return piece.looked;
 }
 
 void Bus::arm_timer() {

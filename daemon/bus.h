@@ -2,8 +2,8 @@
 //
 // The journal holds what was published; a reader is a place in it. One that has seen everything is handed what comes as soon as it is
 // durable. One that is behind, because it began in the past or did not take what it was given, is read to from the journal, a bounded piece
-// a turn of the loop; the newest events stand in memory as well, for those who come back for more. So nothing is queued for anybody, and a
-// slow reader costs no more than a fast one.
+// a turn of the loop, and all whose place lies in that piece with it. So nothing is queued for anybody, a slow reader costs no more than a fast
+// one, and a thousand that come back for more cost little more than one.
 // Loop thread only.
 #pragma once
 
@@ -23,7 +23,6 @@
 #include "core/lifecycle.h"
 #include "core/result.h"
 #include "core/time.h"
-#include "daemon/recent_events.h"
 
 namespace hark {
 
@@ -106,14 +105,17 @@ class Bus {
   void fall_behind(Entry& entry);
   void schedule_reading();
   void read_on();
-  // What a piece brought: whether there was something, and how many rows it took to look at.
+  using Readers = std::vector<std::shared_ptr<Entry>>;
+  // What one piece of the journal holds for readers that are behind: events, each with those who may want it.
   struct Piece {
-    bool brought = false;
-    std::size_t rows = 0;
+    std::vector<std::pair<std::uint64_t, const Readers*>> events;
+    std::unordered_map<std::string, Readers> audiences;  // by type and topic
+    std::uint64_t looked = 0;                            // up to here
   };
-  Result<Piece> read_piece(Entry& entry);
-  Piece read_recent(Entry& entry);
-  Result<Piece> read_journal(Entry& entry);
+  Status tell_missed(const Readers& readers);
+  Result<Piece> find_piece(std::uint64_t from, const Readers& readers);
+  Result<std::uint64_t> hand_out(const Piece& piece);
+  Status read_for(const Readers& readers, std::uint64_t from);
   void arm_timer();
   void end_times();
 
@@ -122,7 +124,6 @@ class Bus {
   Journal& journal_;
   std::uint64_t head_ = 0;
   std::map<const BusReader*, std::shared_ptr<Entry>> readers_;
-  RecentEvents recent_;
   Audiences events_, lifecycle_;
   std::size_t left_ = 0;  // since they were last made, and so may still stand in them
   const BusReader* last_read_ = nullptr;  // the readers that are behind take turns
