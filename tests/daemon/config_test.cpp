@@ -402,6 +402,7 @@ TEST_CASE("config: secrets of a webhook come from values, files and credentials"
   folder.write("cred/hook", "from-credential");
   const LoadedConfig loaded = folder.good(R"(
 webhook_host = "0.0.0.0"
+api.enabled = false
 webhook_port = 9000
 trusted_proxies = "192.0.2.1"
 handlers.a.run = "true"
@@ -479,6 +480,8 @@ run = "true"
 [handlers.b]
 run = "true"
 working_directory = "gone"
+[api]
+enabled = false
 )");
   INFO(joined(loaded.warnings));
   REQUIRE(loaded.warnings.size() == 4);
@@ -857,4 +860,46 @@ TEST_CASE("config: who answers nobody without a key is warned of, with the varia
   CHECK(provider.key_cure == "set ANTHROPIC_API_KEY");
   CHECK(joined(loaded.warnings).find("set ANTHROPIC_API_KEY") != std::string::npos);
   CHECK(loaded.settings.handlers[0].steps[0].retry.attempts == limits::kPromptAttempts);
+}
+
+TEST_CASE("config: who may call the API") {
+  ConfigFolder folder;
+  folder.environment = {{"KEY", "0123456789abcdef0123456789abcdef"}, {"CREDENTIALS_DIRECTORY", (folder.path() / "cred").string()}};
+  const std::string ec = "-----BEGIN PUBLIC KEY-----\nMFkwEwYHKoZIzj0CAQYIKoZIzj0DAQcDQgAEf83OJ3D2xF1Bg8vub9tLe1gHMzV7\n6e8Tus9uPHvRVEXH8UTNG72bfocs3+257rn0s2ldbqkLJK2KRiMohYjlrQ==\n-----END PUBLIC KEY-----\n";
+  folder.write("ec.pem", ec);
+  folder.write("cred/api", std::string(40, 'c'));
+  folder.write("keys.json", R"({"keys":[{"kty":"oct","k":"MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3ODlhYmNkZWY"}]})");
+  const auto loaded = folder.good(R"(
+webhook_host = "0.0.0.0"
+webhook_port = 0
+[api]
+key = "${KEY}"
+key_file = "ec.pem"
+credential = "api"
+jwks_file = "keys.json"
+issuer = "joe"
+audience = ["a", "b"]
+leeway = "1m"
+require_token = true
+rate_limit = "5/m"
+max_readers = 7
+[subscriptions]
+reviewer = ["review*", "security"]
+[handlers.a]
+run = "true"
+)");
+  const auto& api = loaded.settings.api;
+  std::string kinds;
+  for (const auto& key : api.rules.keys) kinds += std::string(key.name()) + (key.can_sign() ? "! " : " ");
+  CHECK(kinds == "HS256! ES256 HS256! HS256 ");
+  CHECK(api.rules.issuer == "joe");
+  CHECK(api.rules.audiences == std::vector<std::string>{"a", "b"});
+  CHECK(api.rules.leeway == std::chrono::minutes(1));
+  CHECK(api.require_token);
+  CHECK(api.rate_limit == Rate{5, std::chrono::minutes(1)});
+  CHECK(api.max_readers == 7);
+  CHECK(api.subscriptions.at("reviewer") == std::vector<std::string>{"review*", "security"});
+  const auto& masked = loaded.settings.secrets;
+  CHECK(std::find(masked.begin(), masked.end(), "0123456789abcdef0123456789abcdef") != masked.end());
+  CHECK(std::find(masked.begin(), masked.end(), std::string(40, 'c')) != masked.end());
 }

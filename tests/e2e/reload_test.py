@@ -209,7 +209,7 @@ class Sources(ReloadCase):
             except OSError:
                 self.skipTest("this machine has no address but loopback")
             address = probe.getsockname()[0]
-        text = 'webhook_host = "{}"\nwebhook_port = {}\n' + webhook("in", "/in") + handler("h", "true")
+        text = 'webhook_host = "{}"\nwebhook_port = {}\n' + webhook("in", "/in") + handler("h", "true") + '[api]\nkey = "0123456789abcdef0123456789abcdef"\n'
         wide, narrow = free_port(), free_port()
         daemon = self.daemon(self.project(text.format("0.0.0.0", wide)))
         connection = http.client.HTTPConnection(address, wide, timeout=DEADLINE)
@@ -221,9 +221,9 @@ class Sources(ReloadCase):
             response.read()
             return response.status
 
-        self.assertEqual(status(), 403)
+        self.assertEqual(status(), 401)
         self.reload(daemon, text.format("127.0.0.1", narrow))
-        self.assertEqual(status(), 403)
+        self.assertEqual(status(), 401)
         self.assertEqual(daemon.request("GET", "/api/status")[0], 200)
 
     def test_another_secret_in_the_same_file_is_another_configuration(self):
