@@ -16,10 +16,12 @@ async function call(method, path, { body, key, ...query } = {}) {
 const say = (kind, session, worker) => call("POST", `/api/events/${kind}`, { key: `${kind}-${session}-${worker}`, body: { topic: "coordination", correlation_id: session, data: { worker } } });
 
 async function ask(session, count) {
-  let { cursor: after } = await call("GET", "/api/events/wait/reply", { timeout: 0 });
-  await say("request", session, "all");
+  // Where the request stands. Asked again under its key it is the same place, and replies to it stand behind it.
+  let { sequence: after } = await say("request", session, "all");
+  const until = Date.now() + 60000;
   for (let left = Number(count); left > 0; ) {
-    const told = await call("GET", "/api/events/wait/reply", { filter: `correlation_id:${session}`, after, timeout: 30000 });
+    if (Date.now() > until) throw new Error(`${left} have not replied within a minute`);
+    const told = await call("GET", "/api/events/wait/reply", { filter: `correlation_id:${session}`, after, timeout: 10000 });
     after = told.cursor;
     for (const reply of told.events ?? []) {
       console.log(reply.data.worker);

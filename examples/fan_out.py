@@ -5,6 +5,7 @@
 import json
 import os
 import sys
+import time
 import urllib.parse
 import urllib.request
 
@@ -23,15 +24,17 @@ def call(method, path, body=None, key=None, **query):
 
 
 def say(kind, session, worker):
-    call("POST", "/api/events/" + kind, {"topic": "coordination", "correlation_id": session, "data": {"worker": worker}}, f"{kind}-{session}-{worker}")
+    return call("POST", "/api/events/" + kind, {"topic": "coordination", "correlation_id": session, "data": {"worker": worker}}, f"{kind}-{session}-{worker}")
 
 
 def ask(session, count):
-    after = call("GET", "/api/events/wait/reply", timeout=0)["cursor"]
-    say("request", session, "all")
-    replies = []
+    # Where the request stands. Asked again under its key it is the same place, and replies to it stand behind it.
+    after = say("request", session, "all")["sequence"]
+    replies, until = [], time.monotonic() + 60
     while len(replies) < int(count):
-        told = call("GET", "/api/events/wait/reply", filter="correlation_id:" + session, after=after, timeout=30000)
+        if time.monotonic() > until:
+            sys.exit(f"{int(count) - len(replies)} have not replied within a minute")
+        told = call("GET", "/api/events/wait/reply", filter="correlation_id:" + session, after=after, timeout=10000)
         after = told["cursor"]
         replies += told.get("events", [])
     for reply in replies:

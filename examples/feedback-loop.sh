@@ -5,7 +5,8 @@
 set -eu
 url=${HARK_URL:-http://127.0.0.1:8080}
 hark() { curl -sS --fail --max-time 60 ${HARK_TOKEN:+-H "Authorization: Bearer $HARK_TOKEN"} "$@"; }
-member() { sed -n "s/.*\"$1\": *\"\{0,1\}\([^,\"}]*\).*/\1/p"; }  # of what is known to be flat; programs use a JSON parser
+# A text stays escaped, so it may go into JSON as it is. For what is known to be flat; programs use a JSON parser.
+member() { sed -nE "s/.*\"$1\": *(\"(([^\"\\\\]|\\\\.)*)\"|([^,}]*)).*/\2\4/p"; }
 
 say() {  # TYPE SESSION ROUND DATA
   hark -o /dev/null -H "Idempotency-Key: $1-$2-$3" -d "{\"topic\": \"testing\", \"correlation_id\": \"$2\", \"data\": $4}" "$url/api/events/$1"

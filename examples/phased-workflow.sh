@@ -5,7 +5,6 @@
 set -eu
 url=${HARK_URL:-http://127.0.0.1:8080}
 hark() { curl -sS --fail --max-time 60 ${HARK_TOKEN:+-H "Authorization: Bearer $HARK_TOKEN"} "$@"; }
-member() { sed -n "s/.*\"$1\": *\"\{0,1\}\([^,\"}]*\).*/\1/p"; }  # of what is known to be flat; programs use a JSON parser
 
 say() {  # TYPE SESSION PHASE
   hark -o /dev/null -H "Idempotency-Key: $1-$2-$3" -d "{\"topic\": \"coordination\", \"correlation_id\": \"$2\", \"data\": {\"phase\": \"$3\"}}" "$url/api/events/$1"

@@ -5,13 +5,15 @@
 set -eu
 url=${HARK_URL:-http://127.0.0.1:8080}
 hark() { curl -sS --fail --max-time 60 ${HARK_TOKEN:+-H "Authorization: Bearer $HARK_TOKEN"} "$@"; }
-member() { sed -n "s/.*\"$1\": *\"\{0,1\}\([^,\"}]*\).*/\1/p"; }  # of what is known to be flat; programs use a JSON parser
+# A text stays escaped, so it may go into JSON as it is. For what is known to be flat; programs use a JSON parser.
+member() { sed -nE "s/.*\"$1\": *(\"(([^\"\\\\]|\\\\.)*)\"|([^,}]*)).*/\2\4/p"; }
+escaped() { printf '%s' "$1" | sed 's/[\"]/\\&/g'; }  # one line of text, for JSON
 
 ask() {
   session=question-$(date +%s)-$$
   # Where the bus is now, before asking: the answer cannot be missed.
   after=$(hark "$url/api/events/wait/answer?timeout=0" | member cursor)
-  hark -o /dev/null -H "Idempotency-Key: $session" -d "{\"topic\": \"coordination\", \"correlation_id\": \"$session\", \"data\": {\"text\": \"$1\"}}" "$url/api/events/question"
+  hark -o /dev/null -H "Idempotency-Key: $session" -d "{\"topic\": \"coordination\", \"correlation_id\": \"$session\", \"data\": {\"text\": \"$(escaped "$1")\"}}" "$url/api/events/question"
   reply=$(hark "$url/api/events/wait/answer?filter=correlation_id:$session&after=$after&timeout=30000")
   case $reply in *'"timeout":true'*) echo "no answer within 30 s" >&2; exit 1 ;; esac
   printf '%s\n' "$reply" | member text

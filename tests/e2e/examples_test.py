@@ -80,6 +80,41 @@ class Examples(TestCase):
 
         self.each(check)
 
+    def test_who_asked_many_is_killed_and_gathers_what_came_meanwhile(self):
+        def check(kind):
+            asking = self.start(kind, "fan-out", "ask", "again-" + kind, "2")
+            self.output(self.start(kind, "fan-out", "work", "again-" + kind, "a"))
+            asking.kill()
+            self.output(self.start(kind, "fan-out", "work", "again-" + kind, "b"))
+            self.assertEqual(self.output(self.start(kind, "fan-out", "ask", "again-" + kind, "2")).split(), ["a", "b"])
+
+        self.each(check)
+
+    def test_a_question_may_be_any_text(self):
+        text = 'is "it", \\ done? {x: 1}'
+
+        def check(kind):
+            asking = self.start(kind, "request-response", "ask", text)
+            self.output(self.start("python", "request-response", "answer"))
+            self.assertIn(": yes", self.output(asking))
+            asking = self.start("python", "request-response", "ask", text)
+            self.output(self.start(kind, "request-response", "answer"))
+            self.assertEqual(self.output(asking), text + ": yes\n")
+
+        self.each(check)
+
+    def test_without_a_daemon_they_end(self):
+        self.daemon_.stop()
+
+        def check(kind):
+            for words in (("request-response", "ask", "x"), ("request-response", "answer"), ("feedback-loop", "review", "s"), ("phased-workflow", "work", "s"), ("fan-out", "work", "s", "a"),
+                          ("dependency-chain", "s", "b", "a")):
+                process = self.start(kind, *words)
+                process.communicate(timeout=DEADLINE)
+                self.assertNotEqual(process.returncode, 0, words)
+
+        self.each(check)
+
     def test_dependency_chain(self):
         def check(kind):
             last = self.start(kind, "dependency-chain", "s-" + kind, "release", "build", "test")

