@@ -365,12 +365,12 @@ json status_json(const ApiParts& parts) {
 }
 
 void add_api_routes(const ApiParts& parts) {
-  const auto get = [&](const char* path, Scope scope, ApiHandler handle) { add_api_route(parts, {"GET", path, scope}, std::move(handle)); };
-  const auto post = [&](const char* path, Scope scope, ApiHandler handle) { add_api_route(parts, {"POST", path, scope}, std::move(handle)); };
+  const auto get = [&](const char* path, Scope scope, ApiHandler handle, std::string_view query = {}) { add_api_route(parts, {"GET", path, scope, query}, std::move(handle)); };
+  const auto post = [&](const char* path, Scope scope, ApiHandler handle, std::string_view query = {}) { add_api_route(parts, {"POST", path, scope, query}, std::move(handle)); };
   get("/api/status", Scope::runs_read, [](const ApiParts& p, const HttpRequest&, const HttpResponder& respond) { respond(json_response(status_json(p))); });
-  post("/api/handlers/{name}/trigger", Scope::runs_write, trigger);
-  get("/api/runs", Scope::runs_read, list_runs);
-  get("/api/runs/ended", Scope::runs_read, list_ended_runs);
+  post("/api/handlers/{name}/trigger", Scope::runs_write, trigger, "wait");
+  get("/api/runs", Scope::runs_read, list_runs, "limit before after handler event");
+  get("/api/runs/ended", Scope::runs_read, list_ended_runs, "after");
   get("/api/runs/{id}", Scope::runs_read, show_run);
   post("/api/runs/{id}/cancel", Scope::runs_write, [](const ApiParts& p, const HttpRequest& request, const HttpResponder& respond) {
     p.engine.cancel(run_named(p, path_parameter("/api/runs/{id}/cancel", request.path, "id")), answer_when_done(respond, {{"cancelled", true}}));
@@ -378,21 +378,21 @@ void add_api_routes(const ApiParts& parts) {
   post("/api/runs/{id}/retry", Scope::runs_write, [](const ApiParts& p, const HttpRequest& request, const HttpResponder& respond) {
     p.engine.retry(run_named(p, path_parameter("/api/runs/{id}/retry", request.path, "id")), answer_when_done(respond, {{"retried", true}}));
   });
-  get("/api/dead-letters", Scope::runs_read, list_dead_letters);
+  get("/api/dead-letters", Scope::runs_read, list_dead_letters, "limit before after handler");
   post("/api/dead-letters/{id}/retry", Scope::runs_write, retry_dead_letter);
   post("/api/dead-letters/{id}/discard", Scope::runs_write, [](const ApiParts& p, const HttpRequest& request, const HttpResponder& respond) {
     p.engine.discard(run_named(p, path_parameter("/api/dead-letters/{id}/discard", request.path, "id")), answer_when_done(respond, {{"discarded", true}}));
   });
   add_api_route(parts, {"GET", "/api/events/{id}/explain", Scope::runs_read}, CallerHandler(explain));
-  post("/api/events/{id}/replay", Scope::runs_write, replay);
-  get("/api/refusals", Scope::runs_read, list_refusals);
+  post("/api/events/{id}/replay", Scope::runs_write, replay, "handler");
+  get("/api/refusals", Scope::runs_read, list_refusals, "source limit");
   post("/api/git/pushes", Scope::control, [](const ApiParts& p, const HttpRequest& request, const HttpResponder& respond) { respond(take_pushes(p.pushes, request.body)); });
-  post("/api/control/pause", Scope::control, [](const ApiParts& p, const HttpRequest& r, const HttpResponder& respond) { pause_or_resume(p, r, true, respond); });
-  post("/api/control/resume", Scope::control, [](const ApiParts& p, const HttpRequest& r, const HttpResponder& respond) { pause_or_resume(p, r, false, respond); });
+  post("/api/control/pause", Scope::control, [](const ApiParts& p, const HttpRequest& r, const HttpResponder& respond) { pause_or_resume(p, r, true, respond); }, "handler");
+  post("/api/control/resume", Scope::control, [](const ApiParts& p, const HttpRequest& r, const HttpResponder& respond) { pause_or_resume(p, r, false, respond); }, "handler");
   post("/api/control/emergency-stop", Scope::control, [](const ApiParts& p, const HttpRequest&, const HttpResponder& respond) {
     p.engine.emergency_stop([respond](const Status& status) { respond(status ? json_response({{"halted", true}}) : problem(503, "not done", status.error().text())); });
   });
-  post("/api/control/reload", Scope::control, reload);
+  post("/api/control/reload", Scope::control, reload, "plan");
   post("/api/control/drain", Scope::control, [](const ApiParts& p, const HttpRequest&, const HttpResponder& respond) {
     respond(json_response({{"draining", true}}, 202));
     p.stop();

@@ -87,7 +87,7 @@ void publish(const ApiParts& parts, const HttpRequest& request, const Caller& ca
   if (!read) return respond(bad_event(read.error()));
   if (const auto key = request.headers.get("Idempotency-Key"); key && !key->empty()) {
     if (key->size() > limits::kDeliveryId) return respond(problem(400, "bad Idempotency-Key", "it is longer than " + std::to_string(limits::kDeliveryId) + " bytes"));
-    read->id = *key;
+    read->id = keyed(read->event.type, *key);
   }
   auto made = event_of(parts, caller, std::move(*read));
   if (auto* refusal = std::get_if<HttpResponse>(&made)) return respond(std::move(*refusal));
@@ -181,8 +181,8 @@ void show_session(const ApiParts& parts, const HttpRequest& request, const Calle
 
 void add_event_routes(const ApiParts& parts) {
   const auto add = [&](const ApiRoute& route, CallerHandler handle) { add_api_route(parts, route, std::move(handle)); };
-  add({"POST", "/api/events", Scope::publish, limits::kCloudEventsBody}, publish_cloud_events);
-  add({"GET", "/api/events", Scope::read}, list_events);
+  add({"POST", "/api/events", Scope::publish, {}, limits::kCloudEventsBody}, publish_cloud_events);
+  add({"GET", "/api/events", Scope::read, "type types topic topics filter limit before after"}, list_events);
   add({"POST", "/api/events/{type}", Scope::publish}, publish);
   add({"GET", "/api/events/{id}", Scope::read}, show_event);
   add({"GET", "/api/sessions/{id}", Scope::runs_read}, show_session);

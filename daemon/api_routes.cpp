@@ -1,11 +1,14 @@
 #include "daemon/api_routes.h"
 
+#include <algorithm>
 #include <utility>
 
 #include <nlohmann/json.hpp>
 
 #include "core/mask.h"
+#include "core/nearest.h"
 #include "core/payload.h"
+#include "core/printable.h"
 #include "daemon/api.h"
 #include "platform/http_server.h"
 #include "platform/secrets.h"
@@ -18,12 +21,31 @@ std::string masked_json(std::string text, const Mask& mask) {
   return parsed.is_discarded() ? mask.text(std::move(text)) : write_json(mask.strings(parsed)) + (text.ends_with('\n') ? "\n" : "");
 }
 
+namespace {
+
+// One that is misspelt would be as if it were not there: a list without its filter, a trigger that does not wait.
+Status check_query(const HttpRequest& request, std::string_view words, bool reads) {
+  std::vector<std::string> known;
+  for (std::size_t at = 0; at < words.size();) {
+    const auto end = std::min(words.find(' ', at), words.size());
+    known.emplace_back(words.substr(at, end - at));
+    at = end + 1;
+  }
+  for (const auto& [name, value] : form_values(request.query)) {
+    if (std::find(known.begin(), known.end(), name) != known.end() || (reads && name == "access_token")) continue;
+    return Error{"there is no `" + printable(name, limits::kShownValue) + "` here" + did_you_mean(name, known), ""};
+  }
+  return {};
+}
+
+}  // namespace
+
 void add_api_route(const ApiParts& parts, const ApiRoute& api, CallerHandler handle) {
   HttpRoute route;
   route.method = api.method;
   route.path = api.path;
   route.max_body = api.max_body;
-  route.handle = [&parts, scope = api.scope, reads = api.reads, handle = std::move(handle)](const HttpRequest& request, HttpResponder answer) {
+  route.handle = [&parts, scope = api.scope, query = api.query, reads = api.reads, handle = std::move(handle)](const HttpRequest& request, HttpResponder answer) {
     HttpResponder respond = [&secrets = parts.secrets, answer = std::move(answer)](HttpResponse response) {
       response.body = masked_json(std::move(response.body), secrets.mask());
       answer(std::move(response));
@@ -32,6 +54,7 @@ void add_api_route(const ApiParts& parts, const ApiRoute& api, CallerHandler han
     if (auto* refusal = std::get_if<HttpResponse>(&admitted)) return respond(std::move(*refusal));
     const auto& caller = std::get<Caller>(admitted);
     if (!caller.may(scope)) return respond(insufficient_scope(std::string(to_string(scope))));
+    if (const auto known = check_query(request, query, reads); !known) return respond(problem(400, "bad query", known.error().text()));
     handle(parts, request, caller, std::move(respond));
   };
   parts.server.add(std::move(route));

@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <functional>
 #include <string>
+#include <string_view>
 
 #include "core/limits.h"
 #include "daemon/api_access.h"
@@ -26,6 +27,7 @@ struct ApiRoute {
   const char* method;
   const char* path;
   Scope scope;  // what a caller needs at least
+  std::string_view query{};  // the words that its query may have, blanks between them; another one is a mistake that is told
   std::uint64_t max_body = limits::kHttpBodyDefault;
   bool reads = false;  // a poll, a stream, a socket: as ApiAccess::admit has it
 };

@@ -1,5 +1,6 @@
 #include "daemon/api_socket.h"
 
+#include <algorithm>
 #include <map>
 #include <memory>
 #include <utility>
@@ -7,6 +8,7 @@
 #include <nlohmann/json.hpp>
 
 #include "core/limits.h"
+#include "core/nearest.h"
 #include "core/payload.h"
 #include "core/printable.h"
 #include "daemon/api.h"
@@ -75,6 +77,7 @@ class Socket : public std::enable_shared_from_this<Socket> {
     const auto op = message->value("op", json());
     if (!id.is_null() && !(id.is_string() && id.get_ref<const std::string&>().size() <= limits::kEventWord)) return fail({}, 400, "`id` is a text");
     const auto name = id.is_string() ? id.get<std::string>() : std::string();
+    if (const auto unknown = unknown_member(op, *message); !unknown) return fail(name, 400, unknown.error().message);
     if (op == "subscribe") return subscribe(name, *message);
     if (op == "unsubscribe") return unsubscribe(name);
     if (op == "publish") return publish(name, *message);
@@ -88,6 +91,19 @@ class Socket : public std::enable_shared_from_this<Socket> {
     const auto title = body.is_object() ? body.value("title", std::string()) : std::string();
     const auto detail = body.is_object() ? body.value("detail", std::string()) : std::string();
     fail(id, problem.status, detail.empty() ? title : detail);
+  }
+
+  // A misspelt one would be as if it were not there: a subscription to everything.
+  static Status unknown_member(const json& op, const json& message) {
+    std::vector<std::string> known = {"op", "id"};
+    if (op == "subscribe") known.insert(known.end(), {"types", "topics", "filter", "subscriber", "after"});
+    else if (op == "publish") known.insert(known.end(), {"event", "key"});
+    else if (op == "ack") known.insert(known.end(), {"subscriber", "cursor"});
+    else if (op != "unsubscribe") return {};
+    for (const auto& [name, value] : message.items()) {
+      if (std::find(known.begin(), known.end(), name) == known.end()) return Error{"there is no `" + printable(name, limits::kShownValue) + "` in this message" + did_you_mean(name, known), ""};
+    }
+    return {};
   }
 
   // A text "a,b" or a list of texts.
@@ -174,7 +190,7 @@ class Socket : public std::enable_shared_from_this<Socket> {
     if (key->size() > limits::kDeliveryId) return fail(id, 400, "`key` is longer than " + std::to_string(limits::kDeliveryId) + " bytes");
     auto read = read_publication({}, write_json(*event));
     if (!read) return fail(id, 400, read.error().text());
-    read->id = *key;
+    if (!key->empty()) read->id = keyed(read->event.type, *key);
     auto made = event_of(parts_, caller_, std::move(*read));
     if (const auto* refusal = std::get_if<HttpResponse>(&made)) return fail(id, *refusal);
     ++publishing_;
@@ -248,7 +264,7 @@ void Subscription::drained() {
 }  // namespace
 
 void add_socket_route(const ApiParts& parts) {
-  add_api_route(parts, {"GET", "/api/ws", Scope::read, limits::kHttpBodyDefault, true}, CallerHandler([](const ApiParts& p, const HttpRequest& request, const Caller& caller, const HttpResponder& respond) {
+  add_api_route(parts, {"GET", "/api/ws", Scope::read, {}, limits::kHttpBodyDefault, true}, CallerHandler([](const ApiParts& p, const HttpRequest& request, const Caller& caller, const HttpResponder& respond) {
     HttpResponse response;
     response.status = 101;
     const auto offered = words_of(request.headers.joined("Sec-WebSocket-Protocol"));

@@ -175,7 +175,7 @@ Result<Bus::Wish> wish_for(EventPattern pattern, const std::string& filter) {
 
 void add_stream_routes(const ApiParts& parts) {
   auto all = std::make_shared<Streams>(parts);
-  add_api_route(parts, {"GET", "/api/stream", Scope::read, limits::kHttpBodyDefault, true}, CallerHandler([all](const ApiParts& p, const HttpRequest& request, const Caller& caller, HttpResponder respond) { stream(p, all, request, caller, std::move(respond)); }));
+  add_api_route(parts, {"GET", "/api/stream", Scope::read, "type types topic topics filter after subscriber names", limits::kHttpBodyDefault, true}, CallerHandler([all](const ApiParts& p, const HttpRequest& request, const Caller& caller, HttpResponder respond) { stream(p, all, request, caller, std::move(respond)); }));
   add_socket_route(parts);
 }
 

@@ -160,9 +160,9 @@ void restrict_to(const ApiParts& parts, const Caller& caller, Bus::Wish& wish) {
 
 void add_wait_routes(const ApiParts& parts) {
   const auto add = [&](const ApiRoute& route, CallerHandler handle) { add_api_route(parts, route, std::move(handle)); };
-  add({"GET", "/api/events/wait/{type}", Scope::read, limits::kHttpBodyDefault, true}, wait);
+  add({"GET", "/api/events/wait/{type}", Scope::read, "type types topic topics filter after timeout limit subscriber", limits::kHttpBodyDefault, true}, wait);
   add({"GET", "/api/subscribers", Scope::read}, list_subscribers);
-  add({"POST", "/api/subscribers/{name}/ack", Scope::read}, acknowledge_by_request);
+  add({"POST", "/api/subscribers/{name}/ack", Scope::read, "cursor"}, acknowledge_by_request);
   add({"DELETE", "/api/subscribers/{name}", Scope::read}, forget_subscriber);
 }
 

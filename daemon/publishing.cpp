@@ -150,6 +150,8 @@ Result<Publication> read_publication(CloudEvent event) {
   return read;
 }
 
+std::string keyed(std::string_view type, std::string_view key) { return std::string(type) + "," + std::string(key); }  // no type has a comma
+
 Event published_by(std::string_view publisher, Publication publication) {
   auto event = std::move(publication.event);
   event.source = std::string(kPublisher) + std::string(publisher);

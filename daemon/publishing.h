@@ -25,6 +25,8 @@ Result<Publication> read_publication(std::string_view type, std::string text);
 // With the extension attributes topic, correlationid, causationid, priority, ttl.
 Result<Publication> read_publication(CloudEvent event);
 
+// The id of a publication that its publisher named by a key: one of a type, so that a key used for two things loses none of them.
+std::string keyed(std::string_view type, std::string_view key);
 // The event as one of this publisher.
 Event published_by(std::string_view publisher, Publication publication);
 

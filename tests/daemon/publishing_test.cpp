@@ -98,6 +98,7 @@ TEST_CASE("publishing: the key of an event counts within its publisher") {
   CHECK(event.source == "publishers/ci");
   CHECK(event.dedupe_key == "publish/ci/k");
   CHECK(published_by("cd", one).dedupe_key != event.dedupe_key);
+  CHECK(keyed("a", "k") != keyed("b", "k"));
   one.id.clear();
   CHECK(published_by("ci", one).dedupe_key.empty());
 }

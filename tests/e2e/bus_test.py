@@ -332,7 +332,7 @@ class Bus(TestCase):
         self.assertEqual(web.ask({"op": "ack", "id": "a", "subscriber": "w", "cursor": 1}), {"op": "acknowledged", "id": "a", "position": 1})
         self.assertTrue(web.ask({"op": "publish", "event": {"event_type": "job", "publisher": "me"}, "key": "k"})["duplicate"])
         self.assertEqual(web.ask({"op": "unsubscribe", "id": "s"}), {"op": "unsubscribed", "id": "s"})
-        for message, status in [({"op": "dance"}, 400), (b"{", 400), ([], 400), ({"op": "subscribe", "types": 7}, 400), ({"op": "subscribe", "filter": "a:("}, 400), ({"op": "subscribe", "after": 99}, 409),
+        for message, status in [({"op": "dance"}, 400), (b"{", 400), ([], 400), ({"op": "subscribe", "types": 7}, 400), ({"op": "subscribe", "topcs": "x"}, 400), ({"op": "ack", "subscriber": "w", "cursor": 1, "types": []}, 400), ({"op": "subscribe", "filter": "a:("}, 400), ({"op": "subscribe", "after": 99}, 409),
                                 ({"op": "publish"}, 400), ({"op": "publish", "event": {"topic": "x"}}, 400), ({"op": "ack", "subscriber": "nobody", "cursor": 1}, 404), ({"op": "unsubscribe", "id": "s"}, 404)]:
             with self.subTest(message=message):
                 self.assertEqual(web.ask(message)["status"], status)

@@ -217,6 +217,7 @@ class OpenApi(TestCase):
         call("GET", "/api/sessions/nobody", 404)
         call("GET", "/api/runs?limit=5", 200)
         call("GET", "/api/runs?limit=many", 400)
+        self.assertIn("did you mean `limit`", call("GET", "/api/runs?limt=3", 400)["detail"].replace("'", "`"))
         cursor = call("GET", "/api/runs/ended", 200)["cursor"]
         call("GET", "/api/runs/ended?after=" + cursor, 200)
         for run in (good, bad):
