@@ -67,6 +67,7 @@ class HttpConnection : public std::enable_shared_from_this<HttpConnection> {
   void respond(std::uint64_t turn, const HttpResponse& response);
 
   bool control() const { return control_; }
+  const std::string& peer() const { return peer_; }
 
   // What HttpStream promises; its handle has a weak pointer to this connection.
   void stream_write(std::string_view bytes);

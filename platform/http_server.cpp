@@ -12,6 +12,7 @@
 #include <ctime>
 #include <list>
 #include <optional>
+#include <unordered_map>
 
 #include <boost/asio/post.hpp>
 #include <boost/asio/steady_timer.hpp>
@@ -145,6 +146,7 @@ struct HttpServer::State final : HttpConnectionHost, std::enable_shared_from_thi
 
   void closed(HttpConnection& connection) override {
     --count(connection.control());
+    if (const auto of_peer = peers.find(connection.peer()); !connection.control() && of_peer != peers.end() && --of_peer->second == 0) peers.erase(of_peer);
     if (on_closed && tcp_connections + control_connections == 0) asio::post(context, std::exchange(on_closed, nullptr));
     in(connection.phase).erase(connection.place);
     for (auto* listener : {tcp.get(), unix_listener.get()}) {
@@ -199,7 +201,10 @@ struct HttpServer::State final : HttpConnectionHost, std::enable_shared_from_thi
       peer = {address_text(address), true};
     }
     auto& taken = count(listener.unix_socket);
-    if (!peer.trusted || taken >= options_.max_connections + limits::kHttpTurnedAway) {
+    const bool counted = !listener.unix_socket && !(options_.spare_loopback && is_loopback(peer.name));
+    const auto known = peers.find(peer.name);
+    const auto of_one = counted && known != peers.end() ? known->second : 0;
+    if (!peer.trusted || taken >= options_.max_connections + limits::kHttpTurnedAway || of_one >= options_.max_of_one + limits::kHttpTurnedAway) {
       ::close(fd);
       return;
     }
@@ -213,8 +218,9 @@ struct HttpServer::State final : HttpConnectionHost, std::enable_shared_from_thi
     auto& idle = in(HttpPhase::idle);
     connection->place = idle.insert(idle.end(), connection);
     ++taken;
+    if (counted) ++peers[connection->peer()];
     connection->start();
-    if (taken > options_.max_connections) connection->turn_away();
+    if (taken > options_.max_connections || (counted && of_one >= options_.max_of_one)) connection->turn_away();
   }
 
   static void close_listener(Listener* listener) {
@@ -249,6 +255,7 @@ struct HttpServer::State final : HttpConnectionHost, std::enable_shared_from_thi
   std::time_t date_of = 0;
   std::string date_text;
   std::size_t tcp_connections = 0;
+  std::unordered_map<std::string, std::size_t> peers;  // those of each address
   std::size_t control_connections = 0;
   std::function<void()> on_closed;  // wanted by stop_accepting()
   std::function<void(const HttpRefused&)> tell_refused;

@@ -32,6 +32,9 @@ struct HttpServerOptions {
   Duration pong_deadline = limits::kWebSocketPong;         // ... or does not answer that
   Duration close_deadline = limits::kWebSocketClose;       // from the decision to close a WebSocket to its end
   std::size_t max_connections = limits::kHttpConnections;  // of TCP, and as many on the Unix socket; one more is answered 503
+  // ... and of one address, so that nobody takes them all. This machine's own is spared: its programs share it.
+  std::size_t max_of_one = limits::kHttpConnections / 4;
+  bool spare_loopback = true;
   std::size_t max_head = limits::kHttpHead;
 };
 

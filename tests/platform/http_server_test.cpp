@@ -855,3 +855,23 @@ TEST_CASE("http server: whatever bytes come, in whatever pieces, it goes on serv
   }
   CHECK(served.client().ask(get("/hello")).status == 200);
 }
+
+TEST_CASE("http server: no address takes all connections") {
+  HttpServerOptions options;
+  options.max_connections = 10;
+  options.max_of_one = 2;
+  options.spare_loopback = false;
+  Served served(options);
+  const std::string hello = "GET /hello HTTP/1.1\r\nHost: x\r\n\r\n";
+  {
+    auto one = served.client(), two = served.client();
+    CHECK(one.ask(hello).status == 200);
+    CHECK(two.ask(hello).status == 200);
+    CHECK(served.client().read().status == 503);
+    CHECK(two.ask(hello).status == 200);
+  }
+  CHECK(served.until_connections(0));
+  auto again = served.client(), more = served.client();
+  CHECK(again.ask(hello).status == 200);
+  CHECK(more.ask(hello).status == 200);
+}
