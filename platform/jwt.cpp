@@ -20,6 +20,8 @@ using nlohmann::json;
 
 namespace {
 
+constexpr std::chrono::years kFarthest{100};
+
 struct Parts {
   json header, claims;
   std::string signature;
@@ -122,9 +124,11 @@ Result<Token> verify_token(std::string_view text, const TokenRules& rules, WallT
     if (!*each) return each->error();
   }
   if (!*expires) return Error{"it has no `exp`: a token that never ends is not taken", ""};
-  token.expires = **expires;
-  if (now - rules.leeway >= token.expires) return Error{"it has expired", ""};
-  if (*begins && now + rules.leeway < **begins) return Error{"it is not valid yet", ""};
+  // In the unit of the times: nanoseconds do not reach to the year 2300. And no end is further away than a timer can be set.
+  const auto leeway = std::chrono::duration_cast<WallTime::duration>(rules.leeway);
+  token.expires = std::min(**expires, now + kFarthest);
+  if (now - leeway >= token.expires) return Error{"it has expired", ""};
+  if (*begins && now + leeway < **begins) return Error{"it is not valid yet", ""};
   if (!rules.issuer.empty() && claims.value("iss", json()) != rules.issuer) return Error{"it is of another issuer", ""};
   if (auto meant = check_audience(claims, rules.audiences); !meant) return meant.error();
   const auto subject = claims.value("sub", json());

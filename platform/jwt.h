@@ -30,7 +30,7 @@ struct Token {
   std::string subject;
   std::vector<std::string> scopes;  // of `scope` (RFC 8693, 4.2), `scp` or `scopes`
   std::string agent_type;
-  WallTime expires{};
+  WallTime expires{};  // at most a hundred years away
 };
 
 // The Error says why, in words for whoever sent it; none of the token is in it.
