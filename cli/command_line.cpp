@@ -42,6 +42,7 @@ struct Parsed {
   std::string explained;
   bool refused = false;
   RefusalsCommand refusals;
+  AuditCommand audit;
   std::function<int()> run;
 };
 
@@ -200,6 +201,23 @@ void add_history(CLI::App& app, Parsed& p) {
 }
 
 // Which of the dead letters: some by their ids, or all that match.
+void add_audit(CLI::App& app, Parsed& p) {
+  auto& audit = *app.add_subcommand("audit", "Who asked the daemon to trigger, cancel, replay, reload, pause, stop");
+  add_configuration(audit, p.common);
+  add_journal(audit, p.common);
+  add_json(audit, p.common.json);
+  audit.add_option("-n,--limit", p.audit.limit, "How many, newest first (default: " + std::to_string(p.audit.limit) + ")")->option_text("COUNT")->check(CLI::Range(1, 1'000'000));
+  audit.add_option("--action", p.audit.action, "Only this: trigger, cancel, retry, discard, replay, reload, pause, ...")->option_text("NAME");
+  audit.add_option("--who", p.audit.who, "Only by a token of this subject, or from there where no token was asked for")->option_text("NAME");
+  example(audit, "hark audit --action cancel\n  hark audit --who ci --json");
+  audit.callback([&p] {
+    p.run = [&p] {
+      p.audit.common = p.common;
+      return audit_command(p.audit);
+    };
+  });
+}
+
 void add_settling(CLI::App& parent, Parsed& p, bool retry) {
   auto& command = control(parent, p, retry ? "retry" : "discard", retry ? "Run them again, as often as their handlers grant" : "Take them out; what ran stays in the history",
                           retry ? "hark dead-letters retry 01KAJ4X0Z7C1\n  hark dead-letters retry --filter handler:deploy --dry-run" : "hark dead-letters discard 01KAJ4X0Z7C1");
@@ -518,6 +536,7 @@ int run_command_line(int argc, const char* const* argv) {
   add_daemon(app, p);
   add_event(app, p);
   add_history(app, p);
+  add_audit(app, p);
   add_dead_letters(app, p);
   add_replay(app, p);
   add_bus(app, p);

@@ -138,6 +138,13 @@ struct RefusalsCommand {
 };
 int refusals_command(const RefusalsCommand& command);
 
+struct AuditCommand {
+  CommonOptions common;
+  std::size_t limit = 20;
+  std::string action, who;  // empty: all
+};
+int audit_command(const AuditCommand& command);
+
 struct EventCommand {
   CommonOptions common;
   std::string type = "manual";

@@ -302,6 +302,22 @@ inline constexpr std::size_t kLogText = 4096;
 // Lifecycle events that wait for one subscriber on a thread of its own; beyond, the newest are dropped and counted.
 inline constexpr std::size_t kSubscriberBacklog = 8192;
 
+// Values of one of the metrics' labels that what came from outside brings, a type of events: beyond, all are "(other)". Each is a series that
+// is kept and read for good.
+inline constexpr std::size_t kMetricValues = 200;
+
+// Spans that wait to be sent to a collector; beyond, the newest are dropped and counted. Sent so many at a time, or after so long.
+inline constexpr std::size_t kSpanBacklog = 8192;
+inline constexpr std::size_t kSpanBatch = 512;
+inline constexpr auto kSpanDelay = 1s;
+// A collector that does not take them is asked again after a pause, this often.
+inline constexpr int kSpanAttempts = 4;
+inline constexpr auto kSpanPause = 1s;
+
+// Of what was asked of the daemon so much is kept, whatever its age; and shown at a time.
+inline constexpr std::size_t kAuditRows = 1'000'000;
+inline constexpr std::size_t kAuditPage = 1000;
+
 // inotify: one read takes this much (about 2,000 events), and a turn of the loop makes at most so many reads before it looks at
 // its other work. A full queue of the kernel (16,384 events as a rule) is emptied in one or two turns.
 inline constexpr std::size_t kInotifyRead = 64 * 1024;

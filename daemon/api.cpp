@@ -14,7 +14,9 @@
 #include "core/printable.h"
 #include "core/version.h"
 #include "daemon/api_answers.h"
+#include "daemon/api_audit.h"
 #include "daemon/api_bus.h"
+#include "daemon/api_metrics.h"
 #include "daemon/api_pushes.h"
 #include "daemon/api_routes.h"
 #include "daemon/bus.h"
@@ -30,7 +32,6 @@
 #include "platform/listen_socket.h"
 #include "platform/process.h"
 #include "platform/secrets.h"
-#include "reporters/metrics.h"
 
 namespace hark {
 
@@ -317,23 +318,6 @@ void reload(const ApiParts& parts, const HttpRequest& request, const HttpRespond
   respond(std::move(response));
 }
 
-std::uint64_t dead_letters(const ApiParts& parts) {
-  const auto count = parts.journal.dead_letters();
-  return count ? *count : 0;  // a journal that cannot be read is told of in the status by itself
-}
-
-Gauges gauges(const ApiParts& parts) {
-  Gauges now;
-  now.waiting = double(parts.engine.queue().size());
-  now.running = double(parts.engine.executor().active());
-  now.for_events = double(parts.engine.waiting());
-  now.held = double(parts.engine.router().held() + parts.engine.held_by_hooks());
-  now.connections = double(parts.server.connections());
-  now.dead_letters = double(dead_letters(parts));
-  for (const auto& source : parts.sources.status()) now.sources.emplace_back(source.name, source.state == SourceStatus::State::running);
-  return now;
-}
-
 bool ready(const ApiParts& parts) { return !parts.engine.draining() && !parts.engine.halted() && !parts.engine.journal_fault(); }
 
 }  // namespace
@@ -343,7 +327,7 @@ json status_json(const ApiParts& parts) {
   const auto& queue = parts.engine.queue();
   json status = {{"version", version()},
                  {"pid", getpid()},
-                 {"state", parts.engine.draining() ? "draining" : parts.engine.halted() ? "halted" : queue.paused("") ? "paused" : "running"},
+                 {"state", daemon_state(parts.engine)},
                  {"started", to_rfc3339(parts.started.wall)},
                  {"uptime_s", std::chrono::duration_cast<std::chrono::seconds>(now.steady - parts.started.steady).count()},
                  {"config", parts.settings.file.string()},
@@ -366,44 +350,42 @@ json status_json(const ApiParts& parts) {
 
 void add_api_routes(const ApiParts& parts) {
   const auto get = [&](const char* path, Scope scope, ApiHandler handle, std::string_view query = {}) { add_api_route(parts, {"GET", path, scope, query}, std::move(handle)); };
-  const auto post = [&](const char* path, Scope scope, ApiHandler handle, std::string_view query = {}) { add_api_route(parts, {"POST", path, scope, query}, std::move(handle)); };
+  const auto post = [&](const char* action, const char* path, Scope scope, ApiHandler handle, std::string_view query = {}) {
+    add_api_route(parts, {"POST", path, scope, query, limits::kHttpBodyDefault, false, action}, std::move(handle));
+  };
   get("/api/status", Scope::runs_read, [](const ApiParts& p, const HttpRequest&, const HttpResponder& respond) { respond(json_response(status_json(p))); });
-  post("/api/handlers/{name}/trigger", Scope::runs_write, trigger, "wait");
+  post("trigger", "/api/handlers/{name}/trigger", Scope::runs_write, trigger, "wait");
   get("/api/runs", Scope::runs_read, list_runs, "limit before after handler event");
   get("/api/runs/ended", Scope::runs_read, list_ended_runs, "after");
   get("/api/runs/{id}", Scope::runs_read, show_run);
-  post("/api/runs/{id}/cancel", Scope::runs_write, [](const ApiParts& p, const HttpRequest& request, const HttpResponder& respond) {
+  post("cancel", "/api/runs/{id}/cancel", Scope::runs_write, [](const ApiParts& p, const HttpRequest& request, const HttpResponder& respond) {
     p.engine.cancel(run_named(p, path_parameter("/api/runs/{id}/cancel", request.path, "id")), answer_when_done(respond, {{"cancelled", true}}));
   });
-  post("/api/runs/{id}/retry", Scope::runs_write, [](const ApiParts& p, const HttpRequest& request, const HttpResponder& respond) {
+  post("retry", "/api/runs/{id}/retry", Scope::runs_write, [](const ApiParts& p, const HttpRequest& request, const HttpResponder& respond) {
     p.engine.retry(run_named(p, path_parameter("/api/runs/{id}/retry", request.path, "id")), answer_when_done(respond, {{"retried", true}}));
   });
   get("/api/dead-letters", Scope::runs_read, list_dead_letters, "limit before after handler");
-  post("/api/dead-letters/{id}/retry", Scope::runs_write, retry_dead_letter);
-  post("/api/dead-letters/{id}/discard", Scope::runs_write, [](const ApiParts& p, const HttpRequest& request, const HttpResponder& respond) {
+  post("retry", "/api/dead-letters/{id}/retry", Scope::runs_write, retry_dead_letter);
+  post("discard", "/api/dead-letters/{id}/discard", Scope::runs_write, [](const ApiParts& p, const HttpRequest& request, const HttpResponder& respond) {
     p.engine.discard(run_named(p, path_parameter("/api/dead-letters/{id}/discard", request.path, "id")), answer_when_done(respond, {{"discarded", true}}));
   });
   add_api_route(parts, {"GET", "/api/events/{id}/explain", Scope::runs_read}, CallerHandler(explain));
-  post("/api/events/{id}/replay", Scope::runs_write, replay, "handler");
+  post("replay", "/api/events/{id}/replay", Scope::runs_write, replay, "handler");
   get("/api/refusals", Scope::runs_read, list_refusals, "source limit");
-  post("/api/git/pushes", Scope::control, [](const ApiParts& p, const HttpRequest& request, const HttpResponder& respond) { respond(take_pushes(p.pushes, request.body)); });
-  post("/api/control/pause", Scope::control, [](const ApiParts& p, const HttpRequest& r, const HttpResponder& respond) { pause_or_resume(p, r, true, respond); }, "handler");
-  post("/api/control/resume", Scope::control, [](const ApiParts& p, const HttpRequest& r, const HttpResponder& respond) { pause_or_resume(p, r, false, respond); }, "handler");
-  post("/api/control/emergency-stop", Scope::control, [](const ApiParts& p, const HttpRequest&, const HttpResponder& respond) {
+  post(nullptr, "/api/git/pushes", Scope::control, [](const ApiParts& p, const HttpRequest& request, const HttpResponder& respond) { respond(take_pushes(p.pushes, request.body)); });
+  post("pause", "/api/control/pause", Scope::control, [](const ApiParts& p, const HttpRequest& r, const HttpResponder& respond) { pause_or_resume(p, r, true, respond); }, "handler");
+  post("resume", "/api/control/resume", Scope::control, [](const ApiParts& p, const HttpRequest& r, const HttpResponder& respond) { pause_or_resume(p, r, false, respond); }, "handler");
+  post("emergency-stop", "/api/control/emergency-stop", Scope::control, [](const ApiParts& p, const HttpRequest&, const HttpResponder& respond) {
     p.engine.emergency_stop([respond](const Status& status) { respond(status ? json_response({{"halted", true}}) : problem(503, "not done", status.error().text())); });
   });
-  post("/api/control/reload", Scope::control, reload, "plan");
-  post("/api/control/drain", Scope::control, [](const ApiParts& p, const HttpRequest&, const HttpResponder& respond) {
+  post("reload", "/api/control/reload", Scope::control, reload, "plan");
+  post("stop", "/api/control/drain", Scope::control, [](const ApiParts& p, const HttpRequest&, const HttpResponder& respond) {
     respond(json_response({{"draining", true}}, 202));
     p.stop();
   });
-  get("/metrics", Scope::runs_read, [](const ApiParts& p, const HttpRequest&, const HttpResponder& respond) {
-    HttpResponse response;
-    response.content_type = "text/plain; version=0.0.4; charset=utf-8";
-    response.body = p.metrics.text(gauges(p));
-    respond(std::move(response));
-  });
 
+  add_audit_route(parts);
+  add_metrics_route(parts);
   add_event_routes(parts);
   add_wait_routes(parts);
   add_stream_routes(parts);

@@ -19,6 +19,10 @@ class ApiAccess;
 class Bus;
 class Clock;
 class Engine;
+class Workers;
+namespace lifecycle {
+class Emitter;
+}
 class HttpServer;
 class Journal;
 class Loop;
@@ -36,7 +40,9 @@ struct ApiParts {
   Bus& bus;
   Journal& journal;
   SourceSupervisor& sources;
-  Metrics& metrics;
+  const Metrics& metrics;
+  const lifecycle::Emitter& emitter;
+  Workers& background;         // for what would hold up the loop
   Loop& loop;
   const Clock& clock;
   Now started;

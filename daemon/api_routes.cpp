@@ -10,6 +10,7 @@
 #include "core/payload.h"
 #include "core/printable.h"
 #include "daemon/api.h"
+#include "daemon/api_audit.h"
 #include "platform/http_server.h"
 #include "platform/secrets.h"
 
@@ -45,16 +46,17 @@ void add_api_route(const ApiParts& parts, const ApiRoute& api, CallerHandler han
   route.method = api.method;
   route.path = api.path;
   route.max_body = api.max_body;
-  route.handle = [&parts, scope = api.scope, query = api.query, reads = api.reads, handle = std::move(handle)](const HttpRequest& request, HttpResponder answer) {
+  route.handle = [&parts, api, handle = std::move(handle)](const HttpRequest& request, HttpResponder answer) {
     HttpResponder respond = [&secrets = parts.secrets, answer = std::move(answer)](HttpResponse response) {
       response.body = masked_json(std::move(response.body), secrets.mask());
       answer(std::move(response));
     };
-    auto admitted = parts.access.admit(request, reads);
+    auto admitted = parts.access.admit(request, api.reads);
     if (auto* refusal = std::get_if<HttpResponse>(&admitted)) return respond(std::move(*refusal));
     const auto& caller = std::get<Caller>(admitted);
-    if (!caller.may(scope)) return respond(insufficient_scope(std::string(to_string(scope))));
-    if (const auto known = check_query(request, query, reads); !known) return respond(problem(400, "bad query", known.error().text()));
+    if (api.action != nullptr) respond = audited(parts, request, caller, api, std::move(respond));
+    if (!caller.may(api.scope)) return respond(insufficient_scope(std::string(to_string(api.scope))));
+    if (const auto known = check_query(request, api.query, api.reads); !known) return respond(problem(400, "bad query", known.error().text()));
     handle(parts, request, caller, std::move(respond));
   };
   parts.server.add(std::move(route));

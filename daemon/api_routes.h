@@ -30,6 +30,7 @@ struct ApiRoute {
   std::string_view query{};  // the words that its query may have, blanks between them; another one is a mistake that is told
   std::uint64_t max_body = limits::kHttpBodyDefault;
   bool reads = false;  // a poll, a stream, a socket: as ApiAccess::admit has it
+  const char* action = nullptr;  // under this name it is written into the audit; null: it changes nothing that anybody would ask about
 };
 
 // `parts` outlives the route.

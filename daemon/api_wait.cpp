@@ -163,7 +163,7 @@ void add_wait_routes(const ApiParts& parts) {
   add({"GET", "/api/events/wait/{type}", Scope::read, "type types topic topics filter after timeout limit subscriber", limits::kHttpBodyDefault, true}, wait);
   add({"GET", "/api/subscribers", Scope::read}, list_subscribers);
   add({"POST", "/api/subscribers/{name}/ack", Scope::read, "cursor"}, acknowledge_by_request);
-  add({"DELETE", "/api/subscribers/{name}", Scope::read}, forget_subscriber);
+  add({"DELETE", "/api/subscribers/{name}", Scope::read, {}, limits::kHttpBodyDefault, false, "forget"}, forget_subscriber);
 }
 
 }  // namespace hark

@@ -36,6 +36,7 @@ constexpr Key kKeys[] = {
     {"retention", same<&Settings::retention>},
     {"retention_events", same<&Settings::retention_events>},
     {"dead_letter_retention", same<&Settings::dead_letter_retention>},
+    {"audit_retention", same<&Settings::audit_retention>},
     {"webhook_host", same<&Settings::webhook_host>},
     {"webhook_port", [](const Settings& a, const Settings& b) { return a.webhook_port == b.webhook_port && a.listen == b.listen; }},
     {"webhook_tls", same<&Settings::webhook_tls>},
@@ -55,7 +56,7 @@ constexpr Key kKeys[] = {
 // A member that is new is to be named here, and in the table above.
 [[maybe_unused]] void every_member_is_known(const Settings& settings) {
   [[maybe_unused]] const auto& [mode, max_concurrent_handlers, queue_limit, queue_overflow, state_file, journal_file, persist_last_run, retention,
-                                retention_events, dead_letter_retention, webhook_host, webhook_port, webhook_tls, trusted_proxies, api, listen, drain_timeout, log_level, log_format,
+                                retention_events, dead_letter_retention, audit_retention, webhook_host, webhook_port, webhook_tls, trusted_proxies, api, listen, drain_timeout, log_level, log_format,
                                 log_file, reload_automatically, secrets, sources, topics, signals, providers, handlers, hooks, file] = settings;
 }
 

@@ -80,6 +80,7 @@ void read_top(TableReader& reader, MappingContext& context) {
   to.retention = reader.duration("retention", "24h", kLeast);
   to.retention_events = static_cast<std::uint64_t>(reader.integer("retention_events", 10'000, 1, limits::kRetentionEvents));
   to.dead_letter_retention = reader.duration("dead_letter_retention", "30d", kLeast);
+  to.audit_retention = reader.duration("audit_retention", "365d", kLeast);
   to.webhook_host = host_of(reader);
   to.webhook_port = static_cast<std::uint16_t>(reader.integer("webhook_port", 8080, 0, 65535));
   to.webhook_tls = tls_of(reader);

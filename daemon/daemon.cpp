@@ -89,6 +89,7 @@ class Daemon {
         journal_(std::move(journal)),
         log_thread_([this](const lifecycle::Any& event) { return log_->wants(event); }, [this](const lifecycle::Any& event) { log_->report(event); },
                     [this](std::uint64_t count) {
+                      metrics_.lost("log", count);
                       log_->report(lifecycle::Note{"warn", std::to_string(count) + " lines of the log were left out: it does not keep up"});
                     }),
         engine_(settings_, {loop_, clock_, *journal_, files_, background_, emitter_, [this] { return activity_.any(); }, &hook_desk_, [this](const std::vector<EventPtr>& events) { bus_.durable(events); },
@@ -98,8 +99,11 @@ class Daemon {
         server_(loop_),
         sources_(loop_, clock_, engine_, emitter_),
         signals_(loop_, kSignals, [this](int signal) { on_signal(signal); }),
-        reload_({loop_, clock_, emitter_, settings_, options_.load, [this](Settings wanted) { return apply(std::move(wanted)); }}, options_.files),
-        api_{settings_, server_, engine_, bus_, *journal_, sources_, metrics_, loop_, clock_, clock_.now(), processes_, listener_fault_, reload_, ended_, pushes_, secrets_, access_, [this] { stop("hark daemon stop"); }} {
+        reload_({loop_, clock_, emitter_, settings_, options_.load, [this](Settings wanted) { return apply(std::move(wanted)); },
+                 [this](const ReloadOutcome& outcome) { record_reload("file", outcome); }}, options_.files),
+        api_{settings_, server_, engine_, bus_, *journal_, sources_, metrics_, emitter_, background_, loop_, clock_, clock_.now(), processes_, listener_fault_, reload_, ended_, pushes_, secrets_, access_, [this] { stop("hark daemon stop"); }} {
+    journal_->measure({clock_, [this](Duration took) { metrics_.committed(took); }, [this](Duration took, std::size_t group) { metrics_.synced(took, group); }});
+    metrics_.use(plain_handlers(settings_));
     emitter_.subscribe("metrics", [this](const lifecycle::Any& event) { metrics_.report(event); });
     emitter_.subscribe("ended runs", [this](const lifecycle::Any& event) { ended_.note(event); });
     emitter_.subscribe("log", [this](const lifecycle::Any& event) { log_thread_(event); });
@@ -171,6 +175,7 @@ class Daemon {
     hooks_.use(hooks_of(settings_));
     engine_.reconfigure(settings_);
     pings_.use(pings_of(settings_));
+    metrics_.use(plain_handlers(settings_));
     overdue_.check();
     sources_.run(wanted_sources(settings_, &before, options_.only_sources, source_parts()));
     return {};
@@ -217,8 +222,7 @@ class Daemon {
   void on_signal(int signal) {
     if (signal == SIGCHLD) return processes_.reap_orphans();
     if (signal == SIGHUP) {
-      reload_.run("SIGHUP");
-      return;
+      return record_reload("SIGHUP", reload_.run("SIGHUP"));
     }
     if (engine_.draining()) {
       exit_code_ = 128 + signal;
@@ -226,6 +230,13 @@ class Daemon {
       return engine_.drain({}, [this] { close(); });  // ends what runs; it goes on at the next start
     }
     stop(signal == SIGINT ? "SIGINT" : "SIGTERM");
+  }
+
+  // One that nobody asked for over the API.
+  void record_reload(std::string from, const ReloadOutcome& outcome) {
+    AuditEntry entry{0, clock_.now().wall, {}, std::move(from), "reload", {}, outcome.good(), {}};
+    if (!outcome.good()) entry.outcome = secrets_.mask().text(outcome.errors.front());
+    engine_.record(std::move(entry), nullptr);
   }
 
   void stop(const std::string& why) {
@@ -255,9 +266,9 @@ class Daemon {
   Loop loop_;
   SystemClock clock_;
   RealFileSystem files_;
+  Metrics metrics_;                   // the journal's sync thread tells it what it takes
   std::unique_ptr<Journal> journal_;
   lifecycle::Emitter emitter_;
-  Metrics metrics_;
   Detached log_thread_;
   Workers background_{"hark-background", kBackgroundThreads};
   ProcessActivity activity_;

@@ -120,6 +120,8 @@ class Engine final : public EventSink, public Marks {
   // Of who reads along under a name: up to where it has acknowledged. `done` once that is durable; null: nobody asks.
   void keep_subscriber(Subscriber subscriber, Done done);
   void forget_subscriber(const std::string& name, Done done);
+  // Into the audit. `done` once it is durable; null: nobody asks.
+  void record(AuditEntry entry, Done done);
   // Events that a source of type "topic" has taken from the bus since this process began.
   std::uint64_t taken_from_bus(const std::string& source) const;
 

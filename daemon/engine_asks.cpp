@@ -63,6 +63,10 @@ void Engine::forget_subscriber(const std::string& name, Done done) {
   ask([this, name](Turn&, Status&) { return parts_.journal.delete_subscriber(name); }, std::move(done));
 }
 
+void Engine::record(AuditEntry entry, Done done) {
+  ask([this, entry = std::move(entry)](Turn&, Status&) { return parts_.journal.add_audit(entry); }, std::move(done));
+}
+
 std::uint64_t Engine::taken_from_bus(const std::string& source) const {
   const auto found = taken_from_bus_.find(source);
   return found == taken_from_bus_.end() ? 0 : found->second;

@@ -60,6 +60,15 @@ std::map<std::string, PingUrls> pings_of(const Settings& settings) {
   return pings;
 }
 
+std::set<std::string> plain_handlers(const Settings& settings) {
+  std::set<std::string> names;
+  for (const auto& handler : settings.handlers) {
+    const bool one_step = handler.steps.size() == 1 && !handler.steps.front().foreach && !std::holds_alternative<GroupStepOptions>(handler.steps.front().kind);
+    if (one_step && handler.gates.empty() && handler.delivery.empty() && handler.iterations.most == 1) names.insert(handler.name);
+  }
+  return names;
+}
+
 std::vector<HookPtr> hooks_of(const Settings& settings) {
   std::vector<HookPtr> hooks;
   for (const auto& hook : settings.hooks) hooks.push_back(std::make_shared<const Hook>(hook));

@@ -54,6 +54,8 @@ Status Engine::take_signal(Turn& turn, const EventPtr& event) {
   if (!is_published(*event) || !event->replay_of.empty()) return {};
   const auto found = signals_.find(event->type);
   if (found == signals_.end()) return {};
+  AuditEntry entry{0, turn.now.wall, {}, event->source, "signal", event->type, true, "event " + event->id};
+  if (auto written = parts_.journal.add_audit(entry); !written) return written;
   Steering steering(*this, turn, event);
   try {
     return found->second->act(*event, steering);

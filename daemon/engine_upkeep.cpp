@@ -62,7 +62,7 @@ void Engine::expect_from_now(const std::string& handler) {
 Result<Journal::Pruned> Engine::prune() {
   const auto now = parts_.clock.now().wall;
   const auto ago = [now](Duration age) { return now - std::chrono::duration_cast<std::chrono::microseconds>(age); };
-  Retention retention{ago(settings_.retention), settings_.retention_events, ago(settings_.dead_letter_retention), throttled_since(now), now, {}, ago(limits::kSubscriberForgotten)};
+  Retention retention{ago(settings_.retention), settings_.retention_events, ago(settings_.dead_letter_retention), throttled_since(now), now, {}, ago(limits::kSubscriberForgotten), ago(settings_.audit_retention)};
   for (const auto& topic : settings_.topics) {
     retention.topics.push_back({topic.name, ago(topic.retention.value_or(settings_.retention)), topic.retention_events.value_or(settings_.retention_events)});
   }

@@ -57,6 +57,7 @@ ReloadOutcome Reload::take(const std::string& why, bool by_itself) {
     const bool news = !by_itself || !refused_ || refused_->errors != outcome.errors;
     refused_ = Refused{parts_.clock.now().wall, outcome.errors};
     if (news) say_refused(why, outcome.errors);
+    if (news && by_itself && parts_.by_itself) parts_.by_itself(outcome);
     if (watch_) watch_->watch(files_, read.files);
     return outcome;
   }
@@ -69,6 +70,7 @@ ReloadOutcome Reload::take(const std::string& why, bool by_itself) {
   } else if (!by_itself || mended) {
     say("info", why + ": the configuration says what it said before");
   }
+  if (by_itself && parts_.by_itself && (!outcome.difference.empty() || mended)) parts_.by_itself(outcome);
   watch();
   return outcome;
 }

@@ -40,6 +40,7 @@ struct ReloadParts {
   std::function<ConfigOutcome()> load;  // reads again what was read at the start
   // Takes these over; an Error leaves all as it was.
   std::function<Status(Settings)> apply;
+  std::function<void(const ReloadOutcome&)> by_itself{};  // a file changed, and it was read again (or refused, which is told once)
 };
 
 class Reload {
@@ -52,6 +53,8 @@ class Reload {
   // Watches the files, or no longer, as `running` says.
   void watch();
 
+  WallTime loaded() const { return loaded_; }                    // when what runs was read
+  bool is_refused() const { return refused_.has_value(); }       // the last attempt was
   // {"loaded": when what runs was read, "refused": {"time", "errors"} where the last attempt was}
   nlohmann::json status_json() const;
 

@@ -85,6 +85,7 @@ struct Settings {
   Duration retention = std::chrono::hours(24);
   std::uint64_t retention_events = 10000;
   Duration dead_letter_retention = std::chrono::hours(24 * 30);
+  Duration audit_retention = std::chrono::hours(24 * 365);
   std::string webhook_host = "127.0.0.1";
   std::uint16_t webhook_port = 8080;
   struct Tls {

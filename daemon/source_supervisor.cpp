@@ -59,7 +59,10 @@ class SourceSupervisor::Supervised final : public SourceHost, public std::enable
   const SourceStatus& status() const { return status_; }
   SourceStatus status_now() const {
     auto now = status_;
-    if (source_ && (now.state == SourceStatus::State::running || now.working)) now.note = source_->note();
+    if (source_ && (now.state == SourceStatus::State::running || now.working)) {
+      now.note = source_->note();
+      now.watches = source_->watches();
+    }
     return now;
   }
   void take_over_count(const Supervised& before) { status_.accepted = before.status_.accepted; }

@@ -28,6 +28,7 @@ struct SourceStatus {
   std::string reason;        // why it is degraded
   std::string cure;
   std::string note;          // how it works, where that is worth a word
+  std::size_t watches = 0;   // that the kernel keeps for it
   bool working = false;      // degraded, but offering what it still can
   WallTime since{};
   std::uint64_t accepted = 0;  // events of this source that are in the journal; neither refused ones nor duplicates

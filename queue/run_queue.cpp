@@ -406,6 +406,16 @@ void RunQueue::set_flow(const std::string& handler, Flow flow) {
   }
 }
 
+std::optional<std::uint64_t> RunQueue::oldest() const {
+  std::optional<std::uint64_t> oldest;
+  for (const auto* place : lined_up_) {
+    for (const auto& [priority, line] : place->line) {
+      if (!line.empty()) oldest = std::min(oldest.value_or(line.front().sequence), line.front().sequence);
+    }
+  }
+  return oldest;
+}
+
 std::size_t RunQueue::size(const std::string& handler) const {
   std::size_t size = 0;
   for (auto place = places_.lower_bound({handler, "", false, false}); place != places_.end() && place->second->handler == handler; ++place) size += place->second->size;

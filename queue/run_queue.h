@@ -103,6 +103,7 @@ class RunQueue {
   SteadyTime looked_at() const { return now_; }  // by take(), last
   std::optional<SteadyTime> next_due() const;  // when the next one that waits for a time, or a throttle, may go
 
+  std::optional<std::uint64_t> oldest() const;  // of those that wait for a slot, a pause or a breaker, and not for a time or another run
   std::size_t size() const { return size_; }
   std::size_t size(const std::string& handler) const;
   std::size_t in_memory() const { return known_.size(); }

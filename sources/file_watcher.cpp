@@ -58,6 +58,7 @@ class FileWatcher final : public Source {
 
   Status start(SourceHost& host) override;
   std::string note() const override { return watcher_ ? watcher_->note() : std::string(); }
+  std::size_t watches() const override { return watcher_ ? watcher_->watches() : 0; }
   void hand_over() override {
     if (watcher_) watcher_->hand_over();
   }

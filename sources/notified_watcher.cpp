@@ -40,6 +40,7 @@ class NotifiedWatcher final : public Source {
 
   Status start(SourceHost& host) override;
   std::string note() const override;
+  std::size_t watches() const override { return tree_.watches(); }
   void hand_over() override;
   void stop() override;
 

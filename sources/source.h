@@ -2,6 +2,7 @@
 // what blocks (libgit2, a long scan) it posts to the workers it was given and comes back through Loop::post.
 #pragma once
 
+#include <cstddef>
 #include <string>
 
 #include "core/event_sink.h"
@@ -33,6 +34,8 @@ class Source {
   virtual Status start(SourceHost& host) = 0;
   // How it does its work, where that is worth a word ("polled every 5s: nfs4"); asked while it runs.
   virtual std::string note() const { return {}; }
+  // Folders (or repositories) that the kernel watches for it now.
+  virtual std::size_t watches() const { return 0; }
   // Before the last stop(), when the configuration has another in its place or none: what it has seen and not offered yet is offered
   // now, as nobody will find it later.
   virtual void hand_over() {}

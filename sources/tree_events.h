@@ -60,6 +60,7 @@ class TreeEvents {
   void retry_unwatched(ChangeSet& changes);
   const std::optional<Error>& lost() const { return tree_.lost(); }
   std::optional<Error> incomplete() const { return tree_.incomplete(); }
+  std::size_t watches() const { return tree_.watches(); }
 
   // Takes the stamps of the files that were told. A change between its offer and this is safe only as long as the kernel's queue
   // cannot have overflowed meanwhile, so it is done in the same turn; before the offer where there are many.

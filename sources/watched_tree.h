@@ -108,6 +108,7 @@ class WatchedTree {
   const std::optional<Error>& lost() const { return lost_; }
   // Set while folders cannot be watched.
   std::optional<Error> incomplete() const;
+  std::size_t watches() const { return watches_.size() + ancestors_.size(); }
   bool out_of_watches() const { return out_of_watches_; }
 
   bool looks_at_all = false;  // each file at its first scan already, not only its name

@@ -14,6 +14,7 @@
 #include <string_view>
 #include <vector>
 
+#include "core/audit.h"
 #include "core/decision.h"
 #include "core/event.h"
 #include "core/filter.h"
@@ -21,6 +22,8 @@
 #include "core/run.h"
 
 namespace hark {
+
+class Clock;
 
 // Who owns a run that is under way: finds the runs of a daemon that died.
 struct Owner {
@@ -57,6 +60,7 @@ struct Retention {
   };
   std::vector<OfTopic> topics{};  // whose events have a retention of their own
   WallTime asked_before{};        // subscribers that did not ask since then are forgotten
+  WallTime audit_before{};        // entries of the audit that are older
 };
 
 struct EventQuery {
@@ -75,6 +79,21 @@ struct Subscriber {
   WallTime used{};             // when it asked last
 };
 
+struct AuditQuery {
+  std::size_t limit = 20;
+  std::optional<std::uint64_t> before{};  // sequence: the page before
+  std::optional<std::uint64_t> after{};   // sequence: what is newer (oldest first)
+  std::string action{};                   // empty: all
+  std::string who{};                      // or, where no token was asked for, where it came from; empty: all
+};
+
+// What the writing takes, told as it happens.
+struct JournalTimes {
+  const Clock& clock;
+  std::function<void(Duration took)> committed;                     // on the writing thread
+  std::function<void(Duration took, std::size_t group)> synced;     // on the sync thread: so many askers shared it
+};
+
 // Any thread may have one of its own; short transactions, so that the writer's checkpoints are not held up.
 class JournalReader {
  public:
@@ -90,6 +109,7 @@ class JournalReader {
   };
   virtual Result<Session> session(std::string_view correlation_id, std::size_t limit) = 0;
   virtual Result<std::vector<Decision>> decisions(std::uint64_t event_sequence) = 0;  // in the order they were made
+  virtual Result<std::vector<AuditEntry>> audit(const AuditQuery& query) = 0;        // newest first (with `after`: oldest first)
   virtual Result<std::uint64_t> dead_letters() = 0;                                  // how many there are
   virtual Result<std::vector<std::string>> handlers() = 0;                           // that have runs, by name
   // The beginning of `id` that no other event and no other run has; with the whole time in it, so that it stays so.
@@ -169,6 +189,8 @@ class Journal : public JournalReader {
   virtual Status set_subscriber(const Subscriber& subscriber) = 0;
   virtual Status delete_subscriber(const std::string& name) = 0;
 
+  virtual Status add_audit(const AuditEntry& entry) = 0;  // its sequence is the journal's to give
+
   // Whether another process has written since this was asked last.
   virtual Result<bool> written_elsewhere() = 0;
 
@@ -228,6 +250,9 @@ class Journal : public JournalReader {
   // Calls `durable` on the sync thread once everything committed before this call survives power loss, or with the error why it
   // might not; after such an error begin() fails, too, until the journal is opened anew. Callers that gather meanwhile share one fdatasync. Any order of callbacks among them is the order of the calls.
   virtual void sync(std::function<void(Status)> durable) = 0;
+
+  // Before the first sync().
+  virtual void measure(JournalTimes times) = 0;
 };
 
 // Opens or makes the journal (0600, its folder 0700), WAL mode, schema brought up to date. A journal from a newer hark is an error.

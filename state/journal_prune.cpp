@@ -51,7 +51,10 @@ JournalPrune::JournalPrune(sqlite::Connection& connection)
       decisions_(connection, "DELETE FROM decisions WHERE event_seq = ?1"),
       event_(connection, "DELETE FROM events WHERE seq = ?1"),
       dedupe_(connection, "DELETE FROM dedupe WHERE key IN (SELECT key FROM dedupe WHERE until <= ?1 ORDER BY until LIMIT ?2)"),
-      subscribers_(connection, "DELETE FROM subscribers WHERE used < ?1") {}
+      subscribers_(connection, "DELETE FROM subscribers WHERE used < ?1"),
+      audit_(connection,
+             "DELETE FROM audit WHERE seq IN (SELECT seq FROM (SELECT seq, time FROM audit ORDER BY seq LIMIT ?3) "
+             "WHERE time < ?1 OR seq <= (SELECT max(seq) FROM audit) - ?2)") {}
 
 Result<Journal::Pruned> JournalPrune::run(const Retention& retention, std::size_t batch, WallTime now) {
   if (connection_.in_transaction()) return Error{"the journal cannot be pruned inside a transaction", ""};
@@ -89,7 +92,9 @@ Result<Journal::Pruned> JournalPrune::remove_batch(const Retention& retention, s
   if (auto status = subscribers_.execute(retention.asked_before); !status) return status.error();
   if (auto status = dedupe_.execute(std::max(retention.before, now), batch); !status) return status.error();
   const bool all_keys = static_cast<std::size_t>(connection_.changes()) < batch;
-  return Journal::Pruned{removed, removed >= batch || looked_at_ > 0 || !all_keys};
+  if (auto status = audit_.execute(retention.audit_before, limits::kAuditRows, batch); !status) return status.error();
+  const bool all_entries = static_cast<std::size_t>(connection_.changes()) < batch;
+  return Journal::Pruned{removed, removed >= batch || looked_at_ > 0 || !all_keys || !all_entries};
 }
 
 // Arrival order is the order of age, so the first event that is young and among the newest ends the search. Events that wait are

@@ -43,6 +43,7 @@ class JournalPrune {
   sqlite::Statement event_;
   sqlite::Statement dedupe_;
   sqlite::Statement subscribers_;
+  sqlite::Statement audit_;
 };
 
 }  // namespace hark

@@ -457,6 +457,17 @@ Result<std::vector<Subscriber>> JournalQueries::subscribers() {
   return collect<Subscriber>(statement.query(), read_subscriber);
 }
 
+Result<std::vector<AuditEntry>> JournalQueries::audit(const AuditQuery& query) {
+  const bool oldest_first = query.after.has_value();
+  Statement statement(connection_, std::string("SELECT seq, time, who, origin, action, object, done, outcome FROM audit WHERE seq > ?1 AND seq < ?2 AND (?3 = '' OR action = ?3) "
+                                               "AND (?4 = '' OR who = ?4 OR (who = '' AND origin = ?4)) ORDER BY seq ") + (oldest_first ? "ASC" : "DESC") + " LIMIT ?5");
+  constexpr auto kMost = std::uint64_t(std::numeric_limits<std::int64_t>::max());
+  auto rows = statement.query(std::min(query.after.value_or(0), kMost), std::min(query.before.value_or(kMost), kMost), query.action, query.who, std::uint64_t(query.limit));
+  return collect<AuditEntry>(std::move(rows), [](const Rows& row) -> Result<AuditEntry> {
+    return AuditEntry{unsigned_at(row, 0), time_at(row, 1), string_at(row, 2), string_at(row, 3), string_at(row, 4), string_at(row, 5), row.integer(6) != 0, string_at(row, 7)};
+  });
+}
+
 Result<std::vector<Journal::Unrouted>> JournalQueries::unrouted_events() {
   Statement statement(connection_, std::string("SELECT ") + kEventColumns +
                                        ", (SELECT json_group_array(g.source) FROM gathering g WHERE g.event_seq = seq) FROM events JOIN unrouted USING (seq) "

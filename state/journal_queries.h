@@ -45,6 +45,7 @@ class JournalQueries {
   Result<std::map<std::string, std::uint64_t>> forgotten();
   Result<std::optional<Subscriber>> subscriber(const std::string& name);
   Result<std::vector<Subscriber>> subscribers();
+  Result<std::vector<AuditEntry>> audit(const AuditQuery& query);
   Result<std::vector<Journal::KeptBreaker>> breakers();
   Result<std::uint64_t> dead_letters();
   Result<std::map<std::string, std::string>> marks(const std::string& source);

@@ -243,8 +243,23 @@ CREATE TABLE subscribers (
 ) WITHOUT ROWID;
 )sql";
 
+// What was asked of the daemon, and by whom. AUTOINCREMENT: a number is never given twice, also when the oldest go.
+constexpr const char* kSchema12 = R"sql(
+CREATE TABLE audit (
+  seq     INTEGER PRIMARY KEY AUTOINCREMENT,
+  time    INTEGER NOT NULL,
+  who     TEXT NOT NULL,
+  origin  TEXT NOT NULL,
+  action  TEXT NOT NULL,
+  object  TEXT NOT NULL,
+  done    INTEGER NOT NULL,
+  outcome TEXT NOT NULL
+);
+CREATE TRIGGER audit_stays BEFORE UPDATE ON audit BEGIN SELECT RAISE(ABORT, 'the audit is only ever added to'); END;
+)sql";
+
 // One a version, in order.
-constexpr std::array<const char*, kJournalSchema> kSchemas = {kSchema1, kSchema2, kSchema3, kSchema4, kSchema5, kSchema6, kSchema7, kSchema8, kSchema9, kSchema10, kSchema11};
+constexpr std::array<const char*, kJournalSchema> kSchemas = {kSchema1, kSchema2, kSchema3, kSchema4, kSchema5, kSchema6, kSchema7, kSchema8, kSchema9, kSchema10, kSchema11, kSchema12};
 
 }  // namespace
 

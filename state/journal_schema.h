@@ -10,7 +10,7 @@ namespace hark {
 
 inline constexpr std::int64_t kJournalApplicationId =
     0x6861726b;                                    // "hark", in the header of the file: `file` and we know it by that
-inline constexpr std::int64_t kJournalSchema = 11;  // PRAGMA user_version
+inline constexpr std::int64_t kJournalSchema = 12;  // PRAGMA user_version
 
 // Of which runs there is an index by state. SQLite uses it only for statements that say the same, word for word.
 // Not IN (...): for that SQLite makes a table in memory in every statement that writes a run, a tenth of a millisecond each time.

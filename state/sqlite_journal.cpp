@@ -16,6 +16,7 @@
 #include <nlohmann/json.hpp>
 
 #include "core/limits.h"
+#include "platform/clock.h"
 #include "platform/descriptor.h"
 #include "platform/errno_text.h"
 #include "platform/file_system.h"
@@ -86,6 +87,8 @@ class SqliteJournal final : public Journal {
   Result<std::map<std::string, std::uint64_t>> forgotten() override { return queries_.forgotten(); }
   Result<std::optional<Subscriber>> subscriber(const std::string& name) override { return queries_.subscriber(name); }
   Result<std::vector<Subscriber>> subscribers() override { return queries_.subscribers(); }
+  Result<std::vector<AuditEntry>> audit(const AuditQuery& query) override { return queries_.audit(query); }
+  Status add_audit(const AuditEntry& entry) override;
   Result<std::vector<Unrouted>> unrouted_events() override { return queries_.unrouted_events(); }
   Result<std::vector<std::pair<Run, Owner>>> running_runs() override { return queries_.running_runs(); }
   Status each_waiting_run(WallTime now, const std::function<void(const WaitingRun&, const Owner&)>& take) override {
@@ -114,6 +117,11 @@ class SqliteJournal final : public Journal {
     return prune_.run(retention, batch, last_now_);
   }
   void sync(std::function<void(Status)> durable) override { sync_.request(std::move(durable)); }
+  void measure(JournalTimes times) override {
+    clock_ = &times.clock;
+    committed_ = std::move(times.committed);
+    sync_.measure(times.clock, std::move(times.synced));
+  }
 
  private:
   // An event of the transaction under way. Nobody else can know it yet, so its decisions are counted here and its mark in
@@ -132,6 +140,8 @@ class SqliteJournal final : public Journal {
     return connection_->in_transaction() ? Status() : Status(Error{"the journal is written to outside a transaction", ""});
   }
 
+  const Clock* clock_ = nullptr;  // there with the next
+  std::function<void(Duration)> committed_;
   std::unique_ptr<Connection> connection_;  // before all that prepares statements on it
   std::vector<Fresh> fresh_;                // their sequences are in a row, from first_fresh_: there is one writer
   std::uint64_t first_fresh_ = 0;
@@ -164,6 +174,7 @@ class SqliteJournal final : public Journal {
   Statement remove_gathering_{*connection_, "DELETE FROM gathering WHERE event_seq = ?1 AND source = ?2"};
   Statement remove_gathered_{*connection_, "DELETE FROM unrouted WHERE seq = ?1 AND NOT EXISTS (SELECT 1 FROM gathering WHERE event_seq = ?1)"};
   Statement set_subscriber_{*connection_, "INSERT OR REPLACE INTO subscribers (name, position, used) VALUES (?1, ?2, ?3)"};
+  Statement add_audit_{*connection_, "INSERT INTO audit (time, who, origin, action, object, done, outcome) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)"};
   Statement delete_subscriber_{*connection_, "DELETE FROM subscribers WHERE name = ?1"};
   Statement add_decision_{*connection_,
                           "INSERT INTO decisions (event_seq, ord, time, stage, verdict, handler, reason) "
@@ -234,9 +245,16 @@ Status SqliteJournal::commit() {
     if (fresh_[index].routed) continue;
     if (auto status = add_unrouted_.execute(first_fresh_ + index); !status) return status;
   }
+  const auto began = committed_ ? clock_->now().steady : SteadyTime();
   auto status = commit_.execute();
+  if (committed_) committed_(clock_->now().steady - began);
   if (status) fresh_.clear();
   return status;
+}
+
+Status SqliteJournal::add_audit(const AuditEntry& entry) {
+  if (auto status = wants_transaction(); !status) return status;
+  return add_audit_.execute(entry.time, entry.who, entry.from, entry.action, entry.object, std::int64_t(entry.done), entry.outcome);
 }
 
 void SqliteJournal::rollback() {
@@ -471,6 +489,7 @@ class SqliteJournalReader final : public JournalReader {
   Result<std::vector<Decision>> decisions(std::uint64_t sequence) override { return queries_.decisions(sequence); }
   Result<std::vector<std::string>> handlers() override { return queries_.handlers(); }
   Result<std::string> short_id(std::string_view id) override { return queries_.short_id(id); }
+  Result<std::vector<AuditEntry>> audit(const AuditQuery& query) override { return queries_.audit(query); }
   Result<std::uint64_t> dead_letters() override { return queries_.dead_letters(); }
   Result<Session> session(std::string_view correlation_id, std::size_t limit) override { return queries_.session(correlation_id, limit); }
 

@@ -7,6 +7,7 @@
 #include <system_error>
 #include <utility>
 
+#include "platform/clock.h"
 #include "platform/errno_text.h"
 #include "platform/thread.h"
 
@@ -34,6 +35,11 @@ WalSync::~WalSync() {
   ::close(fd_);
 }
 
+void WalSync::measure(const Clock& clock, std::function<void(Duration took, std::size_t group)> measured) {
+  clock_ = &clock;
+  measured_ = std::move(measured);
+}
+
 void WalSync::request(std::function<void(Status)> durable) {
   if (!thread_.joinable()) {
     try {
@@ -41,7 +47,7 @@ void WalSync::request(std::function<void(Status)> durable) {
     } catch (const std::system_error&) {
       // No thread to be had just now: the caller waits for the disk itself, and the next request tries again.
     }
-    if (!thread_.joinable()) return durable(sync_once());
+    if (!thread_.joinable()) return durable(sync_once(1));
   }
   {
     std::lock_guard lock(mutex_);
@@ -59,7 +65,7 @@ void WalSync::work() {
     if (waiting_.empty()) return;
     served.swap(waiting_);
     lock.unlock();
-    const auto status = sync_once();
+    const auto status = sync_once(served.size());
     for (auto& durable : served) durable(status);
     served.clear();  // what they captured goes before the lock comes back
     lock.lock();
@@ -68,12 +74,14 @@ void WalSync::work() {
 
 // After a failed sync the kernel may have dropped the pages and called them clean, so a later success would say nothing about
 // them: the failure stays until the journal is opened anew, when recovery reads what really is there.
-Status WalSync::sync_once() {
+Status WalSync::sync_once(std::size_t group) {
   if (auto failed = fault(); !failed) return failed;
+  const auto began = measured_ ? clock_->now().steady : SteadyTime();
   int result = 0;
   do {
     result = sync_(fd_);
   } while (result != 0 && errno == EINTR);
+  if (measured_) measured_(clock_->now().steady - began, group);
   Status done;
   if (result != 0) {
     done = Error{"cannot sync " + files_.back().name + ": " + errno_text(errno),

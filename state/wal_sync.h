@@ -25,8 +25,11 @@
 #include <vector>
 
 #include "core/result.h"
+#include "core/time.h"
 
 namespace hark {
+
+class Clock;
 
 class WalSync {
  public:
@@ -44,6 +47,9 @@ class WalSync {
   WalSync(const WalSync&) = delete;
   WalSync& operator=(const WalSync&) = delete;
 
+  // Before the first request. Called on the sync thread after each sync that was made.
+  void measure(const Clock& clock, std::function<void(Duration took, std::size_t group)> measured);
+
   // One thread calls; `durable` is called on the sync thread, in the order of the requests. It must not throw.
   void request(std::function<void(Status)> durable);
 
@@ -52,13 +58,15 @@ class WalSync {
 
  private:
   void work();
-  Status sync_once();
+  Status sync_once(std::size_t group);
 
   Status look(const Known& file) const;
 
   const int fd_;
   const std::vector<Known> files_;  // journal and -wal
   const Sync sync_;
+  const Clock* clock_ = nullptr;  // with the next, for the thread that is made later
+  std::function<void(Duration took, std::size_t group)> measured_;
   std::thread thread_;           // made and joined by the one thread that calls
   mutable std::mutex mutex_;
   std::optional<Error> failed_;  // guarded by mutex_

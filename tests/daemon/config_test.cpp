@@ -745,6 +745,7 @@ TEST_CASE("config: what gathers, bounds and orders events, and what becomes of r
   ConfigFolder folder;
   const Settings loaded = folder.good(R"(
 dead_letter_retention = "7d"
+audit_retention = "90d"
 [[sources]]
 name = "a"
 type = "manual"
@@ -769,6 +770,7 @@ steps = [{ run = "x", retry = { attempts = 2 } }]
 retry = { attempts = 3 }
 )").settings;
   CHECK(loaded.dead_letter_retention == 24h * 7);
+  CHECK(loaded.audit_retention == 24h * 90);
   const auto& rule = loaded.sources.at(0).rule;
   CHECK(rule.key->text() == "{payload.repository}/{event.subject}");
   CHECK(rule.dedupe_key->text() == "{payload.id}");

@@ -256,7 +256,7 @@ class Words(TestCase):
                 named[command] = self.options_of_page(text)
         common = self.options_of_page(common)
         helped = {command: self.options_of_help(self.run_hark(*command.split(), "--help").stdout) for command in named}
-        self.assertEqual(len(named), 31)
+        self.assertEqual(len(named), 32)
         for command, options in helped.items():
             self.assertEqual(options - common, named[command], command)
         self.assertEqual(common, self.options_of_help(self.run_hark("--help").stdout) | (common & set.union(*helped.values())))

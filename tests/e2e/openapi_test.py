@@ -43,7 +43,7 @@ def routes_of_sources():
     found = set()
     for file in (ROOT / "daemon").glob("api*.cpp"):
         text = file.read_text()
-        found |= {(method.upper(), path) for method, path in re.findall(r'\b(get|post)\("(/[^"]*)"', text)}
+        found |= {(method.upper(), path) for method, path in re.findall(r'\b(get|post)\((?:"[\w-]+", |nullptr, )?"(/[^"]*)"', text)}
         found |= set(re.findall(r'\{"(GET|POST|PUT|DELETE)", "(/[^"]*)"', text))
         found |= {("GET", path) for path in re.findall(r'\bplain\("(/[^"]*)"', text)}
     return {(method, shape(path)) for method, path in found}
@@ -77,7 +77,7 @@ class OpenApi(TestCase):
     def test_it_names_the_scope_that_the_source_asks_for(self):
         names = {"runs_read": "runs:read", "runs_write": "runs:write", "control": "control", "publish": "events:publish", "read": "events:read"}
         text = "".join(file.read_text() for file in sorted((ROOT / "daemon").glob("api*.cpp")))
-        found = re.findall(r'\b(get|post)\("(/[^"]*)", Scope::(\w+)', text) + re.findall(r'\{"(GET|POST|PUT|DELETE)", "(/[^"]*)", Scope::(\w+)', text)
+        found = re.findall(r'\b(get|post)\((?:"[\w-]+", |nullptr, )?"(/[^"]*)", Scope::(\w+)', text) + re.findall(r'\{"(GET|POST|PUT|DELETE)", "(/[^"]*)", Scope::(\w+)', text)
         self.assertGreater(len(found), 30)
         paths = {shape(path): item for path, item in API["paths"].items()}
         for method, path, scope in found:
@@ -236,6 +236,8 @@ class OpenApi(TestCase):
         call("POST", f"/api/dead-letters/{good['id']}/discard", 404)
         call("GET", "/api/refusals", 200)
         call("GET", "/api/refusals?source=nobody", 404)
+        self.assertEqual([entry["action"] for entry in call("GET", "/api/audit?limit=1", 200)["entries"]], ["discard"])
+        call("GET", "/api/audit?before=x", 400)
         call("POST", "/api/git/pushes", 400, "{")
         call("POST", "/api/control/pause?handler=good", 200)
         call("POST", "/api/control/resume?handler=good", 200)

@@ -130,7 +130,7 @@ run = "true"
         answers = [daemon.post_signed("/x", {}, "s", {"Idempotency-Key": "one"})[0] for _ in range(3)]
         self.assertEqual(answers, [202, 200, 200])
         self.assertEqual(daemon.status()["sources"][0]["accepted"], 1)
-        self.assertIn('hark_events_received_total{source="hook"} 1', daemon.request("GET", "/metrics")[2].decode())
+        self.assertIn('hark_events_received_total{source="hook",type="webhook"} 1', daemon.request("GET", "/metrics")[2].decode())
 
     def test_a_pause_says_what_ends_it(self):
         project = self.project(HANDLER)

@@ -7,6 +7,7 @@
 
 #include <nlohmann/json.hpp>
 
+#include "core/limits.h"
 #include "reporters/detached.h"
 #include "reporters/log.h"
 #include "reporters/metrics.h"
@@ -203,17 +204,69 @@ TEST_CASE("metrics: events, runs and sources are counted under their names") {
   metrics.report(lifecycle::RunComplete{run(RunState::succeeded)});
   metrics.report(lifecycle::RunFailed{run(RunState::failed)});
   metrics.report(lifecycle::SourceError{"hook", "gone", "bring it back"});
-  Gauges gauges;
-  gauges.waiting = 3;
-  gauges.sources = {{"hook", false}};
-  const auto text = metrics.text(gauges);
+  auto dead = *run(RunState::failed);
+  dead.dead_since = dead.finished;
+  metrics.report(lifecycle::RunFailed{std::make_shared<const Run>(dead)});
+  metrics.lost("log", 7);
+  metrics.committed(2ms);
+  metrics.synced(3ms, 5);
+  const auto text = metrics.text({{"hark_runs", "Runs.", {{{{"state", "waiting"}}, 3}}}, {"made_total", "A counter.", {{{{"of", "a \"b\"\n\\"}}, 4}}, true}, {"nothing", "None.", {}}});
   for (const auto* expected :
-       {"hark_events_received_total{source=\"hook\"} 2", "hark_events_dropped_total{source=\"hook\",stage=\"filter\"} 1",
-        "hark_refused_total{reason=\"signature\",source=\"hook\"} 3", "hark_runs_total{handler=\"deploy\",state=\"failed\"} 1", "hark_runs_total{handler=\"deploy\",state=\"succeeded\"} 1",
-        "hark_run_duration_seconds_bucket{handler=\"deploy\",le=\"0.25\"} 2", "hark_runs{state=\"waiting\"} 3", "hark_source_up{source=\"hook\"} 0",
-        "hark_source_errors_total{source=\"hook\"} 1", "# HELP hark_build_info"}) {
+       {"hark_events_received_total{source=\"hook\",type=\"webhook\"} 2", "hark_event_decisions_total{decision=\"filter\",source=\"hook\",type=\"webhook\"} 1",
+        "hark_refused_total{reason=\"signature\",source=\"hook\"} 3", "hark_runs_total{handler=\"deploy\",state=\"failed\"} 2", "hark_dead_letters_total{handler=\"deploy\"} 1", "hark_runs_total{handler=\"deploy\",state=\"succeeded\"} 1",
+        "hark_run_duration_seconds_bucket{handler=\"deploy\",le=\"0.1\"} 0", "hark_run_duration_seconds_bucket{handler=\"deploy\",le=\"0.5\"} 3",
+        "hark_runs{state=\"waiting\"} 3", "# TYPE made_total counter", "made_total{of=\"a \\\"b\\\"\\n\\\\\"} 4", "hark_source_errors_total{source=\"hook\"} 1", "# HELP hark_runs Runs.",
+        "hark_reports_lost_total{reporter=\"log\"} 7", "hark_journal_commit_duration_seconds_count 1", "hark_journal_sync_duration_seconds_bucket{le=\"0.0025\"} 0",
+        "hark_journal_sync_group_size_sum 5"}) {
     CAPTURE(expected);
     CHECK(text.find(expected) != std::string::npos);
+  }
+  CHECK(text.find("nothing") == std::string::npos);  // a family without series says nothing
+}
+
+TEST_CASE("metrics: what came from outside makes no series at will") {
+  Metrics metrics;
+  for (std::size_t i = 0; i < limits::kMetricValues + 50; ++i) {
+    Event made;
+    made.type = "type" + std::to_string(i);
+    made.source = "publishers/" + std::to_string(i);
+    metrics.report(lifecycle::EventReceived{std::make_shared<const Event>(std::move(made))});
+  }
+  const auto text = metrics.text({});
+  CHECK(text.find("{source=\"publishers\",type=\"(other)\"} 50\n") != std::string::npos);
+  std::size_t series = 0;
+  for (auto at = text.find("hark_events_received_total{"); at != std::string::npos; at = text.find("hark_events_received_total{", at + 1)) ++series;
+  CHECK(series == limits::kMetricValues + 1);
+}
+
+TEST_CASE("metrics: steps of handlers with more than one; the elements of a list are one step") {
+  Metrics metrics;
+  metrics.use({"plain"});
+  StepResult step;
+  step.duration = 20ms;
+  for (const std::string name : {"build.0.test", "build.17.test", "17", "v2.x"}) {
+    step.name = name;
+    metrics.report(lifecycle::PhaseComplete{{"R1", "plain", "C1"}, step});
+    metrics.report(lifecycle::PhaseComplete{{"R2", "other", "C1"}, step});
+  }
+  step.state = StepState::skipped;
+  step.name = "build.3.test";
+  metrics.report(lifecycle::PhaseComplete{{"R2", "other", "C1"}, step});
+  step.part = StepPart::gate;
+  metrics.report(lifecycle::PhaseComplete{{"R2", "other", "C1"}, step});
+  metrics.report(lifecycle::GateChecked{{"R2", "other", "C1"}, 1, "good", false, "no", 20ms});
+  for (const std::string handler : {"plain", "other"}) metrics.report(lifecycle::IterationComplete{{"R1", handler, "C1"}, 1, false, 20ms});
+  metrics.report(lifecycle::AgentComplete{{"R2", "other", "C1"}, 1, "ask", "model", "command", StepState::failed, "no", {}, 20ms});
+  const auto text = metrics.text({});
+  CHECK(text.find("plain") == std::string::npos);
+  for (const std::string expected :
+       {"hark_steps_total{handler=\"other\",state=\"succeeded\",step=\"build.*.test\"} 2", "hark_steps_total{handler=\"other\",state=\"succeeded\",step=\"17\"} 1",
+        "hark_steps_total{handler=\"other\",state=\"succeeded\",step=\"v2.x\"} 1", "hark_steps_total{handler=\"other\",state=\"skipped\",step=\"build.*.test\"} 1",
+        "hark_step_duration_seconds_count{handler=\"other\",step=\"build.*.test\"} 2", "hark_gate_checks_total{gate=\"good\",handler=\"other\",result=\"refused\"} 1",
+        "hark_gate_duration_seconds_count{gate=\"good\",handler=\"other\"} 1", "hark_iterations_total{handler=\"other\",result=\"not passed\"} 1",
+        "hark_provider_calls_total{outcome=\"failed\",provider=\"model\"} 1", "hark_provider_call_duration_seconds_bucket{provider=\"model\",le=\"0.05\"} 1"}) {
+    CAPTURE(expected);
+    CHECK(text.find(expected + "\n") != std::string::npos);
   }
 }
 

@@ -332,13 +332,13 @@ TEST_CASE("journal: one that a newer hark wrote is refused, by daemon and reader
   const TemporaryFolder folder;
   const auto file = folder / "journal.db";
   stored(*opened(file), make_event("event-1"));
-  execute(file, "PRAGMA user_version = 12");
+  execute(file, "PRAGMA user_version = 13");
   const auto journal = open_journal(file);
   REQUIRE_FALSE(journal.ok());
-  CHECK(journal.error().message == file.string() + " was written by a newer hark (schema 12, this one knows 11)");
+  CHECK(journal.error().message == file.string() + " was written by a newer hark (schema 13, this one knows 12)");
   CHECK_FALSE(journal.error().cure.empty());
   CHECK_FALSE(open_journal_reader(file).ok());
-  execute(file, "PRAGMA user_version = 11");
+  execute(file, "PRAGMA user_version = 12");
   CHECK(opened(file)->event("event-1")->has_value());
 }
 
