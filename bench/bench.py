@@ -16,6 +16,7 @@ import tempfile
 import time
 
 import bus
+import monitoring
 import pipelines
 import trees
 
@@ -27,7 +28,7 @@ arguments.add_argument("build")
 arguments.add_argument("--rounds", type=int, default=3)
 arguments.add_argument("--events", type=int, default=500)
 arguments.add_argument("--seconds", type=float, default=3)
-arguments.add_argument("--only", default="file,webhook,starts,pipelines,route,schedules,idle", help="also: bus, trees and backlog, which take minutes")
+arguments.add_argument("--only", default="file,webhook,starts,pipelines,route,schedules,idle", help="also: monitoring; bus, trees and backlog, which take minutes")
 arguments.add_argument("--backlog", type=int, default=1_000_000, help="events of a backlog")
 options = arguments.parse_args()
 build = pathlib.Path(options.build).resolve()
@@ -610,6 +611,8 @@ if "bus" in only:
     def with_webhooks(at):
         return hark_webhook(at, '["/bin/true"]', False, keep=10_000, cap=4)
     bus.run(bus.Bench(folder, bus_daemon, with_webhooks, running, program("bus_load"), program("http_load"), SECRET, resident_mb, options.seconds), options.rounds, have, print_row)
+if "monitoring" in only:
+    monitoring.run(folder, Hark, lambda subscribers: float(output(program("lifecycle_cost"), str(subscribers))[0]), options.rounds, print_row)
 if "trees" in only:
     trees.run(hark, programs, options.rounds, statistics.median, print_row)
 if "route" in only:
