@@ -143,6 +143,7 @@ int publish_command(const PublishCommand& command) {
   if (!data->empty()) text.insert(text.size() - 1, (body.empty() ? "\"data\":" : ",\"data\":") + *data);  // as it was written
   HttpHeaders headers;
   if (!command.key.empty()) headers.add("Idempotency-Key", command.key);
+  if (const auto trace = from_run({}, "TRACEPARENT"); !trace.empty()) headers.add("traceparent", trace);
   json answer;
   if (const auto ended = ask_daemon_json(command.common, "POST", "/api/events/" + percent_encoded(command.type), text, kPatience, answer, headers)) return *ended;
   if (command.common.json) {

@@ -37,12 +37,13 @@ struct Parsed {
   PublishCommand publish;
   WaitCommand wait;
   TokenCommand token;
-  std::string timeout, ttl, expires, session;
+  std::string timeout, ttl, expires, interval, session;
   std::string cancelled;
   std::string explained;
   bool refused = false;
   RefusalsCommand refusals;
   AuditCommand audit;
+  StatusCommand status;
   std::function<int()> run;
 };
 
@@ -95,7 +96,18 @@ void add_daemon(CLI::App& app, Parsed& p) {
   });
 
   auto& status = control(daemon, p, "status", "What runs, what waits, how each source is", "hark daemon status --json");
-  status.callback([&p] { p.run = [&p] { return status_command(p.common); }; });
+  auto* watch = status.add_flag("-w,--watch", p.status.watch, "Again and again, in place, until interrupted; a daemon that goes is waited for");
+  status.add_option("--interval", p.interval, "With --watch: how often (default: 1s)")->option_text("DURATION")->needs(watch)->each([&p](const std::string& given) {
+    const auto parsed = parse_duration(given);
+    if (!parsed || *parsed < std::chrono::milliseconds(100)) throw CLI::ValidationError("--interval", "expected a duration of 100ms or more, such as 2s");
+    p.status.interval = *parsed;
+  });
+  status.callback([&p] {
+    p.run = [&p] {
+      p.status.common = p.common;
+      return status_command(p.status);
+    };
+  });
 
   auto& stop = control(daemon, p, "stop", "Stop it: no more is accepted, running handlers may finish; returns when it is gone", "hark daemon stop");
   stop.alias("drain");

@@ -27,7 +27,12 @@ struct DaemonCommand {
 };
 int daemon_command(const DaemonCommand& command);
 
-int status_command(const CommonOptions& common);
+struct StatusCommand {
+  CommonOptions common;
+  bool watch = false;
+  std::chrono::nanoseconds interval = std::chrono::seconds(1);
+};
+int status_command(const StatusCommand& command);
 int stop_command(const CommonOptions& common);
 int emergency_stop_command(const CommonOptions& common);
 int reload_command(const CommonOptions& common);

@@ -1,4 +1,4 @@
-// Commands that ask the running daemon: status, stop, cancel, pause, resume, trigger.
+// Commands that ask the running daemon: stop, cancel, pause, resume, trigger.
 #include <signal.h>
 #include <unistd.h>
 
@@ -25,74 +25,6 @@ namespace {
 
 constexpr auto kUntilItEnds = std::chrono::hours(24 * 30);
 
-// " until 04:31:07Z" of a breaker that is open.
-std::string until(const json& breaker) {
-  const auto time = breaker.value("until", std::string{});
-  return time.size() > 19 ? " until " + time.substr(11, 8) + "Z" : std::string{};
-}
-
-void print_status(const json& status, WallTime now) {
-  const auto state = status["state"].get<std::string>();
-  const auto started = from_rfc3339(status["started"].get<std::string>());
-  output::print_line("hark " + status["version"].get<std::string>() + "  " + output::painted(state, output::colour_of_state(state)) + "  process " +
-                     std::to_string(status["pid"].get<int>()) + ", started " + (started ? output::ago(*started, now) : "-"));
-  if (status.contains("listener")) {
-    const auto& listener = status["listener"];
-    if (listener.value("state", std::string("listening")) == "listening") {
-      output::print_line(std::string("listening on ") + (listener.value("tls", false) ? "https://" : "http://") + listener["host"].get<std::string>() + ":" + std::to_string(listener["port"].get<int>()));
-    } else {
-      auto text = "no HTTP over TCP: " + listener.value("reason", std::string{});
-      if (listener.contains("cure")) text += " (" + listener["cure"].get<std::string>() + ")";
-      output::print_line(output::painted(text, output::Colour::red));
-    }
-  }
-  if (status.contains("journal_fault")) output::print_line(output::painted("the journal cannot be written: " + status["journal_fault"].get<std::string>(), output::Colour::red));
-  if (status.contains("containment")) {
-    for (const auto& line : status["containment"]) output::print_line(output::painted("contained less than wanted: " + line.get<std::string>(), output::Colour::yellow));
-  }
-  if (status.contains("starved")) output::print_line(output::painted("no process can be started: " + status["starved"].get<std::string>(), output::Colour::red));
-  if (const auto& configuration = status["configuration"]; configuration.contains("refused")) {
-    const auto since = from_rfc3339(configuration["loaded"].get<std::string>());
-    const auto& errors = configuration["refused"]["errors"];
-    output::print_line(output::painted("the configuration was changed, and what it says now is refused. In force is the one taken over " + (since ? output::ago(*since, now) : "before") + ":", output::Colour::red));
-    for (const auto& error : errors) output::print_line("  " + output::printable(error.get<std::string>()));
-  }
-  const auto& queue = status["queue"];
-  output::print_line(std::to_string(queue["running"].get<int>()) + " running, " + std::to_string(queue["waiting"].get<std::int64_t>()) + " waiting, " +
-                     std::to_string(queue["held"].get<std::int64_t>()) + " held by a debounce" +
-                     (queue["for_events"] > 0 ? ", " + std::to_string(queue["for_events"].get<std::int64_t>()) + " waiting for an event" : ""));
-  if (const auto dead = status.value("dead_letters", std::size_t{0}); dead > 0) {
-    output::print_line(output::painted(counted(dead, "dead letter") + " (`hark dead-letters list`)", output::Colour::yellow));
-  }
-
-  std::vector<std::vector<output::Cell>> rows;
-  for (const auto& source : status["sources"]) {
-    const auto source_state = source["state"].get<std::string>();
-    auto note = source.value("reason", source.value("note", std::string{}));
-    if (source.contains("cure")) note += " (" + source["cure"].get<std::string>() + ")";
-    rows.push_back({{source["name"].get<std::string>()}, {source["type"].get<std::string>()}, {source_state, output::colour_of_state(source_state)},
-                    {std::to_string(source["accepted"].get<std::uint64_t>())}, {note}});
-  }
-  if (!rows.empty()) {
-    output::print_line("");
-    output::print_table({{"SOURCE"}, {"TYPE"}, {"STATE", true}, {"EVENTS", true}, {"NOTE", false, 0, output::Overflow::wrap}}, rows);
-  }
-  rows.clear();
-  for (const auto& handler : status["handlers"]) {
-    const auto last = from_rfc3339(handler.value("last_run", std::string{}));
-    const bool first_comes = handler["running"].get<int>() + handler["waiting"].get<int>() > 0;
-    const auto last_state = handler.value("last_state", std::string{"-"});
-    rows.push_back({{handler["name"].get<std::string>()}, {std::to_string(handler["running"].get<int>())}, {std::to_string(handler["waiting"].get<int>())},
-                    {last ? output::ago(*last, now) : first_comes ? "none yet" : "never"}, {last_state, last ? output::colour_of_state(last_state) : output::Colour::none},
-                    {handler["paused"].get<bool>() ? "paused" : handler.contains("overdue_since") ? "overdue since " + output::ago(*from_rfc3339(handler["overdue_since"].get<std::string>()), now) : handler.contains("breaker") ? "breaker " + handler["breaker"]["state"].get<std::string>() + until(handler["breaker"]) : "", output::Colour::yellow}});
-  }
-  if (!rows.empty()) {
-    output::print_line("");
-    output::print_table({{"HANDLER"}, {"RUNNING", true}, {"WAITING", true}, {"LAST RUN", true}, {"RESULT", true}, {"", false, 0, output::Overflow::wrap}}, rows);
-  }
-  if (status["queue"]["waiting"].get<std::int64_t>() > 0) output::print_line("\nwhat waits: `hark history --filter state:queued`; why: `hark explain RUN`");
-}
-
 // Ctrl-C ends only the waiting.
 void say_that_it_goes_on(int signal) {
   constexpr std::string_view kText = "\nhark: no longer waited for; the run goes on (`hark daemon history` shows it, `hark daemon cancel` ends it)\n";
@@ -116,17 +48,6 @@ bool all_succeeded(const json& runs) {
 }
 
 }  // namespace
-
-int status_command(const CommonOptions& common) {
-  json status;
-  if (const auto ended = ask_daemon_json(common, "GET", "/api/status", {}, kPatience, status)) return *ended;
-  if (common.json) {
-    output::print_json(status);
-  } else {
-    print_status(status, SystemClock().now().wall);
-  }
-  return exit_code::kOk;
-}
 
 int stop_command(const CommonOptions& common) {
   json status, answer;

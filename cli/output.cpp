@@ -183,7 +183,32 @@ void print_table(const std::vector<Column>& head, const std::vector<std::vector<
 }
 
 void print_json(const nlohmann::json& value) { print_line(write_json(value)); }
-void print_line(std::string_view text) { std::printf("%.*s\n", int(text.size()), text.data()); }
+
+namespace {
+
+std::vector<std::string>* capturing = nullptr;  // the command line has one thread that prints
+
+}  // namespace
+
+void print_line(std::string_view text) {
+  if (capturing == nullptr) return write(std::string(text) + "\n");
+  while (true) {
+    const auto end = text.find('\n');
+    capturing->emplace_back(text.substr(0, end));
+    if (end == text.npos) return;
+    text.remove_prefix(end + 1);
+  }
+}
+
+void write(std::string_view text) { std::fwrite(text.data(), 1, text.size(), stdout); }
+
+std::vector<std::string> captured(const std::function<void()>& print) {
+  std::vector<std::string> lines;
+  capturing = &lines;
+  print();
+  capturing = nullptr;
+  return lines;
+}
 
 Status finish() {
   const bool failed_before = std::ferror(stdout) != 0;
@@ -214,6 +239,23 @@ std::string ago(WallTime time, WallTime now) {
   if (past < 2 * 3600) return std::to_string(past / 60) + " min ago";
   if (past < 2 * 86400) return std::to_string(past / 3600) + " h ago";
   return std::to_string(past / 86400) + " days ago";
+}
+
+std::string elapsed(Duration time) {
+  using namespace std::chrono;
+  char text[64];
+  const auto ms = std::max<std::int64_t>(0, duration_cast<milliseconds>(time).count());
+  const auto s = ms / 1000;
+  if (ms < 1000) {
+    std::snprintf(text, sizeof text, "%lld ms", static_cast<long long>(ms));
+  } else if (s < 60) {
+    std::snprintf(text, sizeof text, "%lld.%lld s", static_cast<long long>(s), static_cast<long long>(ms % 1000 / 100));
+  } else if (s < 3600) {
+    std::snprintf(text, sizeof text, "%lld min %02lld s", static_cast<long long>(s / 60), static_cast<long long>(s % 60));
+  } else {
+    std::snprintf(text, sizeof text, "%lld h %02lld min", static_cast<long long>(s / 3600), static_cast<long long>(s % 3600 / 60));
+  }
+  return text;
 }
 
 std::string printable(std::string_view text) {

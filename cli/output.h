@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstddef>
+#include <functional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -38,6 +39,9 @@ void print_table(const std::vector<Column>& head, const std::vector<std::vector<
 bool is_terminal();                                    // standard output
 void print_json(const nlohmann::json& value);
 void print_line(std::string_view text);               // standard output, as it stands
+void write(std::string_view text);                    // the same, without a line's end
+// What `print` would have printed, by lines.
+std::vector<std::string> captured(const std::function<void()>& print);
 Status finish();                                      // did all of it arrive? Call at the end of a command
 void complain(const Error& error);                    // "hark: message" and, on a line of its own, the cure; standard error
 void complain(std::string_view message);
@@ -45,6 +49,7 @@ void complain(std::string_view message);
 std::string painted(std::string_view text, Colour colour);   // for standard output
 Colour colour_of_state(std::string_view state);
 std::string ago(WallTime time, WallTime now);         // "3 s ago", "2 h ago"
+std::string elapsed(Duration time);                   // "850 ms", "12.3 s", "4 min 05 s", "3 h 07 min"
 std::string printable(std::string_view text);         // control characters escaped; line ends stay
 std::string indented(std::string_view text, std::size_t columns);  // every line of it
 

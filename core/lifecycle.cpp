@@ -5,7 +5,7 @@
 
 namespace hark::lifecycle {
 
-OfRun of(const Run& run) { return {run.id, run.handler, run.correlation_id}; }
+OfRun of(const Run& run) { return {run.id, run.handler, run.correlation_id, run.attempt, run.traceparent}; }
 
 std::string_view name(const Any& any) {
   return std::visit([](const auto& event) { return std::decay_t<decltype(event)>::kName; }, any);

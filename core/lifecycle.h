@@ -102,6 +102,8 @@ struct OfRun {
   std::string run_id;
   std::string handler;
   std::string correlation_id;
+  int attempt = 1;
+  std::string traceparent{};  // of its event
 };
 OfRun of(const Run& run);
 

@@ -310,9 +310,13 @@ inline constexpr std::size_t kMetricValues = 200;
 inline constexpr std::size_t kSpanBacklog = 8192;
 inline constexpr std::size_t kSpanBatch = 512;
 inline constexpr auto kSpanDelay = 1s;
-// A collector that does not take them is asked again after a pause, this often.
+// A collector that does not take them is asked again after a pause, this often; and at the end hark waits for it so long.
 inline constexpr int kSpanAttempts = 4;
 inline constexpr auto kSpanPause = 1s;
+inline constexpr auto kSpanLongestPause = 30s;
+inline constexpr auto kSpansAtEnd = 2s;
+// An event's own time is where its span begins, unless it is older than this: then it tells of something else.
+inline constexpr auto kSpanOfEvent = 5min;
 
 // Of what was asked of the daemon so much is kept, whatever its age; and shown at a time.
 inline constexpr std::size_t kAuditRows = 1'000'000;

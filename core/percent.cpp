@@ -1,5 +1,7 @@
 #include "core/percent.h"
 
+#include "core/hex.h"
+
 namespace hark {
 namespace {
 
@@ -25,6 +27,17 @@ std::string percent_encoded(std::string_view text) {
     }
   }
   return out;
+}
+
+std::string percent_decoded(std::string_view text) {
+  std::string decoded;
+  decoded.reserve(text.size());
+  for (std::size_t at = 0; at < text.size(); ++at) {
+    const bool escape = text[at] == '%' && at + 2 < text.size() && hex_value(text[at + 1]) >= 0 && hex_value(text[at + 2]) >= 0;
+    decoded += escape ? static_cast<char>(hex_value(text[at + 1]) * 16 + hex_value(text[at + 2])) : text[at];
+    if (escape) at += 2;
+  }
+  return decoded;
 }
 
 }  // namespace hark

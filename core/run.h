@@ -127,6 +127,7 @@ struct Run {
   std::string event_type;
   std::string source;
   std::string correlation_id;
+  std::string traceparent;          // its event's
   RunState state = RunState::queued;
   int attempt = 1;                  // the one under way, or the last
   int failures = 0;                 // attempts that failed, since a person last asked for one

@@ -132,6 +132,7 @@ void trigger(const ApiParts& parts, const HttpRequest& request, HttpResponder re
   if (!parts.engine.handlers().contains(name)) return respond(no_such_handler(parts, name));
   auto event = triggered_event(request.body);
   if (!event) return respond(problem(400, "bad payload", event.error().message));
+  event->traceparent = traceparent_of(request.headers);
   if (const auto key = request.headers.get("Idempotency-Key"); key && !key->empty()) {
     if (key->size() > limits::kDeliveryId) return respond(problem(400, "bad Idempotency-Key", "it is longer than " + std::to_string(limits::kDeliveryId) + " bytes"));
     event->dedupe_key = "manual/" + name + "/" + std::string(*key);
@@ -343,7 +344,10 @@ json status_json(const ApiParts& parts) {
   if (auto starved = parts.processes.starved(); !starved.empty()) status["starved"] = std::move(starved);
   if (auto lines = containment_shortfalls(parts.settings, parts.processes.cgroup_controllers()); !lines.empty()) status["containment"] = std::move(lines);
   auto running = json::array();
-  for (const auto& run : parts.engine.executor().running()) running.push_back(to_json(run));
+  for (const auto& run : parts.engine.executor().running()) {
+    running.push_back(to_json(run));
+    if (auto doing = parts.live.doing(run.id); !doing.is_null()) running.back()["doing"] = std::move(doing);
+  }
   status["running"] = std::move(running);
   return status;
 }

@@ -11,6 +11,7 @@
 #include "core/result.h"
 #include "core/time.h"
 #include "daemon/ended_runs.h"
+#include "daemon/live_steps.h"
 #include "daemon/settings.h"
 
 namespace hark {
@@ -50,6 +51,7 @@ struct ApiParts {
   const std::optional<Error>& listener_fault;  // why the TCP listener could not begin
   Reload& reload;
   const EndedRuns& ended;
+  const LiveSteps& live;
   PushDesk& pushes;
   const Secrets& secrets;      // no answer shows them
   ApiAccess& access;

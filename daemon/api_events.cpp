@@ -113,7 +113,7 @@ void publish_cloud_events(const ApiParts& parts, const HttpRequest& request, con
     auto made = event_of(parts, caller, std::move(*publication));
     if (auto* refusal = std::get_if<HttpResponse>(&made)) return respond(std::move(*refusal));
     events.push_back(std::move(std::get<Event>(made)));
-    events.back().traceparent = traceparent_of(request.headers);
+    if (events.back().traceparent.empty()) events.back().traceparent = traceparent_of(request.headers);
   }
   struct Answers {
     std::vector<Acceptance> all;

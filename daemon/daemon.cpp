@@ -1,6 +1,7 @@
 #include "daemon/daemon.h"
 
 #include <csignal>
+#include <cstdlib>
 #include <map>
 #include <memory>
 #include <optional>
@@ -42,6 +43,7 @@
 #include "reporters/log.h"
 #include "reporters/metrics.h"
 #include "reporters/pings.h"
+#include "reporters/trace_export.h"
 #include "state/journal.h"
 #include "state/last_run.h"
 
@@ -94,18 +96,20 @@ class Daemon {
                     }),
         engine_(settings_, {loop_, clock_, *journal_, files_, background_, emitter_, [this] { return activity_.any(); }, &hook_desk_, [this](const std::vector<EventPtr>& events) { bus_.durable(events); },
                  [this](bool hurry) { processes_.set_grace(hurry ? Duration(limits::kEmergencyGrace) : Duration(limits::kTerminationGrace)); }}, std::move(last_run), random_seed()),
-        runner_(loop_, std::size_t(settings_.max_concurrent_handlers), PipelineTools{processes_, http_client_, clock_, output_folder(settings_), workspaces_folder(settings_), &secrets_},
+        runner_(loop_, std::size_t(settings_.max_concurrent_handlers), PipelineTools{processes_, http_client_, clock_, output_folder(settings_), workspaces_folder(settings_), &secrets_, traces_ != nullptr},
                 engine_.reports()),
         server_(loop_),
         sources_(loop_, clock_, engine_, emitter_),
         signals_(loop_, kSignals, [this](int signal) { on_signal(signal); }),
         reload_({loop_, clock_, emitter_, settings_, options_.load, [this](Settings wanted) { return apply(std::move(wanted)); },
                  [this](const ReloadOutcome& outcome) { record_reload("file", outcome); }}, options_.files),
-        api_{settings_, server_, engine_, bus_, *journal_, sources_, metrics_, emitter_, background_, loop_, clock_, clock_.now(), processes_, listener_fault_, reload_, ended_, pushes_, secrets_, access_, [this] { stop("hark daemon stop"); }} {
+        api_{settings_, server_, engine_, bus_, *journal_, sources_, metrics_, emitter_, background_, loop_, clock_, clock_.now(), processes_, listener_fault_, reload_, ended_, live_, pushes_, secrets_, access_, [this] { stop("hark daemon stop"); }} {
     journal_->measure({clock_, [this](Duration took) { metrics_.committed(took); }, [this](Duration took, std::size_t group) { metrics_.synced(took, group); }});
     metrics_.use(plain_handlers(settings_));
     emitter_.subscribe("metrics", [this](const lifecycle::Any& event) { metrics_.report(event); });
+    if (traces_) emitter_.subscribe("traces", [this](const lifecycle::Any& event) { (*traces_)(event); });
     emitter_.subscribe("ended runs", [this](const lifecycle::Any& event) { ended_.note(event); });
+    emitter_.subscribe("live steps", [this](const lifecycle::Any& event) { live_.note(event, clock_.now().wall); });
     emitter_.subscribe("log", [this](const lifecycle::Any& event) { log_thread_(event); });
     emitter_.subscribe("pings", [this](const lifecycle::Any& event) { pings_(event); });
     pings_.use(pings_of(settings_));
@@ -122,6 +126,7 @@ class Daemon {
     if (auto prepared = prepare_socket_folder(socket); !prepared) return prepared.error();
     if (auto listening = server_.listen_unix(socket); !listening) return listening.error();
     contain(settings_);
+    for (const auto& warning : trace_wish_.warnings) say("warn", warning);
     if (auto begun = bus_.begin(); !begun) return begun.error();
     if (auto recovered = engine_.recover([this](const std::string& run_id) { return processes_.end_marked(run_id); }); !recovered) {
       return recovered.error();
@@ -209,6 +214,13 @@ class Daemon {
     return server_.port() == 0 ? "control socket only" : (settings_.webhook_tls.certificate.empty() ? "http://" : "https://") + settings_.webhook_host + ":" + std::to_string(server_.port());
   }
 
+  std::unique_ptr<TraceExport> trace_export() {
+    if (!trace_wish_.options) return nullptr;
+    return std::make_unique<TraceExport>(*trace_wish_.options, TraceExport::Parts{http_client_, clock_, secrets_, [this](std::uint64_t spans) { metrics_.lost("traces", spans); }, [this](const Error& error) {
+                                           loop_.post([this, text = error.text()] { say("warn", "traces are not taken by the collector: " + text + "; this is said once, until it takes some again"); });
+                                         }}, TraceExport::Pace());
+  }
+
   // Until the daemon is ready, for whoever started it and sees no log.
   void note_warning(const lifecycle::Any& event) {
     if (!starting_) return;
@@ -276,6 +288,11 @@ class Daemon {
   RealHttpClient http_client_;
   ChildRemoteReader remotes_{processes_, clock_, "/proc/self/exe", remotes_folder(settings_)};
   Workers network_{"hark-network", kNetworkThreads};
+  TraceWish trace_wish_ = trace_wish([](const char* name) {
+    const char* value = std::getenv(name);
+    return value == nullptr ? std::nullopt : std::optional<std::string>(value);
+  });
+  std::unique_ptr<TraceExport> traces_ = trace_export();  // null: nobody is to be told
   Pings pings_{http_client_, [this](const std::string& handler, const Error& error) {
                  loop_.post([this, text = "'" + handler + "': " + error.text()] { say("warn", text); });
                }, limits::kPingPause};
@@ -293,6 +310,7 @@ class Daemon {
   OverdueWatch overdue_{loop_, clock_, engine_, emitter_};
   Signals signals_;
   EndedRuns ended_{std::to_string(clock_.now().wall.time_since_epoch().count())};
+  LiveSteps live_;
   std::optional<Error> listener_fault_;
   std::map<std::string, WallTime> schedules_since_;  // SourceParts
   Reload reload_;

@@ -67,7 +67,7 @@ void Engine::reconfigure(Settings settings) {
 RunReports Engine::reports() {
   RunReports reports;
   reports.step_finished = [this](const Run& run, std::size_t index, const StepResult& step) {
-    reports_.emplace_back(StepReport{run.sequence, run.attempt, run.id, run.handler, run.correlation_id, index, step});
+    reports_.emplace_back(StepReport{run.sequence, run.attempt, lifecycle::of(run), index, step});
     schedule_turn();
   };
   reports.told = [this](lifecycle::Any event) {
@@ -252,6 +252,7 @@ Status Engine::start_run(Turn& turn, const Router::Start& start) {
   run.event_type = start.event->type;
   run.source = start.source;
   run.correlation_id = start.event->correlation_id;
+  run.traceparent = start.event->traceparent;
   run.priority = start.priority;
   run.key = start.key;
   run.direct = start.direct;

@@ -149,7 +149,7 @@ class Engine final : public EventSink, public Marks {
   struct StepReport {
     std::uint64_t run_sequence;
     int attempt;
-    std::string run_id, handler, correlation_id;
+    lifecycle::OfRun of;
     std::size_t index;
     StepResult step;
   };

@@ -31,7 +31,7 @@ Status Engine::decide(const Run& run, WallTime now, Verdict verdict, std::string
 }
 
 Status Engine::take_report(Turn& turn, StepReport& report) {
-  turn.notices.emplace_back(lifecycle::PhaseComplete{{report.run_id, report.handler, report.correlation_id}, report.step});
+  turn.notices.emplace_back(lifecycle::PhaseComplete{report.of, report.step});
   if (report.step.published) {
     if (auto done = take_published(turn, report.run_sequence, *report.step.published); !done) return done;
   }

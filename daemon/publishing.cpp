@@ -13,6 +13,7 @@
 #include "core/limits.h"
 #include "core/nearest.h"
 #include "core/printable.h"
+#include "platform/http.h"
 
 namespace hark {
 
@@ -140,7 +141,8 @@ Result<Publication> read_publication(CloudEvent event) {
   Taken taken(std::move(event.others));
   take_envelope(taken, read.event, "correlationid", "causationid", "ttl");
   if (const auto time = taken.take("time"); time && time->is_string()) read.event.time = from_rfc3339(time->get<std::string>()).value_or(WallTime{});
-  taken.take("traceparent");  // of the request's own header it is known to be harmless
+  // The event's own (CloudEvents' extension for distributed tracing) goes before the request's.
+  if (const auto trace = taken.take("traceparent"); trace && trace->is_string()) read.event.traceparent = checked_traceparent(trace->get_ref<const std::string&>());
   if (taken.error()) return *taken.error();
   auto context = taken.rest();
   context["id"] = read.id;

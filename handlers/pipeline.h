@@ -40,6 +40,7 @@ struct PipelineTools {
       output_folder;  // large outputs go to <folder>/<run id>/<step>.out; {payload_file}, {files_file} beside them
   std::filesystem::path workspaces{};  // handlers/workspace.h
   const Secrets* secrets = nullptr;    // what no output and no error may show; nullptr: nothing
+  bool traced = false;                 // spans of what is done here are recorded: whoever is called is told of the step's
 };
 
 struct RunContext {

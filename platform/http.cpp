@@ -9,6 +9,7 @@
 
 #include "core/hex.h"
 #include "core/payload.h"
+#include "core/percent.h"
 #include "platform/http_response.h"
 
 namespace hark {
@@ -19,19 +20,9 @@ char lower(char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + '
 
 // A percent sign that opens no escape stands for itself, as browsers read it.
 std::string form_decode(std::string_view text) {
-  std::string decoded;
-  decoded.reserve(text.size());
-  for (std::size_t at = 0; at < text.size(); ++at) {
-    if (text[at] == '+') {
-      decoded += ' ';
-    } else if (text[at] == '%' && at + 2 < text.size() && hex_value(text[at + 1]) >= 0 && hex_value(text[at + 2]) >= 0) {
-      decoded += static_cast<char>(hex_value(text[at + 1]) * 16 + hex_value(text[at + 2]));
-      at += 2;
-    } else {
-      decoded += text[at];
-    }
-  }
-  return decoded;
+  std::string plain(text);
+  std::replace(plain.begin(), plain.end(), '+', ' ');
+  return percent_decoded(plain);
 }
 
 // Calls `visit` with each raw name and value until it answers false.
@@ -174,9 +165,11 @@ bool same_site(const HttpRequest& request) {
 }
 
 std::string traceparent_of(const HttpHeaders& headers) {
-  constexpr std::string_view kZeros = "00000000000000000000000000000000";
-  if (headers.count("traceparent") != 1) return {};
-  const auto text = *headers.get("traceparent");  // "00-<32 hex digits>-<16>-<2>", lower case
+  return headers.count("traceparent") == 1 ? checked_traceparent(*headers.get("traceparent")) : std::string();
+}
+
+std::string checked_traceparent(std::string_view text) {
+  constexpr std::string_view kZeros = "00000000000000000000000000000000";  // "00-<32 hex digits>-<16>-<2>", lower case
   if (text.size() < 55 || text.size() > 512) return {};
   for (std::size_t at = 0; at < 55; ++at) {
     const bool dash = at == 2 || at == 35 || at == 52;

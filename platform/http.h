@@ -73,6 +73,7 @@ bool same_site(const HttpRequest& request);
 // The value of a traceparent header that is well-formed (W3C Trace Context, 3.2), else empty: what is handed on is then known to
 // be harmless.
 std::string traceparent_of(const HttpHeaders& headers);
+std::string checked_traceparent(std::string_view text);  // the same of a text
 
 // Content-Type without its parameters; empty: there is none.
 std::string_view media_type(const HttpHeaders& headers);

@@ -1,9 +1,11 @@
 #include "reporters/log.h"
 
 #include <fcntl.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <cerrno>
+#include <cstdlib>
 
 #include <nlohmann/json.hpp>
 #include <spdlog/logger.h>
@@ -67,6 +69,21 @@ Status make_own_file(const std::filesystem::path& file) {
   return fail(errno_text(errno));
 }
 
+// systemd.exec(5), JOURNAL_STREAM: standard error is journald's when it has that device and inode.
+bool is_journald(int descriptor) {
+  const char* stream = std::getenv("JOURNAL_STREAM");
+  struct stat status {};
+  if (stream == nullptr || ::fstat(descriptor, &status) != 0) return false;
+  return std::to_string(status.st_dev) + ":" + std::to_string(status.st_ino) == stream;
+}
+
+// sd-daemon(3): the line's priority in front of it, which journald takes off.
+std::string_view priority(std::string_view level) {
+  if (level == "error") return "<3>";
+  if (level == "warn") return "<4>";
+  return level == "info" ? "<6>" : "<7>";
+}
+
 }  // namespace
 
 struct Log::State {
@@ -74,6 +91,7 @@ struct Log::State {
   const Secrets& secrets;
   std::unique_ptr<spdlog::logger> logger;
   bool json = false;
+  bool to_journald = false;
 };
 
 Log::Log(std::unique_ptr<State> state) : state_(std::move(state)) {}
@@ -82,7 +100,7 @@ Result<std::unique_ptr<Log>> Log::open(const LogOptions& options, const Clock& c
   if (!options.file.empty()) {
     if (auto made = make_own_file(options.file); !made) return made.error();
   }
-  auto state = std::make_unique<State>(State{clock, secrets, nullptr, options.format == "json"});
+  auto state = std::make_unique<State>(State{clock, secrets, nullptr, options.format == "json", options.file.empty() && is_journald(STDERR_FILENO)});
   try {
     spdlog::sink_ptr sink;
     if (options.file.empty()) {
@@ -96,7 +114,7 @@ Result<std::unique_ptr<Log>> Log::open(const LogOptions& options, const Clock& c
   }
   state->logger->set_level(spdlog::level::from_str(options.level));
   state->logger->flush_on(spdlog::level::trace);
-  state->logger->set_pattern(state->json ? "%v" : "%Y-%m-%d %H:%M:%S.%e %v");
+  state->logger->set_pattern(state->json || state->to_journald ? "%v" : "%Y-%m-%d %H:%M:%S.%e %v");  // journald has the time
   return std::unique_ptr<Log>(new Log(std::move(state)));
 }
 
@@ -239,8 +257,9 @@ void Log::report(const lifecycle::Any& event) {
   for (auto& field : said.fields) field.second = mask.text(std::move(field.second));
   const auto said_level = level(event);
   if (!state_->json) {
-    state_->logger->log(severity(said_level), "{:<5} {}{}", said_level, printable(said.message, limits::kLogText), ids_text(said.fields));
-    return;
+    const auto text = printable(said.message, limits::kLogText) + ids_text(said.fields);
+    if (state_->to_journald) return state_->logger->log(severity(said_level), "{}{}", priority(said_level), text);
+    return state_->logger->log(severity(said_level), "{:<5} {}", said_level, text);
   }
   nlohmann::ordered_json object;
   object["time"] = to_rfc3339(state_->clock.now().wall);
@@ -250,7 +269,7 @@ void Log::report(const lifecycle::Any& event) {
   for (const auto& [name, value] : said.fields) {
     if (!value.empty()) object[std::string(name)] = value;
   }
-  state_->logger->log(severity(said_level), "{}", object.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace));
+  state_->logger->log(severity(said_level), "{}{}", state_->to_journald ? priority(said_level) : "", object.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace));
 }
 
 }  // namespace hark

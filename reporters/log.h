@@ -1,5 +1,7 @@
 // The log: lifecycle events and what else the daemon has to say, as text for people or JSON for machines, one line each.
 //
+// Where standard error is journald's each line has its priority, and no time: journald has that.
+//
 // Lines with ids bear event=, run= and correlation=. What came from outside is escaped: no event can forge a line or move a cursor.
 // Writing blocks where the terminal or the disk does: the daemon gives it a thread of its own (reporters/detached.h).
 #pragma once

@@ -21,7 +21,7 @@ constexpr const char* kEventColumns =
 constexpr const char* kRuns =
     "SELECT r.seq, r.id, r.handler, r.event_seq, r.state, r.attempt, r.priority, r.queued, r.started, r.finished, r.exit_code, "
     "r.error, e.id, e.type, r.source, e.correlation_id, r.owner_boot, r.owner_pid, r.owner_start, r.key, "
-    "r.failures, r.not_before, r.dead_since, r.interruptions, r.direct "
+    "r.failures, r.not_before, r.dead_since, r.interruptions, r.direct, e.traceparent "
     "FROM runs r LEFT JOIN events e ON e.seq = r.event_seq ";
 // One row more than is needed: the second tells that the first is not the only one.
 constexpr const char* kById = " WHERE id >= ?1 AND id < ?2 ORDER BY id LIMIT 2";
@@ -124,6 +124,7 @@ Result<Run> read_run(const Rows& rows) {
   run.dead_since = optional_time(rows, 22);
   run.interruptions = static_cast<int>(rows.integer(23));
   run.direct = rows.integer(24) != 0;
+  run.traceparent = string_at(rows, 25);
   return run;
 }
 

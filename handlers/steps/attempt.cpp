@@ -9,6 +9,7 @@
 #include "platform/clock.h"
 #include "platform/output_file.h"
 #include "platform/secrets.h"
+#include "platform/trace_context.h"
 
 namespace hark {
 
@@ -18,6 +19,13 @@ StepResult failed_for_good(const Error& error) {
   result.error = error.text();
   result.for_good = true;
   return result;
+}
+
+std::string traceparent_of(const StepCall& call) {
+  const auto& run = call.context.run;
+  const auto& given = call.context.event->traceparent;
+  if (!call.tools.traced) return given;
+  return traceparent_for(trace_of(given, run.correlation_id), span_of_step(run.id, run.attempt, call.iteration, call.name));
 }
 
 StepState state_of_failure(const StepCall& call) {

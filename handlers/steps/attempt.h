@@ -27,6 +27,9 @@ struct StepCall {
   std::optional<SteadyTime> deadline;
 };
 
+// For whom it calls: of its own span, or, where none is recorded, what its event came with. Empty: there is none.
+std::string traceparent_of(const StepCall& call);
+
 // A step that could not even be put together: no attempt will do better.
 StepResult failed_for_good(const Error& error);
 

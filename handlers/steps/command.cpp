@@ -35,7 +35,7 @@ Status add_environment(const StepCall& call, std::vector<std::pair<std::string, 
       command.appended_files.push_back(trace.string());
     }
   }
-  if (!event.traceparent.empty()) environment.emplace_back("TRACEPARENT", event.traceparent);
+  if (auto trace = traceparent_of(call); !trace.empty()) environment.emplace_back("TRACEPARENT", std::move(trace));
   return {};
 }
 

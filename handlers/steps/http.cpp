@@ -215,8 +215,7 @@ StepResult attempt(const HttpStepOptions& options, const StepCall& call) {
     if (auto added = add_files(options, call, *request); !added) return failed_for_good(added.error());
   }
   add_unless_there(request->headers, "Idempotency-Key", idempotency_key(call));
-  if (!call.context.event->traceparent.empty())
-    add_unless_there(request->headers, "traceparent", call.context.event->traceparent);
+  if (const auto trace = traceparent_of(call); !trace.empty()) add_unless_there(request->headers, "traceparent", trace);
 
   StepResult result;
   auto answer = follow(options, std::move(*request), call);

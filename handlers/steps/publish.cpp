@@ -56,7 +56,7 @@ StepResult attempt(const PublishStepOptions& options, const StepCall& call) {
   event->time = call.tools.clock.now().wall;
   event->correlation_id = call.context.run.correlation_id;
   event->causation_id = call.context.run.id;
-  event->traceparent = call.context.event->traceparent;
+  event->traceparent = traceparent_of(call);
   event->hops = call.context.event->hops + 1;
   StepResult result;
   nlohmann::json said = {{"event_id", event->id}, {"type", event->type}};

@@ -273,15 +273,15 @@ TEST_CASE("metrics: steps of handlers with more than one; the elements of a list
 TEST_CASE("metrics: tokens and cost of prompts, by handler and provider, those of a cache by themselves") {
   Metrics metrics;
   StepResult step;
-  metrics.report(lifecycle::PhaseComplete{"R1", "fix", "C1", step});
+  metrics.report(lifecycle::PhaseComplete{{"R1", "fix", "C1"}, step});
   CHECK(metrics.text({}).find("hark_tokens_total{") == std::string::npos);
   step.provider = "local";
   step.usage = Usage{100, 20, 0.25};
-  metrics.report(lifecycle::PhaseComplete{"R1", "fix", "C1", step});
-  metrics.report(lifecycle::PhaseComplete{"R2", "fix", "C2", step});
+  metrics.report(lifecycle::PhaseComplete{{"R1", "fix", "C1"}, step});
+  metrics.report(lifecycle::PhaseComplete{{"R2", "fix", "C2"}, step});
   step.provider = "claude";
   step.usage = Usage{100, 20, {}, 60, 30};
-  metrics.report(lifecycle::PhaseComplete{"R3", "fix", "C3", step});
+  metrics.report(lifecycle::PhaseComplete{{"R3", "fix", "C3"}, step});
   const auto text = metrics.text({});
   for (const std::string line : {"hark_tokens_total{direction=\"input\",handler=\"fix\",provider=\"local\"} 200", "hark_tokens_total{direction=\"output\",handler=\"fix\",provider=\"local\"} 40",
                                  "hark_tokens_total{direction=\"input\",handler=\"fix\",provider=\"claude\"} 10", "hark_tokens_total{direction=\"cache_read\",handler=\"fix\",provider=\"claude\"} 60",
