@@ -99,7 +99,7 @@ void add_daemon(CLI::App& app, Parsed& p) {
   auto* watch = status.add_flag("-w,--watch", p.status.watch, "Again and again, in place, until interrupted; a daemon that goes is waited for");
   status.add_option("--interval", p.interval, "With --watch: how often (default: 1s)")->option_text("DURATION")->needs(watch)->each([&p](const std::string& given) {
     const auto parsed = parse_duration(given);
-    if (!parsed || *parsed < std::chrono::milliseconds(100)) throw CLI::ValidationError("--interval", "expected a duration of 100ms or more, such as 2s");
+    if (!parsed || *parsed < std::chrono::milliseconds(100)) throw CLI::ValidationError(given + " is no duration of 100ms or more, such as 2s");
     p.status.interval = *parsed;
   });
   status.callback([&p] {

@@ -36,15 +36,15 @@ void print_running(const json& runs, WallTime now) {
     const auto doing = run.value("doing", json::object());
     auto step = doing.value("step", std::string("-"));
     if (const int iteration = doing.value("iteration", 1); iteration > 1) step += ", iteration " + std::to_string(iteration);
-    rows.push_back({{run["id"].get<std::string>()},
-                    {run["handler"].get<std::string>()},
+    rows.push_back({{run["handler"].get<std::string>()},
                     {since(run, "started", now)},
                     {step},
                     {doing.contains("since") ? since(doing, "since", now) : "-"},
-                    {run["event"]["type"].get<std::string>() + " from " + run["event"]["source"].get<std::string>()}});
+                    {run["event"]["type"].get<std::string>() + " from " + run["event"]["source"].get<std::string>()},
+                    {run["id"].get<std::string>()}});
   }
   output::print_line("");
-  output::print_table({{"RUNNING", true}, {"HANDLER"}, {"FOR", true}, {"STEP"}, {"FOR", true, 2}, {"EVENT", false, 1}}, rows);
+  output::print_table({{"RUNNING"}, {"FOR", true}, {"STEP"}, {"FOR", true, 2}, {"EVENT", false, 1}, {"RUN", true, 3}}, rows);
 }
 
 // " until 04:31:07Z" of a breaker that is open.

@@ -110,7 +110,7 @@ class Status(TestCase):
         for _ in range(3):
             self.assertEqual(json.loads(watching.stdout.readline())["running"][0]["doing"]["step"], "second")
         wrong = project.hark("daemon", "status", "--watch", "--interval", "1ms", status=2)
-        self.assertIn("expected a duration of 100ms or more", wrong.stderr)
+        self.assertIn("--interval: 1ms is no duration of 100ms or more", wrong.stderr)
         self.assertEqual(project.hark("daemon", "status", "--interval", "1s", status=2).returncode, 2)
 
 

@@ -186,6 +186,29 @@ class Traces(TestCase):
         self.assertEqual((path, headers["x-key"], headers["other"]), ("/v1/traces", "a/b", "c"))
         self.assertEqual((run["attributes"]["hark.run.id"], run["attributes"]["hark.state"], run["attributes"]["hark.run.attempt"]), (work, "succeeded", 1))
 
+    def test_a_run_that_begins_after_a_crash_is_in_the_trace_of_its_event(self):
+        daemon = self.begin()
+        self.box.hark("daemon", "pause")
+        daemon.post_signed("/x", {"n": 1}, "s", {"traceparent": f"00-{TRACE}-{PARENT}-01"})
+        event = self.one("event webhook")
+        daemon.kill()
+        again = self.begin()
+        self.box.hark("daemon", "resume")
+        again.wait_run("work")
+        run = self.one("run work")
+        self.assertEqual((run["traceId"], run["parentSpanId"]), (TRACE, event["spanId"]))
+
+    def test_a_cloud_event_s_own_trace_goes_before_the_request_s(self):
+        daemon = self.begin()
+        others = {"traceparent": "00-" + "a" * 32 + "-" + "b" * 16 + "-01"}
+        batch = [{"specversion": "1.0", "id": "1", "type": "mine", "source": "/a", "traceparent": f"00-{TRACE}-{PARENT}-01"},
+                 {"specversion": "1.0", "id": "2", "type": "bad", "source": "/a", "traceparent": "$(reboot)"}, {"specversion": "1.0", "id": "3", "type": "none", "source": "/a"}]
+        self.assertEqual(daemon.request("POST", "/api/events", json.dumps(batch), {"Content-Type": "application/cloudevents-batch+json", **others})[0], 202)
+        mine = self.one("event mine")
+        self.assertEqual((mine["traceId"], mine["parentSpanId"]), (TRACE, PARENT))
+        for other in ("event bad", "event none"):
+            self.assertEqual((self.one(other)["traceId"], self.one(other)["parentSpanId"]), ("a" * 32, "b" * 16))
+
     def test_what_fails_says_why_each_attempt_by_itself_and_what_does_not_run_too(self):
         daemon = self.begin()
         self.box.hark("daemon", "trigger", "--handler", "bad", "--wait", status=None)
