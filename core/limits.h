@@ -298,6 +298,8 @@ inline constexpr auto kJournalRetry = 1s;
 
 // One value in a line of the log; whole values stand in the journal.
 inline constexpr std::size_t kLogText = 4096;
+// Lines of one kind a second: more than a terminal or a disk takes.
+inline constexpr int kLogRepeats = 1'000'000;
 
 // Lifecycle events that wait for one subscriber on a thread of its own; beyond, the newest are dropped and counted.
 inline constexpr std::size_t kSubscriberBacklog = 8192;

@@ -45,6 +45,7 @@ constexpr Key kKeys[] = {
     {"drain_timeout", same<&Settings::drain_timeout>},
     {"log_level", same<&Settings::log_level>},
     {"log_format", same<&Settings::log_format>, kLog},
+    {"log_repeats", same<&Settings::log_repeats>},
     {"log_file", same<&Settings::log_file>, kLog},
     {"reload", same<&Settings::reload_automatically>},
     {"secrets", same<&Settings::secrets>},
@@ -56,7 +57,7 @@ constexpr Key kKeys[] = {
 // A member that is new is to be named here, and in the table above.
 [[maybe_unused]] void every_member_is_known(const Settings& settings) {
   [[maybe_unused]] const auto& [mode, max_concurrent_handlers, queue_limit, queue_overflow, state_file, journal_file, persist_last_run, retention,
-                                retention_events, dead_letter_retention, audit_retention, webhook_host, webhook_port, webhook_tls, trusted_proxies, api, listen, drain_timeout, log_level, log_format,
+                                retention_events, dead_letter_retention, audit_retention, webhook_host, webhook_port, webhook_tls, trusted_proxies, api, listen, drain_timeout, log_level, log_format, log_repeats,
                                 log_file, reload_automatically, secrets, sources, topics, signals, providers, handlers, hooks, file] = settings;
 }
 

@@ -88,6 +88,7 @@ void read_top(TableReader& reader, MappingContext& context) {
   to.listen = reader.has("webhook_port");
   to.log_level = reader.choice("log_level", {"trace", "debug", "info", "warn", "error", "off"}, "info");
   to.log_format = reader.choice("log_format", {"text", "json"}, "text");
+  to.log_repeats = static_cast<std::size_t>(reader.integer("log_repeats", 100, 0, limits::kLogRepeats));
   to.log_file = reader.file_path("log_file", "", context.base);
   to.drain_timeout = reader.duration("drain_timeout", "30s", kNoTime);
   to.reload_automatically = reader.choice("reload", {"manual", "auto"}, "manual") == "auto";

@@ -175,6 +175,7 @@ class Daemon {
     secrets_.add(wanted.secrets);
     const auto before = std::exchange(settings_, std::move(wanted));
     log_->set_level(settings_.log_level);
+    log_->set_repeats(settings_.log_repeats);
     runner_.set_threads(std::size_t(settings_.max_concurrent_handlers));
     contain(settings_);
     hooks_.use(hooks_of(settings_));
@@ -332,7 +333,7 @@ Result<int> run_daemon(const Settings& settings, const DaemonOptions& options) {
   const SystemClock clock;
   Secrets secrets;
   secrets.add(settings.secrets);
-  auto log = Log::open({settings.log_level, settings.log_format, settings.log_file}, clock, secrets);
+  auto log = Log::open({settings.log_level, settings.log_format, settings.log_file, settings.log_repeats}, clock, secrets);
   if (!log) return log.error();
   auto journal = open_journal(settings.journal_file);
   if (!journal) return journal.error();

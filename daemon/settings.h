@@ -99,6 +99,7 @@ struct Settings {
   Duration drain_timeout = std::chrono::seconds(30);
   std::string log_level = "info";
   std::string log_format = "text";
+  std::size_t log_repeats = 100;       // lines of one kind a second; 0: all
   std::filesystem::path log_file;      // empty: standard error
   bool reload_automatically = false;   // when a file of the configuration changes
   std::vector<std::string> secrets;    // what is masked (core/mask.h), sorted, each once

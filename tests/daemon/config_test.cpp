@@ -69,6 +69,7 @@ webhook_host = "::1"
 webhook_port = 0
 log_level = "trace"
 log_format = "json"
+log_repeats = 7
 log_file = "hark.log"
 drain_timeout = "0s"
 handlers.a.run = "true"
@@ -88,6 +89,7 @@ handlers.a.run = "true"
   CHECK(settings.listen);
   CHECK(settings.log_level == "trace");
   CHECK(settings.log_format == "json");
+  CHECK(settings.log_repeats == 7);
   CHECK(settings.log_file == folder.path() / "hark.log");
   CHECK(settings.drain_timeout == 0s);
 }

@@ -1,5 +1,6 @@
 """Where the log goes, and in which form."""
 
+import json
 import os
 import re
 import subprocess
@@ -39,6 +40,25 @@ class Journald(TestCase):
 
     def test_a_pipe_of_somebody_else_s_gets_lines_for_people(self):
         self.assertTrue(all(re.match(r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d\.\d{3} (info |warn |error) ", line) for line in self.said("text", stream="8:12345")))
+
+
+class Floods(TestCase):
+    def test_a_flood_is_told_of_by_a_hundred_lines_and_how_many_more_there_were(self):
+        project = self.project("")
+        project.config.write_text('webhook_port = 0\nlog_format = "json"\n[handlers.h]\nrun = "true"\n')
+        daemon = self.daemon(project)
+        batch = [{"specversion": "1.0", "id": str(i), "type": "flood", "source": "/a"} for i in range(1000)]
+        self.assertEqual(daemon.request("POST", "/api/events", json.dumps(batch), {"Content-Type": "application/cloudevents-batch+json"})[0], 202)
+        project.hark("daemon", "trigger", "--handler", "h", "--wait")
+        project.hark("daemon", "stop")
+        self.assertEqual(daemon.process.wait(DEADLINE), 0)
+        with self.assertRaises(AssertionError):  # reads to the end
+            daemon.wait_for(lambda line: False)
+        received = [line for line in daemon.log if line.get("name") == "event:received" and "flood" in line["message"]]
+        left_out = [re.match(r"(\d+) more lines? like this in one second: event:received of 'publishers//a'", line["message"]) for line in daemon.log if line.get("name") == "log:repeats"]
+        self.assertEqual(len(received) + sum(int(found[1]) for found in left_out if found), 1000)
+        self.assertLess(len(received), 1000)
+        self.assertTrue([line for line in daemon.log if line.get("name") == "run:complete"])
 
 
 if __name__ == "__main__":

@@ -122,7 +122,7 @@ class Project:
         self.configure(text, log_level)
 
     def configure(self, text, log_level="info"):
-        self.config.write_text(f'log_format = "json"\nlog_level = "{log_level}"\n' + text)
+        self.config.write_text(f'log_format = "json"\nlog_level = "{log_level}"\nlog_repeats = 0\n' + text)
 
     def environment(self, extra=None):
         environment = {k: v for k, v in os.environ.items() if not k.startswith(("HARK_", "GIT_"))}

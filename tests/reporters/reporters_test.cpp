@@ -9,6 +9,7 @@
 
 #include "core/limits.h"
 #include "reporters/detached.h"
+#include "reporters/line_limit.h"
 #include "reporters/log.h"
 #include "reporters/metrics.h"
 #include "tests/support/temporary_folder.h"
@@ -190,6 +191,65 @@ TEST_CASE("log: a place that cannot be written is an error that names it") {
   const auto log = Log::open({"info", "text", "/proc/no/such/place"}, kClock, kNoSecrets);
   REQUIRE(!log);
   CHECK(log.error().message.find("/proc/no/such/place") != std::string::npos);
+}
+
+TEST_CASE("line limit: so many of a kind a second, each second by itself, and what is left out is told once") {
+  LineLimit limit(3);
+  SteadyTime now{1h};
+  const auto admitted = [&](const std::string& kind, int lines) {
+    int count = 0;
+    for (int i = 0; i < lines; ++i) count += limit.admit(kind, now);
+    return count;
+  };
+  CHECK(admitted("a", 10) == 3);
+  CHECK(admitted("b", 2) == 2);
+  CHECK(limit.left_out(now).empty());
+  now += 999ms;
+  CHECK(admitted("a", 1) == 0);
+  CHECK(limit.left_out(now).empty());
+  now += 1ms;
+  CHECK(limit.left_out(now).empty());  // it does not look for every line
+  now += 200ms;
+  const auto told = limit.left_out(now);
+  REQUIRE(told.size() == 1);
+  CHECK(told[0].kind == "a");
+  CHECK(told[0].lines == 8);
+  now += 1s;
+  CHECK(limit.left_out(now).empty());
+  CHECK(admitted("a", 5) == 3);
+  limit.set(0);
+  CHECK(admitted("a", 100) == 100);
+}
+
+TEST_CASE("log: a flood of one kind does not drown another, and is told of") {
+  const test::TemporaryFolder folder;
+  for (const std::string format : {"text", "json"}) {
+    const auto file = folder / format;
+    {
+      auto log = Log::open({"info", format, file, 5}, kClock, kNoSecrets);
+      REQUIRE(log.ok());
+      for (int i = 0; i < 50; ++i) (*log)->report(lifecycle::EventReceived{event("one " + std::to_string(i))});
+      for (int i = 0; i < 20; ++i) (*log)->report(lifecycle::Note{"warn", "the same again"});
+      (*log)->report(lifecycle::Note{"warn", "something else"});
+      (*log)->report(lifecycle::RunFailed{run(RunState::failed)});
+      (*log)->set_repeats(0);
+      for (int i = 0; i < 50; ++i) (*log)->report(lifecycle::RunComplete{run(RunState::succeeded)});
+    }
+    const auto text = content(file);
+    const auto count = [&](const std::string& part) {
+      std::size_t found = 0;
+      for (auto at = text.find(part); at != std::string::npos; at = text.find(part, at + 1)) ++found;
+      return found;
+    };
+    CAPTURE(text);
+    CHECK(count("received webhook") == 5);
+    CHECK(count("45 more lines like this in one second: event:received of 'hook' (log_repeats)") == 1);
+    CHECK(count("the same again") == 6);
+    CHECK(count("15 more lines like this in one second: the same again (log_repeats)") == 1);
+    CHECK(count("something else") == 1);
+    CHECK(count("'deploy' failed") == 1);
+    CHECK(count("'deploy' succeeded") == 50);
+  }
 }
 
 TEST_CASE("metrics: events, runs and sources are counted under their names") {
