@@ -55,13 +55,16 @@ Status Engine::take_signal(Turn& turn, const EventPtr& event) {
   const auto found = signals_.find(event->type);
   if (found == signals_.end()) return {};
   AuditEntry entry{0, turn.now.wall, {}, event->source, "signal", event->type, true, "event " + event->id};
-  if (auto written = parts_.journal.add_audit(entry); !written) return written;
   Steering steering(*this, turn, event);
+  Status acted;
   try {
-    return found->second->act(*event, steering);
+    acted = found->second->act(*event, steering);
   } catch (const std::exception& failure) {
-    return dead_letter_of(turn, event, failure.what());
+    entry.done = false;
+    entry.outcome += ": " + std::string(failure.what());
+    acted = dead_letter_of(turn, event, failure.what());
   }
+  return acted ? parts_.journal.add_audit(entry) : acted;
 }
 
 // A run that never was, so that the message stands where people look for what did not work.

@@ -245,5 +245,11 @@ TEST_CASE("signals: one that throws leaves its message in the dead letters, and 
   REQUIRE(letters->size() == 1);
   CHECK(letters->front().handler == "signal:broken");
   CHECK(letters->front().error == "the signal failed: it did not know how");
+  const auto audit = world.journal->audit({});
+  REQUIRE(audit->size() == 1);
+  CHECK(audit->front().action == "signal");
+  CHECK(audit->front().object == "broken");
+  CHECK_FALSE(audit->front().done);
+  CHECK(audit->front().outcome == "event " + accepted.event_id + ": it did not know how");
   CHECK(letters->front().event_id == accepted.event_id);
 }
