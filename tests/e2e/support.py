@@ -122,7 +122,8 @@ class Project:
         self.configure(text, log_level)
 
     def configure(self, text, log_level="info"):
-        self.config.write_text(f'log_format = "json"\nlog_level = "{log_level}"\nlog_repeats = 0\n' + text)
+        level = "" if log_level == "info" else f'log_level = "{log_level}"\n'
+        self.config.write_text('log_format = "json"\nlog_repeats = 0\n' + level + text)
 
     def environment(self, extra=None):
         environment = {k: v for k, v in os.environ.items() if not k.startswith(("HARK_", "GIT_"))}
