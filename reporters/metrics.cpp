@@ -50,6 +50,8 @@ class Counters {
   Family<prometheus::Counter> family_;
 };
 
+double seconds(Duration time) { return std::chrono::duration<double>(time).count(); }
+
 using Bounds = prometheus::Histogram::BucketBoundaries;
 // From a shell's no-op to a build of half an hour.
 const Bounds kWork = {0.01, 0.05, 0.1, 0.5, 1, 5, 10, 30, 60, 300, 1800};
@@ -63,7 +65,7 @@ class Histograms {
  public:
   Histograms(prometheus::Registry& registry, const char* name, const char* help, std::vector<std::string> labels, const Bounds& bounds)
       : family_(prometheus::BuildHistogram().Name(name).Help(help).Register(registry), std::move(labels)), bounds_(bounds) {}
-  void observe(const std::vector<std::string>& values, Duration took) { family_.of(values, bounds_).Observe(std::chrono::duration<double>(took).count()); }
+  void observe(const std::vector<std::string>& values, Duration took) { family_.of(values, bounds_).Observe(seconds(took)); }
 
  private:
   Family<prometheus::Histogram> family_;
@@ -139,11 +141,12 @@ struct Metrics::State {
   prometheus::Family<prometheus::Counter>& lost =
       prometheus::BuildCounter().Name("hark_reports_lost_total").Help("What a reporter left out because it did not keep up, or nobody took it.").Register(registry);
   Histograms run_seconds{registry, "hark_run_duration_seconds", "From a run's start to its end.", {"handler"}, kWork};
-  Histograms waiting_seconds{registry, "hark_run_waiting_seconds", "From a run's queueing to its start.", {"handler"}, kQueue};
   Histograms step_seconds{registry, "hark_step_duration_seconds", "From a step's start to its end, of handlers with more than one.", {"handler", "step"}, kWork};
   Histograms gate_seconds{registry, "hark_gate_duration_seconds", "From a gate's start to its end.", {"handler", "gate"}, kWork};
   Histograms iteration_seconds{registry, "hark_iteration_duration_seconds", "From an iteration's start to its end, gates included, of handlers with more than one step.", {"handler"}, kWork};
   Histograms asked_seconds{registry, "hark_provider_call_duration_seconds", "From a question to a provider to its answer.", {"provider"}, kWork};
+  // Of all handlers together: a series of each is half of the text, and who waits is told by hark_handler_runs.
+  prometheus::Histogram& waiting_seconds = histogram(registry, "hark_run_waiting_seconds", "From a run's queueing to its start.", kQueue);
   prometheus::Histogram& commit_seconds = histogram(registry, "hark_journal_commit_duration_seconds", "What a commit to the journal's write-ahead log takes.", kDisk);
   prometheus::Histogram& sync_seconds = histogram(registry, "hark_journal_sync_duration_seconds", "What it takes to make commits survive a power loss (fdatasync).", kDisk);
   prometheus::Histogram& sync_group = histogram(registry, "hark_journal_sync_group_size", "Turns of the loop whose commits shared one sync.", kGroup);
@@ -155,7 +158,7 @@ struct Metrics::State {
   }
   void count(const lifecycle::EventRefused& e) { refused.increment({e.refusal.source, std::string(to_string(e.refusal.cause))}); }
   void count(const lifecycle::RunStarted& e) {
-    if (e.run->started) waiting_seconds.observe({e.run->handler}, *e.run->started - e.run->queued);
+    if (e.run->started) waiting_seconds.Observe(seconds(*e.run->started - e.run->queued));
   }
   void count(const lifecycle::RunComplete& e) { ended(*e.run); }
   void count(const lifecycle::RunFailed& e) {
@@ -212,10 +215,10 @@ void Metrics::report(const lifecycle::Any& any) {
   std::visit([this](const auto& event) { state_->count(event); }, any);
 }
 
-void Metrics::committed(Duration took) { state_->commit_seconds.Observe(std::chrono::duration<double>(took).count()); }
+void Metrics::committed(Duration took) { state_->commit_seconds.Observe(seconds(took)); }
 
 void Metrics::synced(Duration took, std::size_t group) {
-  state_->sync_seconds.Observe(std::chrono::duration<double>(took).count());
+  state_->sync_seconds.Observe(seconds(took));
   state_->sync_group.Observe(double(group));
 }
 
