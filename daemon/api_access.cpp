@@ -96,8 +96,10 @@ HttpResponse insufficient_scope(const std::string& scope) {
 }
 
 void Caller::Topics::add(std::string_view glob) {
+  // Of the whole topic: a glob without a '/' would else be one of its last part, and give "secret/deployment" to who may "deployment".
+  const auto whole = (glob.starts_with('/') ? "" : "/") + std::string(glob);
   // One that is no glob is no topic either; so it gives nothing.
-  if (auto parsed = Glob::parse(glob); parsed) globs.push_back(std::move(*parsed));
+  if (auto parsed = Glob::parse(whole); parsed) globs.push_back(std::move(*parsed));
 }
 
 bool Caller::Topics::contain(std::string_view topic) const {

@@ -130,6 +130,7 @@ TEST_CASE("api_access: what scopes give, and what they do not") {
   CHECK_FALSE(one.may(Scope::read));
   CHECK(one.may_publish("deployment"));
   CHECK_FALSE(one.may_publish("testing"));
+  CHECK_FALSE(one.may_publish("secret/deployment"));  // a scope is of the whole topic
   CHECK_FALSE(one.may_publish(""));
   CHECK_FALSE(one.may_read("deployment"));
   const auto all = world.caller("events:read events:publish");
